@@ -1,0 +1,303 @@
+//! One typed configuration: file, then environment; checked once; secrets print as `***`.
+
+use std::{path::PathBuf, time::Duration};
+
+use chrono_tz::Tz;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::domain::Language;
+
+/// Everything that can be set. Every key has a default; `config.example.toml` shows them all.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything is kept.
+    pub store: StoreConfig,
+    /// The data key.
+    pub security: SecurityConfig,
+    /// How long personal data is kept.
+    pub privacy: PrivacyConfig,
+    /// Weir's own HTTP listener.
+    pub http: HttpConfig,
+    /// The Telegram bot.
+    pub telegram: TelegramConfig,
+    /// Text messages.
+    pub sms: SmsConfig,
+    /// The city.
+    pub city: CityConfig,
+    /// Which windows the planner gives.
+    pub planner: PlannerConfig,
+    /// When notices leave and how they are retried.
+    pub notices: NoticesConfig,
+    /// Whom Weir may write to.
+    pub channels: ChannelsConfig,
+    /// What runs on a timetable.
+    pub jobs: Vec<JobConfig>,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sqlite://weir.db` or `postgres://user:password@host/database`. A secret: it may hold a password.
+    pub url: SecretString,
+}
+
+/// `[security]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SecurityConfig {
+    /// The file of the data key; by default beside a SQLite store, as `<store>.key`.
+    pub data_key_file: Option<PathBuf>,
+}
+
+/// `[privacy]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrivacyConfig {
+    /// Texts and personal columns of a round are erased this long after its last day.
+    #[serde(with = "duration")]
+    pub retention: Duration,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address and port of health checks, metrics and the Telegram webhook; none by default.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `[telegram]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelegramConfig {
+    /// The bot's token; without one the channel is off.
+    pub token: Option<SecretString>,
+    /// Base address of the Bot API.
+    pub api_url: String,
+    /// How updates come in.
+    pub mode: TelegramMode,
+    /// Public https address that Telegram calls, for `mode = "webhook"`.
+    pub webhook_url: Option<String>,
+    /// Secret that Telegram repeats in each call, 1–256 of `A-Za-z0-9_-`.
+    pub webhook_secret: Option<SecretString>,
+    /// Messages a second over all chats.
+    pub messages_per_second: u32,
+    /// Messages a second to one chat.
+    pub messages_per_second_per_chat: u32,
+}
+
+/// How Telegram's updates come in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TelegramMode {
+    /// Weir asks; works behind any router.
+    #[default]
+    Polling,
+    /// Telegram calls `telegram.webhook_url`.
+    Webhook,
+}
+
+/// `[sms]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmsConfig {
+    /// Said in every text message, as the law asks: 【…】.
+    pub sender_name: String,
+    /// How long a receipt is awaited before a delivery counts as `sent`.
+    #[serde(with = "duration")]
+    pub receipt_wait: Duration,
+    /// Carrier accounts, the first in use.
+    pub smpp: Vec<SmppConfig>,
+}
+
+/// `[[sms.smpp]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmppConfig {
+    /// The carrier's name in listings.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Account name, at most 15 characters.
+    pub system_id: String,
+    /// Account password, at most 8 characters in SMPP 3.4.
+    pub password: SecretString,
+    /// The number or name that messages come from and people answer to.
+    pub source: String,
+    /// Submits that may await their answer at once.
+    pub window: usize,
+    /// Parts a second that the contract allows.
+    pub parts_per_second: u32,
+    /// Idle time after which the link is checked.
+    #[serde(with = "duration")]
+    pub enquire_link_interval: Duration,
+}
+
+/// `[city]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CityConfig {
+    /// IANA name.
+    pub time_zone: Tz,
+    /// Language where nothing better is known.
+    pub default_language: Language,
+    /// Always told; may not be empty.
+    pub emergency_number: String,
+    /// Where prices pushed up are reported.
+    pub price_hotline: String,
+    /// Where the city announces.
+    pub official_channel: String,
+}
+
+/// `[planner]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlannerConfig {
+    /// The shortest window.
+    #[serde(with = "duration")]
+    pub window_min: Duration,
+}
+
+/// `[notices]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoticesConfig {
+    /// How long before the window the reminder leaves.
+    #[serde(with = "duration")]
+    pub reminder_before: Duration,
+    /// Attempts before a delivery fails for good.
+    pub attempts_max: u32,
+}
+
+/// `[channels]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ChannelsConfig {
+    /// If set, only these phone numbers and chat ids are ever written to: for trying a live set-up.
+    pub only_to: Option<Vec<String>>,
+}
+
+/// `[[jobs]]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobConfig {
+    /// Unique name.
+    pub name: String,
+    /// Five fields: minute, hour, day of month, month, day of week by name; in the city's time.
+    pub cron: String,
+    /// What it does.
+    pub task: JobTask,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobTask {
+    /// Erases personal data past `privacy.retention`.
+    EraseOld,
+    /// Writes a backup beside the store.
+    Backup,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            url: "sqlite://weir.db".into(),
+        }
+    }
+}
+
+impl Default for PrivacyConfig {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_hours(30 * 24),
+        }
+    }
+}
+
+impl Default for TelegramConfig {
+    fn default() -> Self {
+        Self {
+            token: None,
+            api_url: "https://api.telegram.org".into(),
+            mode: TelegramMode::Polling,
+            webhook_url: None,
+            webhook_secret: None,
+            messages_per_second: 30,
+            messages_per_second_per_chat: 1,
+        }
+    }
+}
+
+impl Default for SmsConfig {
+    fn default() -> Self {
+        Self {
+            sender_name: "社区通知".into(),
+            receipt_wait: Duration::from_hours(24),
+            smpp: Vec::new(),
+        }
+    }
+}
+
+impl Default for SmppConfig {
+    fn default() -> Self {
+        Self {
+            name: "carrier".into(),
+            host: "127.0.0.1".into(),
+            port: 2775,
+            system_id: String::new(),
+            password: String::new().into(),
+            source: String::new(),
+            window: 32,
+            parts_per_second: 100,
+            enquire_link_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for CityConfig {
+    fn default() -> Self {
+        Self {
+            time_zone: chrono_tz::Asia::Shanghai,
+            default_language: Language::ZhHans,
+            emergency_number: "120".into(),
+            price_hotline: "12315".into(),
+            official_channel: String::new(),
+        }
+    }
+}
+
+impl Default for PlannerConfig {
+    fn default() -> Self {
+        Self {
+            window_min: Duration::from_mins(10),
+        }
+    }
+}
+
+impl Default for NoticesConfig {
+    fn default() -> Self {
+        Self {
+            reminder_before: Duration::from_mins(30),
+            attempts_max: 8,
+        }
+    }
+}
+
+/// Durations as people write them: `30m`, `24h`, `30d`.
+mod duration {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, de::Error};
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text)
+            .map_err(|_| D::Error::custom("write a duration with its unit, such as 30s, 10m, 24h or 30d"))
+    }
+}

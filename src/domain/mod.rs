@@ -1,0 +1,13 @@
+//! Plain types, readable by everyone: the words of the project and what is true of them everywhere.
+
+mod household;
+mod ids;
+mod message;
+mod place;
+mod round;
+
+pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
+pub use ids::*;
+pub use message::*;
+pub use place::{Coordinates, Site, UnitPlace};
+pub use round::{RoundState, Window};

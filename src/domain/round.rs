@@ -1,0 +1,65 @@
+//! One run of testing and the windows it gives.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{SiteId, UnitId};
+
+/// `draft → releasing ⇄ paused → done`, or `cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundState {
+    /// Planned; nobody has been told.
+    Draft,
+    /// Notices go out at the round's pace.
+    Releasing,
+    /// Nothing of the round leaves until it is resumed.
+    Paused,
+    /// Every window is over.
+    Done,
+    /// Withdrawn; what had not left never will.
+    Cancelled,
+}
+
+impl RoundState {
+    /// The stored and printed word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Releasing => "releasing",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of a stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Draft,
+            Self::Releasing,
+            Self::Paused,
+            Self::Done,
+            Self::Cancelled,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == word)
+    }
+}
+
+/// A unit's start–end at a site; its people are taken to arrive evenly over it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Whose window.
+    pub unit: UnitId,
+    /// Where to go.
+    pub site: SiteId,
+    /// First instant.
+    pub starts_at: DateTime<Utc>,
+    /// Last instant.
+    pub ends_at: DateTime<Utc>,
+    /// Residents expected.
+    pub people: u32,
+    /// Placed beyond what the site can take; see promise 4.
+    pub over_capacity: bool,
+}

