@@ -20,6 +20,16 @@ pub struct UnitPlace {
     pub unit: String,
 }
 
+impl std::fmt::Display for UnitPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} {} {} {}{}",
+            self.district, self.street, self.community, self.building, self.unit
+        )
+    }
+}
+
 /// A point on the map, in degrees (WGS 84).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coordinates {

@@ -1,0 +1,655 @@
+//! Rounds and their windows, and which units are to be told next.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{
+    NewDelivery, Result, Store, in_transaction, json, json_ids, on_pool,
+    outbox::{INSERT, INSERT_BODIES},
+    service::{instant, known},
+    take_ids,
+};
+use crate::domain::{
+    BuildingId, ContactId, Coordinates, DeliveryState, RoundId, RoundState, UnitId, UnitPlace, Window,
+};
+
+/// Windows written by one statement.
+const WINDOWS_PER_STATEMENT: usize = 10_000;
+
+/// A planned round to be stored as a draft.
+#[derive(Clone, Debug)]
+pub struct NewRound {
+    /// What was asked of the planner, as JSON.
+    pub spec: String,
+    /// What it answered, as JSON.
+    pub summary: String,
+    /// Its windows.
+    pub windows: Vec<Window>,
+}
+
+/// A stored round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// Its id.
+    pub id: RoundId,
+    /// Its state.
+    pub state: RoundState,
+    /// Counts plans: 1 is the first.
+    pub plan_revision: i64,
+    /// What was asked of the planner, as JSON.
+    pub spec: String,
+    /// What it answered, as JSON.
+    pub summary: String,
+    /// Windows placed beyond capacity.
+    pub over_capacity: i64,
+    /// Recipients told a minute, once it is released.
+    pub pace_per_minute: Option<f64>,
+    /// When the next unit may be told.
+    pub next_release_at: Option<DateTime<Utc>>,
+    /// The end of the last window.
+    pub last_window_ends_at: DateTime<Utc>,
+    /// When it was planned.
+    pub created_at: DateTime<Utc>,
+    /// When it was released.
+    pub released_at: Option<DateTime<Utc>>,
+}
+
+/// A unit and how many live there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitWithPeople {
+    /// The unit.
+    pub unit: UnitId,
+    /// Its building.
+    pub building: BuildingId,
+    /// Its path.
+    pub place: UnitPlace,
+    /// Residents.
+    pub people: u32,
+    /// Where its building lies, if known.
+    pub coordinates: Option<Coordinates>,
+}
+
+/// A window whose unit is to be told, or reminded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitToTell {
+    /// The window's row.
+    pub window: i64,
+    /// Its round.
+    pub round: RoundId,
+    /// Its unit.
+    pub unit: UnitId,
+    /// Its start.
+    pub starts_at: DateTime<Utc>,
+    /// When it was told, if it was.
+    pub told_at: Option<DateTime<Utc>>,
+    /// Contacts that the notice will reach; 0 where that was not counted.
+    pub recipients: u32,
+}
+
+/// A window with all that is said of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowDetail {
+    /// The unit.
+    pub unit: UnitId,
+    /// The unit's path.
+    pub place: UnitPlace,
+    /// The site's name.
+    pub site_name: String,
+    /// The site's address.
+    pub address: String,
+    /// Start.
+    pub starts_at: DateTime<Utc>,
+    /// End.
+    pub ends_at: DateTime<Utc>,
+    /// Placed beyond capacity.
+    pub over_capacity: bool,
+}
+
+/// Households of a unit that no working contact reaches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Silent {
+    /// The unit.
+    #[serde(flatten)]
+    pub place: UnitPlace,
+    /// Households.
+    pub households: i64,
+    /// The people in them.
+    pub people: i64,
+    /// Of the households, those that have a contact which said STOP.
+    pub opted_out: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct RoundRow {
+    id: i64,
+    state: String,
+    plan_revision: i64,
+    spec: String,
+    summary: String,
+    over_capacity: i64,
+    pace_per_minute: Option<f64>,
+    next_release_at: Option<i64>,
+    last_window_ends_at: i64,
+    created_at: i64,
+    released_at: Option<i64>,
+}
+
+impl RoundRow {
+    fn into_round(self) -> Result<Round> {
+        Ok(Round {
+            id: RoundId(self.id),
+            state: known(RoundState::parse(&self.state), "rounds.state", &self.state)?,
+            plan_revision: self.plan_revision,
+            spec: self.spec,
+            summary: self.summary,
+            over_capacity: self.over_capacity,
+            pace_per_minute: self.pace_per_minute,
+            next_release_at: self.next_release_at.map(instant),
+            last_window_ends_at: instant(self.last_window_ends_at),
+            created_at: instant(self.created_at),
+            released_at: self.released_at.map(instant),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct DetailRow {
+    contact: i64,
+    district: String,
+    street: String,
+    community: String,
+    building: String,
+    unit: String,
+    unit_id: i64,
+    site_name: String,
+    address: String,
+    starts_at: i64,
+    ends_at: i64,
+    over_capacity: i64,
+}
+
+impl DetailRow {
+    fn into_detail(self) -> WindowDetail {
+        WindowDetail {
+            unit: UnitId(self.unit_id),
+            place: UnitPlace {
+                district: self.district,
+                street: self.street,
+                community: self.community,
+                building: self.building,
+                unit: self.unit,
+            },
+            site_name: self.site_name,
+            address: self.address,
+            starts_at: instant(self.starts_at),
+            ends_at: instant(self.ends_at),
+            over_capacity: self.over_capacity == 1,
+        }
+    }
+}
+
+const ROUND: &str = "select id, state, plan_revision, spec, summary, over_capacity, pace_per_minute, \
+    next_release_at, last_window_ends_at, created_at, released_at from rounds \
+    where $1 = 0 or id = $1 order by id";
+
+/// The contact that a resident is reached by: the chat, where one is linked and works, else the phone.
+const RECIPIENTS: &str = "select w.id, w.round_id, w.unit_id, w.starts_at, w.released_at, \
+      (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
+       left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
+       where p.unit_id = w.unit_id and p.moved_out_at is null) as recipients \
+    from windows w where w.round_id = $1 and w.released_at is null order by w.starts_at, w.id limit $2";
+
+impl Store {
+    /// Units with the people who live there; of these communities, or (none given) of all. Units where nobody
+    /// lives are left out.
+    pub async fn units_with_people(&self, communities: &[String]) -> Result<Vec<UnitWithPeople>> {
+        type Row = (
+            i64,
+            i64,
+            String,
+            String,
+            String,
+            String,
+            String,
+            Option<f64>,
+            Option<f64>,
+            i64,
+        );
+        let rows: Vec<Row> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select u.id, p.people, c.district, c.street, c.name, b.name, u.name, b.lat, b.lon, b.id \
+                 from (select unit_id, count(*) as people from residents where moved_out_at is null \
+                   group by unit_id) p \
+                 join units u on u.id = p.unit_id join buildings b on b.id = u.building_id \
+                 join communities c on c.id = b.community_id",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .filter(|row| communities.is_empty() || communities.contains(&row.4))
+            .map(
+                |(id, people, district, street, community, building, unit, lat, lon, building_id)| {
+                    UnitWithPeople {
+                        unit: UnitId(id),
+                        building: BuildingId(building_id),
+                        place: UnitPlace {
+                            district,
+                            street,
+                            community,
+                            building,
+                            unit,
+                        },
+                        people: people as u32,
+                        coordinates: lat.zip(lon).map(|(lat, lon)| Coordinates { lat, lon }),
+                    }
+                },
+            )
+            .collect())
+    }
+
+    /// Stores a plan as a draft round.
+    pub async fn create_round(&self, round: &NewRound, now: DateTime<Utc>) -> Result<RoundId> {
+        let now = now.timestamp_millis();
+        let last = round
+            .windows
+            .iter()
+            .map(|window| window.ends_at.timestamp_millis())
+            .max()
+            .unwrap_or(now);
+        let over = round.windows.iter().filter(|window| window.over_capacity).count();
+        let id = in_transaction!(self, |tx| {
+            let id = take_ids!(tx, "rounds", 1);
+            sqlx::query(
+                "insert into rounds (id, state, plan_revision, spec, summary, over_capacity, \
+                   last_window_ends_at, created_at, changed_at) values ($1, 'draft', 1, $2, $3, $4, $5, $6, $6)",
+            )
+            .bind(id)
+            .bind(&round.spec)
+            .bind(&round.summary)
+            .bind(over as i64)
+            .bind(last)
+            .bind(now)
+            .execute(&mut *tx)
+            .await?;
+            for windows in round.windows.chunks(WINDOWS_PER_STATEMENT) {
+                let first = take_ids!(tx, "windows", windows.len());
+                let rows: Vec<_> = (first..)
+                    .zip(windows)
+                    .map(|(id, window)| {
+                        serde_json::json!({
+                            "id": id, "unit": window.unit, "site": window.site, "people": window.people,
+                            "starts": window.starts_at.timestamp_millis(),
+                            "ends": window.ends_at.timestamp_millis(), "over": i64::from(window.over_capacity),
+                        })
+                    })
+                    .collect();
+                sqlx::query(self.sql(
+                    "insert into windows (id, round_id, unit_id, site_id, starts_at, ends_at, people, \
+                       over_capacity, revision) \
+                     select cast(r.value->>'id' as bigint), $2, cast(r.value->>'unit' as bigint), \
+                       cast(r.value->>'site' as bigint), cast(r.value->>'starts' as bigint), \
+                       cast(r.value->>'ends' as bigint), cast(r.value->>'people' as bigint), \
+                       cast(r.value->>'over' as bigint), 1 from {rows}",
+                ))
+                .bind(json(&rows))
+                .bind(id)
+                .execute(&mut *tx)
+                .await?;
+            }
+            id
+        });
+        Ok(RoundId(id))
+    }
+
+    /// One round.
+    pub async fn round(&self, id: RoundId) -> Result<Option<Round>> {
+        let row: Option<RoundRow> = on_pool!(self, |pool| {
+            sqlx::query_as(ROUND).bind(id.0).fetch_optional(pool).await?
+        });
+        row.map(RoundRow::into_round).transpose()
+    }
+
+    /// Every round, the oldest first.
+    pub async fn rounds(&self) -> Result<Vec<Round>> {
+        let rows: Vec<RoundRow> = on_pool!(self, |pool| {
+            sqlx::query_as(ROUND).bind(0i64).fetch_all(pool).await?
+        });
+        rows.into_iter().map(RoundRow::into_round).collect()
+    }
+
+    /// A round's windows, the earliest first.
+    pub async fn windows(&self, round: RoundId) -> Result<Vec<Window>> {
+        let rows: Vec<(i64, i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select unit_id, site_id, starts_at, ends_at, people, over_capacity from windows \
+                 where round_id = $1 order by starts_at, id",
+            )
+            .bind(round.0)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(unit, site, starts_at, ends_at, people, over)| Window {
+                unit: UnitId(unit),
+                site: crate::domain::SiteId(site),
+                starts_at: instant(starts_at),
+                ends_at: instant(ends_at),
+                people: people as u32,
+                over_capacity: over == 1,
+            })
+            .collect())
+    }
+
+    /// The units of a round that have not been told, in the order in which they are told, with the contacts that
+    /// each notice will reach.
+    pub async fn units_to_tell(&self, round: RoundId, limit: usize) -> Result<Vec<UnitToTell>> {
+        let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
+            sqlx::query_as(RECIPIENTS)
+                .bind(round.0)
+                .bind(limit as i64)
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows.into_iter().map(unit_to_tell).collect())
+    }
+
+    /// Units of releasing rounds whose window starts before `before` and that have not been reminded.
+    pub async fn units_to_remind(&self, before: DateTime<Utc>, limit: usize) -> Result<Vec<UnitToTell>> {
+        let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select w.id, w.round_id, w.unit_id, w.starts_at, w.released_at, cast(0 as bigint) from windows w \
+                 join rounds o on o.id = w.round_id where o.state = 'releasing' and w.reminded_at is null \
+                   and w.released_at is not null and w.starts_at <= $1 order by w.starts_at, w.id limit $2",
+            )
+            .bind(before.timestamp_millis())
+            .bind(limit as i64)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(unit_to_tell).collect())
+    }
+
+    /// Lets a draft go at a pace; false when it is no draft any more.
+    pub async fn start_release(
+        &self,
+        round: RoundId,
+        pace_per_minute: f64,
+        first_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        Ok(in_transaction!(self, |tx| {
+            sqlx::query(
+                "update rounds set state = 'releasing', pace_per_minute = $2, next_release_at = $3, \
+                   released_at = $4, changed_at = $4 where id = $1 and state = 'draft'",
+            )
+            .bind(round.0)
+            .bind(pace_per_minute)
+            .bind(first_at.timestamp_millis())
+            .bind(now.timestamp_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1
+        }))
+    }
+
+    /// Moves a round from one of `from` to `to`; false when it was in none of them. Its waiting deliveries move
+    /// along: a paused round holds them, a resumed one queues them, a cancelled one cancels them.
+    pub async fn move_round(
+        &self,
+        round: RoundId,
+        from: &[RoundState],
+        to: RoundState,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let now_ms = now.timestamp_millis();
+        let states: Vec<_> = from
+            .iter()
+            .map(|state| serde_json::json!({ "state": state.as_str() }))
+            .collect();
+        let sql = self.sql(
+            "update rounds set state = $2, changed_at = $3 where id = $4 \
+             and state in (select r.value->>'state' from {rows})",
+        );
+        let (waiting, becomes) = match to {
+            RoundState::Paused => ("queued", DeliveryState::Held),
+            RoundState::Releasing => ("held", DeliveryState::Queued),
+            RoundState::Cancelled => ("held queued", DeliveryState::Cancelled),
+            RoundState::Draft | RoundState::Done => ("", DeliveryState::Cancelled),
+        };
+        Ok(in_transaction!(self, |tx| {
+            let moved = sqlx::query(sql)
+                .bind(json(&states))
+                .bind(to.as_str())
+                .bind(now_ms)
+                .bind(round.0)
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+                == 1;
+            if moved {
+                for state in waiting.split_whitespace() {
+                    sqlx::query(
+                        "update deliveries set state = $3, changed_at = $4, history = history || $5 \
+                         where round_id = $1 and state = $2",
+                    )
+                    .bind(round.0)
+                    .bind(state)
+                    .bind(becomes.as_str())
+                    .bind(now_ms)
+                    .bind(format!(
+                        "{now_ms} {} the round was {}\n",
+                        becomes.as_str(),
+                        said(to)
+                    ))
+                    .execute(&mut *tx)
+                    .await?;
+                }
+            }
+            moved
+        }))
+    }
+
+    /// Writes the deliveries of these windows into the outbox, marks the windows told (or reminded), and notes
+    /// when the round may go on: all together, so that a restart neither forgets nor repeats a unit.
+    /// False, and nothing written, when the round is not releasing any more.
+    pub async fn tell(
+        &self,
+        windows: &[i64],
+        reminder: bool,
+        deliveries: &[NewDelivery],
+        next: Option<(RoundId, DateTime<Utc>)>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let now_ms = now.timestamp_millis();
+        let mark = self.sql(if reminder {
+            "update windows set reminded_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
+        } else {
+            "update windows set released_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
+        });
+        let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
+        Ok(in_transaction!(self, |tx| {
+            let mut releasing = true;
+            if let Some((round, at)) = next {
+                releasing = sqlx::query(
+                    "update rounds set next_release_at = $2 where id = $1 and state = 'releasing'",
+                )
+                .bind(round.0)
+                .bind(at.timestamp_millis())
+                .execute(&mut *tx)
+                .await?
+                .rows_affected()
+                    == 1;
+            }
+            if releasing {
+                sqlx::query(mark)
+                    .bind(json_ids(windows.iter().copied()))
+                    .bind(now_ms)
+                    .execute(&mut *tx)
+                    .await?;
+                if !deliveries.is_empty() {
+                    let first = take_ids!(tx, "deliveries", deliveries.len());
+                    let (rows, bodies) = self.delivery_rows(deliveries, first, now);
+                    sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
+                    sqlx::query(insert_bodies)
+                        .bind(json(&bodies))
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+            releasing
+        }))
+    }
+
+    /// The windows of a round that concern these contacts, by contact and start: those of the residents whom each
+    /// contact reaches, and of the home that a chat chose.
+    pub async fn contact_windows(
+        &self,
+        contacts: &[ContactId],
+        round: RoundId,
+    ) -> Result<Vec<(ContactId, WindowDetail)>> {
+        let sql = self.sql(
+            "select distinct e.contact, c.district, c.street, c.name as community, b.name as building, \
+               u.name as unit, w.unit_id, s.name as site_name, s.address, w.starts_at, w.ends_at, w.over_capacity \
+             from (select p.chat_contact_id as contact, p.unit_id from {rows} \
+                   join residents p on p.chat_contact_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
+                 union select p.phone_contact_id, p.unit_id from {rows} \
+                   join residents p on p.phone_contact_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
+                   left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
+                   where chat.id is null \
+                 union select k.id, k.unit_id from {rows} \
+                   join contacts k on k.id = cast(r.value->>'id' as bigint) where k.unit_id is not null) e \
+             join windows w on w.unit_id = e.unit_id and w.round_id = $2 \
+             join sites s on s.id = w.site_id join units u on u.id = w.unit_id \
+             join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
+             order by e.contact, w.starts_at, w.unit_id",
+        );
+        let rows: Vec<DetailRow> = on_pool!(self, |pool| {
+            sqlx::query_as(sql)
+                .bind(json_ids(contacts.iter().map(|contact| contact.0)))
+                .bind(round.0)
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|row| (ContactId(row.contact), row.into_detail()))
+            .collect())
+    }
+
+    /// The windows of these units in told rounds that end after `after`, the earliest first.
+    pub async fn unit_windows(&self, units: &[UnitId], after: DateTime<Utc>) -> Result<Vec<WindowDetail>> {
+        let sql = self.sql(
+            "select cast(0 as bigint) as contact, c.district, c.street, c.name as community, b.name as building, \
+               u.name as unit, w.unit_id, s.name as site_name, s.address, w.starts_at, w.ends_at, w.over_capacity \
+             from {rows} join windows w on w.unit_id = cast(r.value->>'id' as bigint) and w.ends_at > $2 \
+             join rounds o on o.id = w.round_id and o.state in ('releasing', 'paused', 'done') \
+             join sites s on s.id = w.site_id join units u on u.id = w.unit_id \
+             join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
+             order by w.starts_at, w.unit_id",
+        );
+        let rows: Vec<DetailRow> = on_pool!(self, |pool| {
+            sqlx::query_as(sql)
+                .bind(json_ids(units.iter().map(|unit| unit.0)))
+                .bind(after.timestamp_millis())
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows.into_iter().map(DetailRow::into_detail).collect())
+    }
+
+    /// Rounds that are over: every window has ended and no delivery is open. Marks them done; gives how many.
+    pub async fn finish_rounds(&self, now: DateTime<Utc>) -> Result<u64> {
+        Ok(in_transaction!(self, |tx| {
+            sqlx::query(
+                "update rounds set state = 'done', changed_at = $1 where state = 'releasing' \
+                   and last_window_ends_at < $1 and not exists (select 1 from windows w where w.round_id = rounds.id \
+                   and w.released_at is null) and not exists (select 1 from deliveries d \
+                   where d.round_id = rounds.id and d.state in ('held', 'queued', 'sending', 'accepted'))",
+            )
+            .bind(now.timestamp_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+        }))
+    }
+
+    /// Households of a round's units that no working contact reaches, by unit.
+    pub async fn silent_households(&self, round: RoundId) -> Result<Vec<Silent>> {
+        type Row = (String, String, String, String, String, i64, i64, i64);
+        let rows: Vec<Row> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select c.district, c.street, c.name, b.name, u.name, count(*), cast(sum(h.people) as bigint), \
+                   cast(sum(h.opted_out) as bigint) from ( \
+                   select p.unit_id, count(*) as people, \
+                     max(case when chat.state = 'active' or phone.state = 'active' then 1 else 0 end) as reached, \
+                     max(case when chat.state = 'stopped' or phone.state = 'stopped' then 1 else 0 end) as opted_out \
+                   from windows w join residents p on p.unit_id = w.unit_id and p.moved_out_at is null \
+                   left join contacts chat on chat.id = p.chat_contact_id \
+                   left join contacts phone on phone.id = p.phone_contact_id \
+                   where w.round_id = $1 group by p.unit_id, p.household_hash) h \
+                 join units u on u.id = h.unit_id join buildings b on b.id = u.building_id \
+                 join communities c on c.id = b.community_id where h.reached = 0 \
+                 group by c.district, c.street, c.name, b.name, u.name",
+            )
+            .bind(round.0)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(
+                |(district, street, community, building, unit, households, people, opted_out)| Silent {
+                    place: UnitPlace {
+                        district,
+                        street,
+                        community,
+                        building,
+                        unit,
+                    },
+                    households,
+                    people,
+                    opted_out,
+                },
+            )
+            .collect())
+    }
+
+    /// Units of a round told so far, and all.
+    pub async fn told(&self, round: RoundId) -> Result<(i64, i64)> {
+        Ok(on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select cast(coalesce(sum(case when released_at is null then 0 else 1 end), 0) as bigint), \
+                 count(*) from windows where round_id = $1",
+            )
+            .bind(round.0)
+            .fetch_one(pool)
+            .await?
+        }))
+    }
+}
+
+type ToTellRow = (i64, i64, i64, i64, Option<i64>, i64);
+
+fn unit_to_tell((window, round, unit, starts_at, told_at, recipients): ToTellRow) -> UnitToTell {
+    UnitToTell {
+        window,
+        round: RoundId(round),
+        unit: UnitId(unit),
+        starts_at: instant(starts_at),
+        told_at: told_at.map(instant),
+        recipients: recipients as u32,
+    }
+}
+
+fn said(to: RoundState) -> &'static str {
+    match to {
+        RoundState::Paused => "paused",
+        RoundState::Releasing => "resumed",
+        RoundState::Cancelled => "cancelled",
+        RoundState::Draft | RoundState::Done => "moved",
+    }
+}

@@ -1,0 +1,4 @@
+//! The tests of whole flows, one module each.
+
+mod store;
+mod support;

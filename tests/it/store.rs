@@ -1,0 +1,1276 @@
+//! Every method of the store, on both databases.
+
+use weir::{
+    domain::{
+        Address, ChannelKind, DeliveryId, DeliveryState, Inbound, InboundContent, NoticeKind, RoundState,
+        Site, SiteId, UnitId, Window,
+    },
+    store::{
+        BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, NewRound, Pause, Recorded,
+        RefusedRow, ReplyRow, RowOutcome, Store, StoreError,
+    },
+};
+
+use crate::support::{delivery, evening, import, minutes, on_both, phone, place, postgres, resident, sqlite};
+
+fn change(id: DeliveryId, to: DeliveryState) -> Change {
+    Change {
+        id,
+        to,
+        reason: String::new(),
+        next_at: None,
+        uncounted: false,
+        may_repeat: false,
+        refs: None,
+        bad_address: false,
+    }
+}
+
+async fn claim(store: &Store, limit: usize) -> Vec<DeliveryId> {
+    let now = evening();
+    let claimed = store
+        .claim(ChannelKind::Sms, 0..=5, limit, now, now + minutes(5))
+        .await
+        .expect("claims");
+    claimed.iter().map(|claimed| claimed.message.delivery).collect()
+}
+
+async fn state_of(store: &Store, id: DeliveryId) -> String {
+    store.delivery(id).await.expect("reads").expect("is there").state
+}
+
+/// A small city: one site, two units, a released round with a window for each.
+pub async fn small_round(store: &Store) -> (weir::domain::RoundId, Vec<UnitId>) {
+    import(
+        store,
+        "roster.csv",
+        &[
+            resident(2, place(1, 1), "101", "陈桂英", 1),
+            resident(3, place(1, 1), "101", "陈明", 1),
+            resident(4, place(1, 1), "102", "王伟", 2),
+            resident(5, place(1, 2), "101", "陈小明", 1),
+            resident(6, place(1, 2), "102", "李奶奶", 0),
+        ],
+    )
+    .await;
+    store.save_sites(&[site("锦绣采样点")]).await.expect("saves");
+    let units = store.units_with_people(&[]).await.expect("reads");
+    let mut ids: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
+    ids.sort();
+    let site = store.sites().await.expect("reads")[0].id;
+    let windows = ids
+        .iter()
+        .zip(1..)
+        .map(|(unit, hour)| Window {
+            unit: *unit,
+            site,
+            starts_at: evening() + minutes(60 * hour),
+            ends_at: evening() + minutes(60 * hour + 20),
+            people: 3,
+            over_capacity: false,
+        })
+        .collect();
+    let round = NewRound {
+        spec: "{}".into(),
+        summary: "{}".into(),
+        windows,
+    };
+    let round = store.create_round(&round, evening()).await.expect("creates");
+    assert!(
+        store
+            .start_release(round, 60.0, evening(), evening())
+            .await
+            .expect("starts")
+    );
+    (round, ids)
+}
+
+pub fn site(name: &str) -> Site {
+    Site {
+        id: SiteId(0),
+        name: name.into(),
+        district: "锦江区".into(),
+        street: "春熙街道".into(),
+        community: "锦绣社区1".into(),
+        address: "锦绣广场".into(),
+        desks: 3,
+        green_desks: 1,
+        samples_per_desk_hour: 120,
+        opens: "08:00:00".parse().expect("a time"),
+        closes: "21:00:00".parse().expect("a time"),
+        coordinates: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_notice_to_the_same_contact_exists_once() {
+    on_both(async |test| {
+        let contact = test
+            .store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        let twice = [
+            delivery("window:1:1:1", contact, NoticeKind::Window),
+            delivery("window:1:1:1", contact, NoticeKind::Window),
+        ];
+        assert_eq!(test.store.enqueue(&twice, evening()).await.expect("writes"), 1);
+        assert_eq!(
+            test.store.enqueue(&twice[..1], evening()).await.expect("writes"),
+            0
+        );
+        assert_eq!(claim(&test.store, 10).await.len(), 1);
+        assert_eq!(
+            test.store
+                .contact(&Address::Phone(phone(1)), evening())
+                .await
+                .expect("known"),
+            contact
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_urgent_leave_first_and_each_is_claimed_once() {
+    on_both(async |test| {
+        let contact = test
+            .store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        let kinds = [
+            NoticeKind::Announcement,
+            NoticeKind::Window,
+            NoticeKind::Reply,
+            NoticeKind::Reminder,
+        ];
+        let all: Vec<_> = kinds
+            .iter()
+            .map(|kind| delivery(kind.as_str(), contact, *kind))
+            .collect();
+        test.store.enqueue(&all, evening()).await.expect("writes");
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            for id in claim(&test.store, 1).await {
+                order.push(
+                    test.store
+                        .delivery(id)
+                        .await
+                        .expect("reads")
+                        .expect("is there")
+                        .kind,
+                );
+            }
+        }
+        assert_eq!(order, ["reply", "window", "reminder", "announcement"]);
+        assert!(claim(&test.store, 10).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_claimers_never_get_the_same_delivery() {
+    on_both(async |test| {
+        let contact = test
+            .store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        let all: Vec<_> = (0..200)
+            .map(|n| delivery(&format!("k{n}"), contact, NoticeKind::Window))
+            .collect();
+        test.store.enqueue(&all, evening()).await.expect("writes");
+        let other = test.again().await;
+        let claim_all = async |store: &Store| {
+            let mut mine = Vec::new();
+            loop {
+                let some = claim(store, 17).await;
+                if some.is_empty() {
+                    return mine;
+                }
+                mine.extend(some);
+            }
+        };
+        let (mut one, two) = tokio::join!(claim_all(&test.store), claim_all(&other));
+        one.extend(two);
+        one.sort();
+        let count = one.len();
+        one.dedup();
+        assert_eq!((count, one.len()), (200, 200));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_state_stays_final_and_every_change_is_on_record() {
+    on_both(async |test| {
+        let store = &test.store;
+        let contact = store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        store
+            .enqueue(&[delivery("k", contact, NoticeKind::Window)], evening())
+            .await
+            .expect("writes");
+        let id = claim(store, 1).await[0];
+        store
+            .record(&[change(id, DeliveryState::Sent)], evening())
+            .await
+            .expect("records");
+        for to in [
+            DeliveryState::Queued,
+            DeliveryState::Failed,
+            DeliveryState::Accepted,
+        ] {
+            store.record(&[change(id, to)], evening()).await.expect("records");
+        }
+        store.expire(evening() + minutes(120)).await.expect("sweeps");
+        store.recover_sending(None, evening()).await.expect("sweeps");
+        let row = store.delivery(id).await.expect("reads").expect("is there");
+        assert_eq!(row.state, "sent");
+        let states: Vec<_> = row
+            .history
+            .iter()
+            .filter_map(|line| line.split(' ').nth(1))
+            .collect();
+        assert_eq!(states, ["queued", "sending", "accepted", "sent"]);
+        assert_eq!(row.to, "+86199****0001", "listings mask the number");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_dispatcher_held_goes_back_and_counts_as_a_possible_repeat() {
+    on_both(async |test| {
+        let store = &test.store;
+        let contact = store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        store
+            .enqueue(&[delivery("k", contact, NoticeKind::Window)], evening())
+            .await
+            .expect("writes");
+        let id = claim(store, 1).await[0];
+        assert_eq!(
+            store
+                .recover_sending(Some(evening()), evening())
+                .await
+                .expect("sweeps"),
+            0,
+            "its lease lasts"
+        );
+        assert_eq!(store.recover_sending(None, evening()).await.expect("sweeps"), 1);
+        assert_eq!(claim(store, 1).await, [id]);
+        let row = store.delivery(id).await.expect("reads").expect("is there");
+        assert_eq!((row.attempts, row.repeats), (2, 1));
+        let counts = store
+            .count_deliveries(&DeliveryFilter::default())
+            .await
+            .expect("counts");
+        assert_eq!(counts[0].repeated, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_no_longer_be_in_time_expires() {
+    on_both(async |test| {
+        let store = &test.store;
+        let contact = store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        store
+            .enqueue(&[delivery("k", contact, NoticeKind::Window)], evening())
+            .await
+            .expect("writes");
+        assert_eq!(store.expire(evening() + minutes(59)).await.expect("sweeps"), 0);
+        assert_eq!(store.expire(evening() + minutes(60)).await.expect("sweeps"), 1);
+        assert!(claim(store, 1).await.is_empty());
+        assert_eq!(store.open_deliveries(None).await.expect("counts"), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delivered_needs_the_receipt_of_every_part_and_may_come_before_the_answer_is_recorded() {
+    on_both(async |test| {
+        let store = &test.store;
+        let contact = store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        let all: Vec<_> = (0..3)
+            .map(|n| delivery(&format!("k{n}"), contact, NoticeKind::Window))
+            .collect();
+        store.enqueue(&all, evening()).await.expect("writes");
+        let ids = claim(store, 3).await;
+        let receipt = |part: &str, fate| {
+            (
+                "carrier".to_owned(),
+                part.to_owned(),
+                fate,
+                "stat:DELIVRD".to_owned(),
+            )
+        };
+        store
+            .record_receipts(&[receipt("a1", "delivered")], evening())
+            .await
+            .expect("keeps");
+        let apply = async || {
+            store
+                .apply_receipts(100, evening(), evening() - minutes(60))
+                .await
+                .expect("applies")
+        };
+        assert_eq!(apply().await.matched, 0, "its submit is not recorded yet");
+        let accepted = |id, refs: &[&str]| Change {
+            refs: Some(("carrier".into(), refs.iter().map(ToString::to_string).collect())),
+            ..change(id, DeliveryState::Accepted)
+        };
+        let changes = [
+            accepted(ids[0], &["a1", "a2"]),
+            accepted(ids[1], &["b1", "b2"]),
+            accepted(ids[2], &["c1"]),
+        ];
+        store.record(&changes, evening()).await.expect("records");
+        assert_eq!(apply().await.matched, 1);
+        assert_eq!(state_of(store, ids[0]).await, "accepted", "one of two parts");
+        let rest = [
+            receipt("a2", "delivered"),
+            receipt("b1", "failed"),
+            receipt("unknown", "delivered"),
+        ];
+        store.record_receipts(&rest, evening()).await.expect("keeps");
+        let outcome = apply().await;
+        assert_eq!((outcome.delivered, outcome.failed), (1, 1));
+        assert_eq!(state_of(store, ids[0]).await, "delivered");
+        assert_eq!(state_of(store, ids[1]).await, "failed");
+        store
+            .record_receipts(&[receipt("b2", "delivered")], evening())
+            .await
+            .expect("keeps");
+        apply().await;
+        assert_eq!(state_of(store, ids[1]).await, "failed", "final stays final");
+        let settled = store
+            .settle_without_receipt(evening() + minutes(1), evening() + minutes(1))
+            .await
+            .expect("sweeps");
+        assert_eq!((settled, state_of(store, ids[2]).await.as_str()), (1, "sent"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_address_is_marked_and_listed_as_silence() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, _) = small_round(store).await;
+        let silent = store.silent_households(round).await.expect("lists");
+        assert_eq!(
+            silent
+                .iter()
+                .map(|unit| (unit.households, unit.people))
+                .collect::<Vec<_>>(),
+            [(1, 1)]
+        );
+        let contact = store
+            .find_contact(&Address::Phone(phone(2)))
+            .await
+            .expect("reads")
+            .expect("known");
+        store
+            .enqueue(&[delivery("k", contact, NoticeKind::Window)], evening())
+            .await
+            .expect("writes");
+        let id = claim(store, 1).await[0];
+        let refused = Change {
+            bad_address: true,
+            ..change(id, DeliveryState::Failed)
+        };
+        store.record(&[refused], evening()).await.expect("records");
+        let silent = store.silent_households(round).await.expect("lists");
+        assert_eq!(silent.iter().map(|unit| unit.households).sum::<i64>(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn importing_twice_changes_nothing_and_a_newer_file_says_what_changed() {
+    on_both(async |test| {
+        let store = &test.store;
+        let rows = [
+            resident(2, place(1, 1), "101", "陈桂英", 1),
+            resident(3, place(1, 1), "102", "王伟", 2),
+        ];
+        assert_eq!(
+            import(store, "r.csv", &rows).await,
+            [RowOutcome::Added, RowOutcome::Added]
+        );
+        assert_eq!(
+            import(store, "r.csv", &rows).await,
+            [RowOutcome::Unchanged, RowOutcome::Unchanged]
+        );
+        let newer = [resident(2, place(1, 1), "101", "陈桂英", 9), rows[1].clone()];
+        assert_eq!(
+            import(store, "r.csv", &newer).await,
+            [RowOutcome::Changed(vec!["phone"]), RowOutcome::Unchanged]
+        );
+        assert_eq!(
+            import(store, "r.csv", &newer).await,
+            [RowOutcome::Unchanged, RowOutcome::Unchanged]
+        );
+        let people = store.phone_residents(&phone(9)).await.expect("reads");
+        assert_eq!(
+            people
+                .iter()
+                .map(|person| person.name.as_str())
+                .collect::<Vec<_>>(),
+            ["陈桂英"]
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_in_one_file_names_the_other_line_also_across_batches() {
+    on_both(async |test| {
+        let row = resident(2, place(1, 1), "101", "陈桂英", 1);
+        for dry_run in [true, false] {
+            let mut import = test
+                .store
+                .begin_import("r.csv", evening(), dry_run)
+                .await
+                .expect("begins");
+            let again = |line| weir::store::NewResident { line, ..row.clone() };
+            let first = import.rows(&[row.clone(), again(3)]).await.expect("takes");
+            assert_eq!(
+                first,
+                [RowOutcome::Added, RowOutcome::Repeat { line: 2 }],
+                "dry run: {dry_run}"
+            );
+            let second = import.rows(&[again(9)]).await.expect("takes");
+            assert_eq!(second, [RowOutcome::Repeat { line: 2 }], "dry run: {dry_run}");
+        }
+        assert_eq!(
+            test.store.units_with_people(&[]).await.expect("reads")[0].people,
+            1
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_the_same_with_and_without_ref() {
+    on_both(async |test| {
+        let store = &test.store;
+        let without = resident(2, place(1, 1), "101", "陈桂英", 1);
+        let with = weir::store::NewResident {
+            reference: Some("R000000001".into()),
+            ..without.clone()
+        };
+        assert_eq!(
+            import(store, "r.csv", std::slice::from_ref(&without)).await,
+            [RowOutcome::Added]
+        );
+        assert_eq!(
+            import(store, "r.csv", std::slice::from_ref(&with)).await,
+            [RowOutcome::Changed(vec!["ref"])]
+        );
+        assert_eq!(
+            import(store, "r.csv", std::slice::from_ref(&without)).await,
+            [RowOutcome::Unchanged]
+        );
+        let moved = weir::store::NewResident {
+            place: place(2, 1),
+            ..with
+        };
+        assert_eq!(
+            import(store, "r.csv", &[moved]).await,
+            [RowOutcome::Changed(vec!["place"])]
+        );
+        let units = store.units_with_people(&[]).await.expect("reads");
+        assert_eq!(units.iter().map(|unit| unit.people).sum::<u32>(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_absent_move_out_only_in_the_communities_of_the_file() {
+    on_both(async |test| {
+        let store = &test.store;
+        let elsewhere = weir::domain::UnitPlace {
+            community: "府河社区2".into(),
+            ..place(1, 1)
+        };
+        let all = [
+            resident(2, place(1, 1), "101", "陈桂英", 1),
+            resident(3, place(1, 1), "102", "王伟", 2),
+            resident(4, elsewhere, "101", "李军", 3),
+        ];
+        import(store, "r.csv", &all).await;
+        let mut newer = store
+            .begin_import("r.csv", evening(), false)
+            .await
+            .expect("begins");
+        newer.rows(&all[..1]).await.expect("takes");
+        assert_eq!(newer.absent().await.expect("counts"), 1);
+        assert_eq!(newer.move_out_absent(evening()).await.expect("marks"), 1);
+        newer
+            .finish(evening(), &ImportSummary::default())
+            .await
+            .expect("finishes");
+        let people: u32 = store
+            .units_with_people(&[])
+            .await
+            .expect("reads")
+            .iter()
+            .map(|unit| unit.people)
+            .sum();
+        assert_eq!(people, 2);
+        assert_eq!(
+            import(store, "r.csv", &all[1..2]).await,
+            [RowOutcome::Changed(vec!["moved back"])]
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_rows_wait_until_they_are_mended() {
+    on_both(async |test| {
+        let store = &test.store;
+        let row = |line, cells: &[&str], mends| RefusedRow {
+            line,
+            column: "phone".into(),
+            reason: "not a phone number".into(),
+            is_repeat: false,
+            place: "锦江区".into(),
+            cells: cells.iter().map(ToString::to_string).collect(),
+            mends,
+        };
+        for _ in 0..2 {
+            let import = store
+                .begin_import("r.csv", evening(), false)
+                .await
+                .expect("begins");
+            import
+                .refused(&[row(2, &["a"], None), row(3, &["b"], None)])
+                .await
+                .expect("keeps");
+            import
+                .finish(evening(), &ImportSummary::default())
+                .await
+                .expect("finishes");
+        }
+        let kept = store.refusals(false).await.expect("lists");
+        assert_eq!(
+            kept.iter().map(|row| row.cells[0].as_str()).collect::<Vec<_>>(),
+            ["a", "b"],
+            "kept once"
+        );
+        let mut mended = store
+            .begin_import("refused.csv", evening(), false)
+            .await
+            .expect("begins");
+        let good = weir::store::NewResident {
+            mends: Some(kept[0].id),
+            ..resident(2, place(1, 1), "101", "陈桂英", 1)
+        };
+        mended.rows(&[good]).await.expect("takes");
+        mended
+            .refused(&[row(3, &["still bad"], Some(kept[1].id))])
+            .await
+            .expect("keeps");
+        mended
+            .finish(evening(), &ImportSummary::default())
+            .await
+            .expect("finishes");
+        let kept = store.refusals(false).await.expect("lists");
+        assert_eq!(
+            kept.iter().map(|row| row.cells[0].as_str()).collect::<Vec<_>>(),
+            ["still bad"]
+        );
+        let import = store
+            .begin_import("refused.csv", evening(), false)
+            .await
+            .expect("begins");
+        import
+            .finish(evening(), &ImportSummary::default())
+            .await
+            .expect("finishes");
+        assert!(
+            store.refusals(true).await.expect("lists").is_empty(),
+            "a file without them has mended them"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_phone_is_told_once_and_goes_on_while_anyone_on_it_has_no_chat() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, units) = small_round(store).await;
+        let audience = store.audience(&units).await.expect("reads");
+        assert_eq!(audience.len(), 2, "two phones for four people with a phone");
+        let shared = store
+            .find_contact(&Address::Phone(phone(1)))
+            .await
+            .expect("reads")
+            .expect("known");
+        let windows = store.contact_windows(&[shared], round).await.expect("reads");
+        assert_eq!(windows.len(), 2, "both homes of the shared phone, each once");
+
+        let chat = store.contact(&Address::Chat(7), evening()).await.expect("made");
+        let people = store.phone_residents(&phone(1)).await.expect("reads");
+        link(store, chat, people[0].resident).await;
+        let audience = store.audience(&units).await.expect("reads");
+        assert_eq!(
+            audience
+                .iter()
+                .filter(|c| c.contact == shared || c.contact == chat)
+                .count(),
+            2
+        );
+        for person in &people[1..] {
+            link(store, chat, person.resident).await;
+        }
+        let audience = store.audience(&units).await.expect("reads");
+        assert!(
+            audience.iter().all(|c| c.contact != shared),
+            "everybody on it has a chat"
+        );
+        store
+            .set_contact_state(chat, ContactState::Unreachable, "blocked", evening())
+            .await
+            .expect("sets");
+        let audience = store.audience(&units).await.expect("reads");
+        assert!(
+            audience.iter().any(|c| c.contact == shared),
+            "a blocked chat falls back to the phone"
+        );
+    })
+    .await;
+}
+
+async fn link(store: &Store, chat: weir::domain::ContactId, resident: weir::domain::ResidentId) {
+    let inbound = Inbound {
+        from: Address::Chat(7),
+        external_id: format!("link {resident}"),
+        received_at: evening(),
+        content: InboundContent::Other,
+        language: None,
+    };
+    store.record_inbound(&inbound).await.expect("records");
+    let waiting = store.waiting_inbound(1).await.expect("reads");
+    let step = ReplyRow {
+        link: Some(resident),
+        ..ReplyRow::default()
+    };
+    assert!(
+        store
+            .answer(waiting[0].id, chat, &step, evening())
+            .await
+            .expect("answers")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_recorded_once_and_answered_once() {
+    on_both(async |test| {
+        let store = &test.store;
+        let inbound = |id: &str, after: i64| Inbound {
+            from: Address::Phone(phone(1)),
+            external_id: id.into(),
+            received_at: evening() + minutes(after),
+            content: InboundContent::Text("我的时段".into()),
+            language: None,
+        };
+        assert_eq!(
+            store
+                .record_inbound(&inbound("abc:1:7", 0))
+                .await
+                .expect("records"),
+            Recorded::New
+        );
+        assert_eq!(
+            store
+                .record_inbound(&inbound("abc:1:7", 0))
+                .await
+                .expect("records"),
+            Recorded::Known
+        );
+        assert_eq!(
+            store
+                .record_inbound(&inbound("abc:2:1", 1))
+                .await
+                .expect("records"),
+            Recorded::Known,
+            "sent again after a reconnect"
+        );
+        assert_eq!(
+            store
+                .record_inbound(&inbound("abc:1:8", 1))
+                .await
+                .expect("records"),
+            Recorded::New,
+            "said twice"
+        );
+        assert_eq!(
+            store
+                .record_inbound(&inbound("abc:3:1", 30))
+                .await
+                .expect("records"),
+            Recorded::New,
+            "said again later"
+        );
+        let waiting = store.waiting_inbound(10).await.expect("reads");
+        assert_eq!(waiting.len(), 3);
+        let contact = waiting[0].contact;
+        let reply = delivery("reply:1:0", contact, NoticeKind::Reply);
+        let step = ReplyRow {
+            state: Some("{}".into()),
+            stopped: Some(true),
+            replies: vec![reply],
+            ..ReplyRow::default()
+        };
+        assert!(
+            store
+                .answer(waiting[0].id, contact, &step, evening())
+                .await
+                .expect("answers")
+        );
+        assert!(
+            !store
+                .answer(waiting[0].id, contact, &step, evening())
+                .await
+                .expect("answers"),
+            "once"
+        );
+        assert_eq!(store.waiting_inbound(10).await.expect("reads").len(), 2);
+        assert_eq!(
+            store.dialogue(contact).await.expect("reads").as_deref(),
+            Some("{}")
+        );
+        assert!(store.person(contact).await.expect("reads").stopped);
+        assert_eq!(claim(store, 10).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, _) = small_round(store).await;
+        let contact = store
+            .find_contact(&Address::Phone(phone(1)))
+            .await
+            .expect("reads")
+            .expect("known");
+        let in_round = weir::store::NewDelivery {
+            round: Some(round),
+            ..delivery("k", contact, NoticeKind::Window)
+        };
+        store.enqueue(&[in_round], evening()).await.expect("writes");
+        let go = async |from: &[RoundState], to| {
+            store.move_round(round, from, to, evening()).await.expect("moves")
+        };
+        assert!(go(&[RoundState::Releasing], RoundState::Paused).await);
+        assert!(claim(store, 1).await.is_empty());
+        assert!(
+            !store
+                .tell(&[], false, &[], Some((round, evening())), evening())
+                .await
+                .expect("asks")
+        );
+        assert!(
+            !go(&[RoundState::Releasing], RoundState::Paused).await,
+            "only once"
+        );
+        assert!(go(&[RoundState::Paused], RoundState::Releasing).await);
+        assert!(go(&[RoundState::Releasing], RoundState::Cancelled).await);
+        assert!(claim(store, 1).await.is_empty());
+        assert_eq!(state_of(store, DeliveryId(1)).await, "cancelled");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, ids) = small_round(store).await;
+        let units = store.units_to_tell(round, 10).await.expect("reads");
+        assert_eq!(units.iter().map(|unit| unit.unit).collect::<Vec<_>>(), ids);
+        assert_eq!(
+            units.iter().map(|unit| unit.recipients).collect::<Vec<_>>(),
+            [2, 1]
+        );
+        let next = Some((round, evening() + minutes(1)));
+        assert!(
+            store
+                .tell(&[units[0].window], false, &[], next, evening())
+                .await
+                .expect("tells")
+        );
+        assert_eq!(store.units_to_tell(round, 10).await.expect("reads").len(), 1);
+        assert_eq!(store.told(round).await.expect("counts"), (1, 2));
+        let due = store
+            .units_to_remind(evening() + minutes(61), 10)
+            .await
+            .expect("reads");
+        assert_eq!(due.iter().map(|unit| unit.unit).collect::<Vec<_>>(), ids[..1]);
+        store
+            .tell(&[units[0].window], true, &[], None, evening())
+            .await
+            .expect("reminds");
+        assert!(
+            store
+                .units_to_remind(evening() + minutes(61), 10)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+        let later = evening() + minutes(300);
+        assert_eq!(
+            store.finish_rounds(later).await.expect("looks"),
+            0,
+            "a unit is not told"
+        );
+        store
+            .tell(&[units[1].window], false, &[], next, evening())
+            .await
+            .expect("tells");
+        assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
+        assert_eq!(
+            store.round(round).await.expect("reads").expect("is there").state,
+            RoundState::Done
+        );
+        assert_eq!(store.windows(round).await.expect("reads").len(), 2);
+        assert_eq!(store.unit_windows(&ids, evening()).await.expect("reads").len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_sites_and_points_are_kept() {
+    on_both(async |test| {
+        let store = &test.store;
+        let version = store.places_version().await.expect("reads");
+        small_round(store).await;
+        assert_ne!(store.places_version().await.expect("reads"), version);
+        let units = store.units().await.expect("reads");
+        assert_eq!(units.len(), 2);
+        assert_ne!(units[0].code, units[1].code);
+        assert_eq!(
+            store.save_sites(&[site("锦绣采样点")]).await.expect("saves"),
+            (0, 0)
+        );
+        let wider = Site {
+            desks: 5,
+            ..site("锦绣采样点")
+        };
+        assert_eq!(
+            store.save_sites(&[wider, site("另一处")]).await.expect("saves"),
+            (1, 1)
+        );
+        let point = BuildingPoint {
+            district: "锦江区".into(),
+            street: "春熙街道".into(),
+            community: "锦绣社区1".into(),
+            building: "1栋".into(),
+            coordinates: weir::domain::Coordinates {
+                lat: 30.66,
+                lon: 104.06,
+            },
+        };
+        let elsewhere = BuildingPoint {
+            building: "99栋".into(),
+            ..point.clone()
+        };
+        assert_eq!(
+            store
+                .save_building_points(&[point.clone(), elsewhere])
+                .await
+                .expect("saves"),
+            1
+        );
+        let people = store
+            .units_with_people(&["锦绣社区1".into()])
+            .await
+            .expect("reads");
+        assert!(
+            people
+                .iter()
+                .all(|unit| unit.coordinates == Some(point.coordinates))
+        );
+        assert!(
+            store
+                .units_with_people(&["别处".into()])
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leases_pauses_and_jobs_outlive_a_process() {
+    on_both(async |test| {
+        let store = &test.store;
+        let now = evening();
+        assert!(
+            store
+                .hold_lease("service", "a", now, now + minutes(1))
+                .await
+                .expect("asks")
+        );
+        assert!(
+            !store
+                .hold_lease("service", "b", now, now + minutes(1))
+                .await
+                .expect("asks")
+        );
+        assert!(
+            store
+                .hold_lease("service", "a", now, now + minutes(2))
+                .await
+                .expect("asks"),
+            "renewed"
+        );
+        assert_eq!(
+            store.lease_owner("service", now).await.expect("asks").as_deref(),
+            Some("a")
+        );
+        assert!(
+            store
+                .hold_lease("service", "b", now + minutes(2), now + minutes(3))
+                .await
+                .expect("asks"),
+            "ran out"
+        );
+        store.release_lease("service", "b").await.expect("gives back");
+        assert_eq!(store.lease_owner("service", now).await.expect("asks"), None);
+
+        let pause = |until| Pause {
+            channel: "telegram".into(),
+            until,
+            reason: "asked".into(),
+        };
+        store
+            .pause_channel(&pause(now + minutes(10)))
+            .await
+            .expect("notes");
+        store
+            .pause_channel(&pause(now + minutes(5)))
+            .await
+            .expect("notes");
+        assert_eq!(
+            test.again().await.pauses(now).await.expect("reads"),
+            [pause(now + minutes(10))],
+            "the later end counts"
+        );
+        assert!(store.pauses(now + minutes(10)).await.expect("reads").is_empty());
+
+        assert!(
+            store
+                .begin_job("erase", "2026-09-02 03:30", now)
+                .await
+                .expect("notes")
+        );
+        assert!(
+            !store
+                .begin_job("erase", "2026-09-02 03:30", now)
+                .await
+                .expect("notes")
+        );
+        store
+            .end_job("erase", "2026-09-02 03:30", now, "erased 0 rows")
+            .await
+            .expect("notes");
+        store.ping().await.expect("answers");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_one_database_restores_into_the_other_and_sends_nothing_by_itself() {
+    let mut stores = vec![sqlite().await];
+    stores.extend(postgres().await);
+    for from in &stores {
+        let (round, _) = small_round(&from.store).await;
+        let contact = from
+            .store
+            .find_contact(&Address::Phone(phone(1)))
+            .await
+            .expect("reads")
+            .expect("known");
+        let in_round = weir::store::NewDelivery {
+            round: Some(round),
+            ..delivery("k", contact, NoticeKind::Window)
+        };
+        let alone = delivery("alone", contact, NoticeKind::Reply);
+        from.store
+            .enqueue(&[in_round, alone], evening())
+            .await
+            .expect("writes");
+        let file = from.folder.path().join("b.backup");
+        let rows = from.store.backup(&file, evening()).await.expect("writes");
+        let kind = from.store.kind();
+        let mut to = vec![sqlite_with_key(from).await];
+        to.extend(postgres_with_key(from).await);
+        for to in &to {
+            import(
+                &to.store,
+                "other.csv",
+                &[resident(2, place(9, 9), "1", "别人", 9)],
+            )
+            .await;
+            assert_eq!(
+                to.store.restore(&file, evening()).await.expect("restores"),
+                rows,
+                "{kind} to {}",
+                to.store.kind()
+            );
+            assert_eq!(to.store.phone_residents(&phone(1)).await.expect("reads").len(), 3);
+            assert!(
+                to.store
+                    .phone_residents(&phone(9))
+                    .await
+                    .expect("reads")
+                    .is_empty()
+            );
+            assert_eq!(
+                to.store
+                    .round(round)
+                    .await
+                    .expect("reads")
+                    .expect("is there")
+                    .state,
+                RoundState::Paused
+            );
+            assert!(claim(&to.store, 10).await.is_empty(), "nothing leaves by itself");
+            import(&to.store, "new.csv", &[resident(2, place(9, 9), "1", "新人", 8)]).await;
+        }
+    }
+}
+
+async fn sqlite_with_key(of: &crate::support::TestStore) -> crate::support::TestStore {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    std::fs::copy(of.key_file(), folder.path().join("key")).expect("copies the key");
+    let url = format!("sqlite://{}", folder.path().join("weir.db").display());
+    let store = Store::open(&url, Some(folder.path().join("key")))
+        .await
+        .expect("opens");
+    crate::support::TestStore { store, url, folder }
+}
+
+async fn postgres_with_key(of: &crate::support::TestStore) -> Option<crate::support::TestStore> {
+    let fresh = postgres().await?;
+    // Its own key has marked the store already: a store is new only until then.
+    fresh.store.set_meta("key_id", "").await.expect("sets");
+    fresh.store.close().await;
+    std::fs::copy(of.key_file(), fresh.key_file()).expect("copies the key");
+    let marked = Store::open(&fresh.url, Some(fresh.key_file())).await;
+    assert!(
+        matches!(marked, Err(StoreError::Key(_))),
+        "another key does not open it"
+    );
+    let (url, folder) = (fresh.url, fresh.folder);
+    let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(&url)
+        .await
+        .expect("connects");
+    sqlx::query("delete from meta")
+        .execute(&mut connection)
+        .await
+        .expect("forgets its key");
+    let store = Store::open(&url, Some(folder.path().join("key")))
+        .await
+        .expect("opens");
+    Some(crate::support::TestStore { store, url, folder })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_backup_changes_nothing() {
+    on_both(async |test| {
+        small_round(&test.store).await;
+        let file = test.folder.path().join("b.backup");
+        test.store.backup(&file, evening()).await.expect("writes");
+        let whole = std::fs::read_to_string(&file).expect("reads");
+        let cut = whole.len() / 2;
+        let cut = (cut..)
+            .find(|at| whole.is_char_boundary(*at))
+            .expect("a boundary");
+        for damaged in [
+            "",
+            "PNG",
+            &whole[..cut],
+            &whole.replacen("\"table\":\"communities\"", "\"table\":\"pg_user\"", 1),
+        ] {
+            std::fs::write(&file, damaged).expect("writes");
+            let refused = test
+                .store
+                .restore(&file, evening())
+                .await
+                .expect_err("is refused");
+            assert!(
+                refused.to_string().contains("not a whole weir backup"),
+                "{refused}"
+            );
+            assert_eq!(
+                test.store.phone_residents(&phone(1)).await.expect("reads").len(),
+                3,
+                "nothing was changed"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotated_key_opens_everything_and_the_old_one_nothing() {
+    on_both(async |test| {
+        small_round(&test.store).await;
+        let contact = test
+            .store
+            .find_contact(&Address::Phone(phone(1)))
+            .await
+            .expect("reads")
+            .expect("known");
+        test.store
+            .enqueue(&[delivery("k", contact, NoticeKind::Window)], evening())
+            .await
+            .expect("writes");
+        let old = std::fs::read(test.key_file()).expect("reads");
+        test.store.close().await;
+        let sealed = Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+            .await
+            .expect("rotates");
+        assert!(sealed >= 8, "{sealed}");
+        let store = test.again().await;
+        assert_eq!(
+            store
+                .phone_residents(&phone(1))
+                .await
+                .expect("is found by the new hash")
+                .len(),
+            3
+        );
+        assert_eq!(claim(&store, 1).await.len(), 1, "bodies open");
+        let again = import(
+            &store,
+            "roster.csv",
+            &[resident(2, place(1, 1), "101", "陈桂英", 1)],
+        )
+        .await;
+        assert_eq!(again, [RowOutcome::Unchanged], "people are found by the new hash");
+        store.close().await;
+        std::fs::write(test.key_file(), old).expect("writes");
+        let refused = Store::open(&test.url, Some(test.key_file()))
+            .await
+            .expect_err("the old key is refused");
+        assert!(
+            refused.to_string().contains("does not belong to this store"),
+            "{refused}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_rotation_goes_on_where_it_stopped() {
+    on_both(async |test| {
+        small_round(&test.store).await;
+        test.store.close().await;
+        weir::store::Keys::begin_rotation(&test.key_file()).expect("begins");
+        let refused = Store::open(&test.url, Some(test.key_file()))
+            .await
+            .expect_err("does not start half-way");
+        assert!(refused.to_string().contains("weir key rotate"), "{refused}");
+        Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+            .await
+            .expect("goes on");
+        let store = test.again().await;
+        assert_eq!(store.phone_residents(&phone(1)).await.expect("reads").len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_key_a_foreign_file_and_a_newer_database_stop_the_start_with_a_sentence() {
+    let test = sqlite().await;
+    small_round(&test.store).await;
+    test.store.close().await;
+    std::fs::rename(test.key_file(), test.folder.path().join("away")).expect("moves");
+    let missing = Store::open(&test.url, Some(test.key_file()))
+        .await
+        .expect_err("no key")
+        .to_string();
+    assert!(missing.contains("is missing"), "{missing}");
+    std::fs::rename(test.folder.path().join("away"), test.key_file()).expect("moves back");
+
+    let store = test.again().await;
+    store.close().await;
+    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&test.url)
+        .await
+        .expect("connects");
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+         values (9999, 'later', 1, x'00', 0)",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("writes");
+    drop(connection);
+    let newer = Store::open(&test.url, Some(test.key_file()))
+        .await
+        .expect_err("newer")
+        .to_string();
+    assert!(newer.contains("newer version"), "{newer}");
+
+    let foreign = test.folder.path().join("notes.txt");
+    std::fs::write(&foreign, "these are notes, and no database at all. ".repeat(200)).expect("writes");
+    let url = format!("sqlite://{}", foreign.display());
+    let refused = Store::open(&url, None)
+        .await
+        .expect_err("is no database")
+        .to_string();
+    assert!(refused.contains("not a weir database"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_texts_are_erased_and_facts_stay() {
+    on_both(async |test| {
+        let store = &test.store;
+        let contact = store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("made");
+        store
+            .enqueue(&[delivery("k", contact, NoticeKind::Window)], evening())
+            .await
+            .expect("writes");
+        let id = claim(store, 1).await[0];
+        assert_eq!(
+            store.erase_old(evening() + minutes(600)).await.expect("erases"),
+            0,
+            "it is not final"
+        );
+        store
+            .record(&[change(id, DeliveryState::Sent)], evening())
+            .await
+            .expect("records");
+        assert_eq!(
+            store.erase_old(evening() + minutes(600)).await.expect("erases"),
+            1
+        );
+        assert_eq!(state_of(store, id).await, "sent");
+    })
+    .await;
+}
