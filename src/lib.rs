@@ -3,5 +3,6 @@
 // pub mod channels;
 pub mod clock;
 pub mod config;
+pub mod conversation;
 pub mod domain;
 pub mod i18n;
