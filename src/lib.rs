@@ -1,7 +1,8 @@
 //! Weir tells every building unit its own time to come, at a pace the registration system can take.
 
-// pub mod channels;
 pub mod clock;
 pub mod config;
+pub mod conversation;
 pub mod domain;
+pub mod i18n;
 pub mod store;

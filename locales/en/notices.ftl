@@ -1,0 +1,28 @@
+# What is told about windows. `.sms` is the short form for text messages.
+
+window-heading = Your time for the test:
+    .sms = Your test:
+reminder-heading = Reminder: it is almost time for your test.
+    .sms = Reminder, your test:
+correction-heading = Your time has changed. Please come at the new time:
+    .sms = Your test time has changed to:
+windows-heading = Your time for the test:
+    .sms = Your test:
+window-line = { $time }
+    Place: { $site }
+    Home: { $place }
+    .sms = { $place }, { $time }, at { $site }.
+site-with-address = { $site } ({ $address })
+crowded = It may be busy then. You may have to wait longer.
+    .sms = It may be busy.
+more-windows = { $count } more are not listed. Please ask your community office.
+on-time = Please come at your time. No need to queue early.
+    .sms = No need to queue early.
+what-to-bring = Wear a mask all the time, carry your ID, and have your health code ready.
+    .sms = Bring mask, ID, health code.
+no-window = No test is planned for your home now. Once it is, you can see it here.
+    .sms = No test is planned for your home now.
+stop-hint = Reply STOP to end notices.
+    .sms = Reply STOP to end
+menu-hint = Reply MENU for more.
+    .sms = Reply 0 for menu

@@ -1,0 +1,28 @@
+# What is told about windows. `.sms` is the short form for text messages.
+
+window-heading = 您的采样时段：
+    .sms = 核酸采样通知：
+reminder-heading = 提醒：快到您的采样时段了。
+    .sms = 提醒，快到采样时间了：
+correction-heading = 您的采样时段有变动。请按新时段前往：
+    .sms = 采样时段有变动，以这条为准：
+windows-heading = 您的采样时段：
+    .sms = 您的采样时段：
+window-line = { $time }
+    地点：{ $site }
+    住址：{ $place }
+    .sms = { $place }，{ $time }，到{ $site }。
+site-with-address = { $site }({ $address })
+crowded = 这个时段人可能较多，要多等一会儿。
+    .sms = 人可能较多，要多等一会儿。
+more-windows = 还有{ $count }个时段没有列出。请问社区工作人员。
+on-time = 请按时段前往，不用提前排队。
+    .sms = 请按时前往，不用提前排队。
+what-to-bring = 请全程戴口罩，随身带身份证件，提前准备好健康码。
+    .sms = 请戴口罩，带身份证件和健康码。
+no-window = 您家现在没有采样安排。安排好以后，可以在这里查到。
+    .sms = 您家现在没有采样安排。
+stop-hint = 回复“退订”可随时停止。
+    .sms = 回复TD退订
+menu-hint = 回复“菜单”看更多。
+    .sms = 回复0看菜单

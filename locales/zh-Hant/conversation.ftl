@@ -1,0 +1,91 @@
+# What the bot says in a dialogue. `.sms` is the short form for text messages.
+
+greeting = 您好，這裡是{ $sender }。
+    我告訴您：什麼時候、到哪裡做核酸採樣。
+    .sms = 您好。
+
+## The person's home
+
+ask-district = 您住在哪個區？
+ask-street = 您住在哪個街道？
+ask-community = 您住在哪個社區？
+    請選一個，也可以打字。例如：幸福社區 3棟2單元。
+    .sms = 您住哪個社區？請回覆數字，或寫：幸福社區 3棟2單元
+ask-building = { $area }：您住幾棟？
+    請選一個，也可以打字。例如：3棟2單元。
+    .sms = { $area }：您住幾棟？請回覆數字。
+ask-building-number = { $area }：您住幾棟？請回覆{ $first }到{ $last }的數字，或寫：3棟2單元
+ask-unit = { $area }：您住幾單元？
+    .sms = { $area }：您住幾單元？請回覆數字。
+ask-unit-number = { $area }：您住幾單元？請回覆{ $first }到{ $last }的數字。
+not-found = 沒有找到這個地址。
+several-found = 找到幾個地址。請選一個：
+    .sms = 找到幾個地址，請回覆數字：
+too-many-found = 符合的地址太多。請寫完整一些。例如：幸福社區 3棟2單元。
+    .sms = 符合的地址太多，請寫完整一些。
+unknown-code = 這個QR碼認不出來。請您自己選住址。
+no-places = 住址名單還沒有準備好。請以後再來，或聯絡社區工作人員。
+home-set = 已記住您的住址：{ $place }。
+next-page = 下一頁
+previous-page = 上一頁
+start-over = 重新選擇
+
+## The person's own phone number
+
+ask-phone = 請按下面的按鈕，傳送您的手機號碼。
+    號碼只用來核對社區名冊，確認是您本人。
+    不傳也可以，照樣能查時段。
+share-phone = 傳送手機號碼
+later = 以後再說
+later-said = 好的。想傳的時候，請回覆「手機號」。
+not-own-contact = 別人的名片不能用。
+    請按下面的按鈕，傳送您自己的號碼。
+linked = 核對好了。您是{ $name }。以後您的通知發到這裡。
+not-me = 不是我
+check-roster = 好的。請聯絡社區工作人員核對名冊。
+which-resident = 這個號碼登記了幾位居民。您是哪一位？
+none-of-them = 都不是
+not-on-roster = 名冊裡沒有這個手機號碼。
+    請聯絡社區工作人員登記。
+    您仍然可以在這裡查時段。
+offer-expired = 這個選項已經過期。請回覆「手機號」，再來一次。
+
+## The menu and its answers
+
+menu = 請選擇：
+    .sms = 請回覆數字：
+menu-open = 選單
+menu-windows = 我的時段
+menu-home = 換地址
+menu-language = 語言 Language
+menu-stop = 停止通知
+    .sms = 退訂
+menu-start = 恢復通知
+menu-help = 幫助
+help = 我可以告訴您：什麼時候、到哪裡做核酸採樣。
+    別的問題，請聯絡社區工作人員。
+    急病請撥打{ $emergency_number }。
+    .sms = 我能告訴您採樣的時間和地點。別的問題請找社區工作人員。急病請撥打{ $emergency_number }。
+choose-language = 請選擇語言。
+    Choose a language.
+    .sms = 請選擇語言 / Language：
+language-set = 好的，以後用繁體中文。
+stopped = 已停止向您發送通知。回覆「訂閱」可重新開啟。
+stop-everywhere-offer = 您別的號碼和聊天也要停止嗎？
+    要停止，請按下面的按鈕，或回覆「全部退訂」。
+    .sms = 別的號碼和聊天也要停止，請回覆「全部退訂」。
+stop-everywhere = 全部停止
+stopped-everywhere = 已全部停止發送通知。回覆「訂閱」可重新開啟。
+started = 已為您開啟通知。輪到您時會提早提醒。回覆「退訂」可隨時停止。
+confirm-home = 要換到{ $place }嗎？請回覆{ $code }確認，10分鐘內有效。
+confirm-stop-everywhere = 別的號碼和聊天也要停止嗎？請回覆{ $code }確認，10分鐘內有效。
+confirm-failed = 驗證碼不對，或已過期。沒有改動。
+no-person = 我是自動回覆，不能轉人工。請直接聯絡社區工作人員。
+unknown = 我沒有看懂。
+    別的問題，請聯絡社區工作人員。
+    .sms = 我沒有看懂。別的問題請找社區工作人員。
+words-only = 收到了。可是我只會看文字，看不了圖片和語音。
+    .sms = 我只會看文字。
+emergency = 請馬上撥打{ $emergency_number }！
+    或立即前往最近的急診。各大醫院急診24小時開放。
+    我是自動回覆，不能替您呼救。

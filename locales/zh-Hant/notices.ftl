@@ -1,0 +1,28 @@
+# What is told about windows. `.sms` is the short form for text messages.
+
+window-heading = 您的採樣時段：
+    .sms = 核酸採樣通知：
+reminder-heading = 提醒：快到您的採樣時段了。
+    .sms = 提醒，快到採樣時間了：
+correction-heading = 您的採樣時段有變動。請按新時段前往：
+    .sms = 採樣時段有變動，以這條為準：
+windows-heading = 您的採樣時段：
+    .sms = 您的採樣時段：
+window-line = { $time }
+    地點：{ $site }
+    住址：{ $place }
+    .sms = { $place }，{ $time }，到{ $site }。
+site-with-address = { $site }({ $address })
+crowded = 這個時段人可能較多，要多等一會兒。
+    .sms = 人可能較多，要多等一會兒。
+more-windows = 還有{ $count }個時段沒有列出。請問社區工作人員。
+on-time = 請按時段前往，不用提早排隊。
+    .sms = 請按時前往，不用提早排隊。
+what-to-bring = 請全程戴口罩，隨身帶身分證件，提早準備好健康碼。
+    .sms = 請戴口罩，帶身分證件和健康碼。
+no-window = 您家現在沒有採樣安排。安排好以後，可以在這裡查到。
+    .sms = 您家現在沒有採樣安排。
+stop-hint = 回覆「退訂」可隨時停止。
+    .sms = 回覆TD退訂
+menu-hint = 回覆「選單」看更多。
+    .sms = 回覆0看選單

@@ -1,0 +1,447 @@
+//! The approved words of `locales/`, behind keys that the compiler checks, and dates as people say them.
+//!
+//! Each text is a Fluent message; its attribute `.sms`, where there is one, is the short form for text messages.
+
+use std::{borrow::Cow, fmt::Write as _, sync::Arc};
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
+use chrono_tz::Tz;
+use fluent::{FluentArgs, FluentError, FluentResource, concurrent::FluentBundle};
+use unic_langid::LanguageIdentifier;
+
+use crate::domain::{ChannelKind, Language};
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident $({ $($argument:ident),+ })? = $key:literal,)*) => {
+        /// Every text there is, with what fills it. One that nothing says is reported by the compiler as never constructed.
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum Text<'a> { $($(#[$doc])* $name $({ $($argument: &'a str),+ })?,)* }
+
+        impl<'a> Text<'a> {
+            fn key(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $key,)* }
+            }
+
+            fn arguments(&self) -> Vec<(&'static str, &'a str)> {
+                match *self { $(Self::$name $({ $($argument),+ })? => vec![$($((stringify!($argument), $argument)),+)?],)* }
+            }
+        }
+
+        /// The key and the arguments' names of every text.
+        const KEYS: &[(&str, &[&str])] = &[$(($key, &[$($(stringify!($argument)),+)?]),)*];
+    };
+}
+
+texts! {
+    // locales/*/conversation.ftl
+    Greeting { sender } = "greeting",
+    AskDistrict = "ask-district",
+    AskStreet = "ask-street",
+    AskCommunity = "ask-community",
+    AskBuilding { area } = "ask-building",
+    AskBuildingNumber { area, first, last } = "ask-building-number",
+    AskUnit { area } = "ask-unit",
+    AskUnitNumber { area, first, last } = "ask-unit-number",
+    NotFound = "not-found",
+    SeveralFound = "several-found",
+    TooManyFound = "too-many-found",
+    UnknownCode = "unknown-code",
+    NoPlaces = "no-places",
+    HomeSet { place } = "home-set",
+    NextPage = "next-page",
+    PreviousPage = "previous-page",
+    StartOver = "start-over",
+    AskPhone = "ask-phone",
+    SharePhone = "share-phone",
+    Later = "later",
+    LaterSaid = "later-said",
+    NotOwnContact = "not-own-contact",
+    Linked { name } = "linked",
+    NotMe = "not-me",
+    CheckRoster = "check-roster",
+    WhichResident = "which-resident",
+    NoneOfThem = "none-of-them",
+    NotOnRoster = "not-on-roster",
+    OfferExpired = "offer-expired",
+    Menu = "menu",
+    MenuOpen = "menu-open",
+    MenuWindows = "menu-windows",
+    MenuHome = "menu-home",
+    MenuLanguage = "menu-language",
+    MenuStop = "menu-stop",
+    MenuStart = "menu-start",
+    MenuHelp = "menu-help",
+    Help { emergency_number } = "help",
+    ChooseLanguage = "choose-language",
+    LanguageSet = "language-set",
+    Stopped = "stopped",
+    StopEverywhereOffer = "stop-everywhere-offer",
+    StopEverywhere = "stop-everywhere",
+    StoppedEverywhere = "stopped-everywhere",
+    Started = "started",
+    ConfirmHome { place, code } = "confirm-home",
+    ConfirmStopEverywhere { code } = "confirm-stop-everywhere",
+    ConfirmFailed = "confirm-failed",
+    NoPerson = "no-person",
+    Unknown = "unknown",
+    WordsOnly = "words-only",
+    Emergency { emergency_number } = "emergency",
+    // locales/*/notices.ftl
+    WindowHeading = "window-heading",
+    ReminderHeading = "reminder-heading",
+    CorrectionHeading = "correction-heading",
+    WindowsHeading = "windows-heading",
+    WindowLine { place, time, site } = "window-line",
+    SiteWithAddress { site, address } = "site-with-address",
+    Crowded = "crowded",
+    MoreWindows { count } = "more-windows",
+    OnTime = "on-time",
+    WhatToBring = "what-to-bring",
+    NoWindow = "no-window",
+    StopHint = "stop-hint",
+    MenuHint = "menu-hint",
+}
+
+/// The attribute that holds the short form for text messages.
+const SMS: &str = "sms";
+
+const ZH_HANS: [&str; 2] = [
+    include_str!("../locales/zh-Hans/conversation.ftl"),
+    include_str!("../locales/zh-Hans/notices.ftl"),
+];
+const ZH_HANT: [&str; 2] = [
+    include_str!("../locales/zh-Hant/conversation.ftl"),
+    include_str!("../locales/zh-Hant/notices.ftl"),
+];
+const EN: [&str; 2] = [
+    include_str!("../locales/en/conversation.ftl"),
+    include_str!("../locales/en/notices.ftl"),
+];
+
+/// Every text in every language. Cheap to clone.
+#[derive(Clone)]
+pub struct Texts(Arc<[FluentBundle<FluentResource>; 3]>);
+
+/// A file under `locales/` is not as the code needs it; the tests find this before anything ships.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("locales/{}: {fault}", language.code())]
+pub struct LocaleFault {
+    /// Which language's files.
+    pub language: Language,
+    /// What is wrong, and with which key.
+    pub fault: String,
+}
+
+impl Texts {
+    /// Reads the built-in texts and fills each one once, so that afterwards none can lack anything.
+    pub fn load() -> Result<Self, LocaleFault> {
+        let [simplified, traditional, english] = Language::ALL;
+        Ok(Self(Arc::new([
+            bundle(simplified, &ZH_HANS)?,
+            bundle(traditional, &ZH_HANT)?,
+            bundle(english, &EN)?,
+        ])))
+    }
+
+    /// The words of `text`, in the short form where the channel is SMS and there is one.
+    pub(crate) fn say(&self, language: Language, channel: ChannelKind, text: &Text<'_>) -> String {
+        let bundle = &self.0[match language {
+            Language::ZhHans => 0,
+            Language::ZhHant => 1,
+            Language::En => 2,
+        }];
+        let short = channel == ChannelKind::Sms && has_short_form(bundle, text.key());
+        format(bundle, text.key(), short, &text.arguments())
+            .expect("load has filled every text of every language")
+    }
+}
+
+impl std::fmt::Debug for Texts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Texts")
+    }
+}
+
+/// A window's time as people say it: `9月3日(周六)下午2:10–2:30`, `Sat 3 Sep, 2:10–2:30 pm`.
+pub fn span(
+    language: Language,
+    tz: Tz,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    today: bool,
+) -> String {
+    let (starts, ends) = (starts_at.with_timezone(&tz), ends_at.with_timezone(&tz));
+    let (from, to) = (starts.time(), ends.time());
+    let mut said = day(language, starts.date_naive(), today);
+    if starts.date_naive() != ends.date_naive() {
+        // A window past midnight names both days.
+        let _ = write!(said, "{}–", hour(language, from, true));
+        said.push_str(&day(language, ends.date_naive(), false));
+        said.push_str(&hour(language, to, true));
+        return said;
+    }
+    let same_part = part_of_day(language, from) == part_of_day(language, to);
+    // Chinese puts the part of the day before the first time, English after the last.
+    let (name_first, name_last) = match language {
+        Language::En => (!same_part, true),
+        Language::ZhHans | Language::ZhHant => (true, !same_part),
+    };
+    let _ = write!(
+        said,
+        "{}–{}",
+        hour(language, from, name_first),
+        hour(language, to, name_last)
+    );
+    said
+}
+
+fn day(language: Language, date: NaiveDate, today: bool) -> String {
+    if language == Language::En {
+        let date = date.format("%a %-d %b");
+        return if today {
+            format!("today ({date}), ")
+        } else {
+            format!("{date}, ")
+        };
+    }
+    let weekday = ["一", "二", "三", "四", "五", "六", "日"][date.weekday().num_days_from_monday() as usize];
+    let week = if language == Language::ZhHans {
+        "周"
+    } else {
+        "週"
+    };
+    let (month, day) = (date.month(), date.day());
+    if today {
+        format!("今天({month}月{day}日{week}{weekday})")
+    } else {
+        format!("{month}月{day}日({week}{weekday})")
+    }
+}
+
+fn hour(language: Language, time: NaiveTime, named: bool) -> String {
+    let part = if named { part_of_day(language, time) } else { "" };
+    let minute = time.minute();
+    let (_, twelve) = time.hour12();
+    match language {
+        Language::En if named => format!("{twelve}:{minute:02} {part}"),
+        Language::En => format!("{twelve}:{minute:02}"),
+        // The hour after midnight is 凌晨0:10, not 凌晨12:10.
+        Language::ZhHans | Language::ZhHant if time.hour() == 0 => format!("{part}0:{minute:02}"),
+        Language::ZhHans | Language::ZhHant => format!("{part}{twelve}:{minute:02}"),
+    }
+}
+
+fn part_of_day(language: Language, time: NaiveTime) -> &'static str {
+    match (language, time.hour()) {
+        (Language::En, 0..12) => "am",
+        (Language::En, _) => "pm",
+        (_, 0..6) => "凌晨",
+        (_, 6..12) => "上午",
+        (_, 12) => "中午",
+        (_, 13..18) => "下午",
+        (_, _) => "晚上",
+    }
+}
+
+fn bundle(language: Language, files: &[&str]) -> Result<FluentBundle<FluentResource>, LocaleFault> {
+    let fault = |fault: String| LocaleFault { language, fault };
+    let tag: LanguageIdentifier = language
+        .code()
+        .parse()
+        .map_err(|_| fault("not a language tag".into()))?;
+    let mut bundle = FluentBundle::new_concurrent(vec![tag]);
+    bundle.set_use_isolating(false); // Or text messages would carry invisible marks.
+    bundle.add_builtins().map_err(|error| fault(error.to_string()))?;
+    for file in files {
+        let resource =
+            FluentResource::try_new((*file).to_owned()).map_err(|(_, errors)| fault(said(&errors)))?;
+        bundle
+            .add_resource(resource)
+            .map_err(|errors| fault(said(&errors)))?;
+    }
+    for (key, names) in KEYS {
+        let arguments: Vec<_> = names.iter().map(|name| (*name, "–")).collect();
+        format(&bundle, key, false, &arguments).map_err(fault)?;
+        if has_short_form(&bundle, key) {
+            format(&bundle, key, true, &arguments).map_err(fault)?;
+        }
+    }
+    Ok(bundle)
+}
+
+fn has_short_form(bundle: &FluentBundle<FluentResource>, key: &str) -> bool {
+    bundle
+        .get_message(key)
+        .is_some_and(|message| message.get_attribute(SMS).is_some())
+}
+
+fn format(
+    bundle: &FluentBundle<FluentResource>,
+    key: &str,
+    short: bool,
+    arguments: &[(&'static str, &str)],
+) -> Result<String, String> {
+    let message = bundle
+        .get_message(key)
+        .ok_or_else(|| format!("{key} is missing"))?;
+    let pattern = if short {
+        message.get_attribute(SMS).map(|attribute| attribute.value())
+    } else {
+        message.value()
+    };
+    let pattern = pattern.ok_or_else(|| format!("{key} is empty"))?;
+    let mut filled = FluentArgs::with_capacity(arguments.len());
+    for (name, value) in arguments {
+        filled.set(*name, Cow::Borrowed(*value));
+    }
+    let mut errors: Vec<FluentError> = Vec::new();
+    let text = bundle
+        .format_pattern(pattern, Some(&filled), &mut errors)
+        .into_owned();
+    if errors.is_empty() {
+        Ok(text)
+    } else {
+        Err(format!("{key}: {}", said(&errors)))
+    }
+}
+
+fn said(errors: &[impl std::fmt::Display]) -> String {
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use chrono::TimeZone;
+    use chrono_tz::Asia::Shanghai;
+
+    use super::*;
+
+    const FILES: [(Language, [&str; 2]); 3] = [
+        (Language::ZhHans, ZH_HANS),
+        (Language::ZhHant, ZH_HANT),
+        (Language::En, EN),
+    ];
+
+    /// What a language's files hold: each key (`key` or `key.sms`), with the arguments it uses.
+    fn keys(files: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+        let (mut keys, mut message, mut at) = (BTreeMap::new(), String::new(), String::new());
+        for line in files
+            .iter()
+            .flat_map(|file| file.lines())
+            .filter(|line| !line.starts_with('#'))
+        {
+            if let Some((key, _)) = line.split_once(" = ") {
+                if let Some(attribute) = key.trim_start().strip_prefix('.') {
+                    at = format!("{message}.{attribute}");
+                } else if !key.contains(' ') {
+                    (message, at) = (key.to_owned(), key.to_owned());
+                }
+                keys.entry(at.clone()).or_insert_with(BTreeSet::new);
+            }
+            for name in line.split("{ $").skip(1) {
+                let name = name.split(' ').next().expect("split gives one").to_owned();
+                keys.get_mut(&at)
+                    .expect("a text starts with its key")
+                    .insert(name);
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn every_language_has_every_text_with_the_same_arguments_and_no_other() {
+        Texts::load().expect("the built-in texts are whole");
+        let first = keys(&FILES[0].1);
+        for (key, names) in KEYS {
+            let names: BTreeSet<_> = names.iter().map(ToString::to_string).collect();
+            assert_eq!(first.get(*key), Some(&names), "{key} fills all it is given");
+        }
+        let used: BTreeSet<_> = KEYS.iter().map(|(key, _)| *key).collect();
+        assert_eq!(used.len(), KEYS.len(), "a key is used once");
+        for (language, files) in &FILES {
+            let keys = keys(files);
+            for key in keys.keys() {
+                let message = key.strip_suffix(".sms").unwrap_or(key);
+                assert!(used.contains(message), "{}: nothing says {key}", language.code());
+            }
+            assert_eq!(keys, first, "{} differs from zh-Hans", language.code());
+        }
+    }
+
+    #[test]
+    fn a_text_that_lacks_something_is_a_fault_before_it_is_sent() {
+        let texts = Texts::load().expect("the built-in texts are whole");
+        for bundle in texts.0.iter() {
+            assert!(format(bundle, "home-set", false, &[]).is_err());
+            assert!(format(bundle, "no-such-text", false, &[]).is_err());
+        }
+        assert!(bundle(Language::En, &["greeting = Hello { $nobody }"]).is_err());
+        assert!(bundle(Language::En, &["greeting = { "]).is_err());
+    }
+
+    /// Every text of a language from top to bottom, for reading.
+    fn all(language: Language) -> String {
+        let texts = Texts::load().expect("the built-in texts are whole");
+        let bundle = &texts.0[Language::ALL.iter().position(|l| *l == language).expect("listed")];
+        let mut out = String::new();
+        for (key, names) in KEYS {
+            let shown: Vec<_> = names.iter().map(|name| (*name, format!("‹{name}›"))).collect();
+            let arguments: Vec<_> = shown
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            let _ = writeln!(
+                out,
+                "{key}\n{}",
+                format(bundle, key, false, &arguments).expect("filled")
+            );
+            if has_short_form(bundle, key) {
+                let _ = writeln!(
+                    out,
+                    "SMS: {}",
+                    format(bundle, key, true, &arguments).expect("filled")
+                );
+            }
+            out.push('\n');
+        }
+        out
+    }
+
+    #[test]
+    fn texts_of_every_language() {
+        insta::assert_snapshot!("zh-Hans", all(Language::ZhHans));
+        insta::assert_snapshot!("zh-Hant", all(Language::ZhHant));
+        insta::assert_snapshot!("en", all(Language::En));
+    }
+
+    #[test]
+    fn times_are_written_as_people_say_them() {
+        let at = |day, hour, minute| {
+            Shanghai
+                .with_ymd_and_hms(2022, 9, day, hour, minute, 0)
+                .single()
+                .expect("exists")
+                .to_utc()
+        };
+        let mut out = String::new();
+        for (from, to, today) in [
+            (at(3, 14, 10), at(3, 14, 30), false),
+            (at(3, 14, 10), at(3, 14, 30), true),
+            (at(3, 11, 50), at(3, 12, 10), false),
+            (at(4, 12, 30), at(4, 13, 0), false),
+            (at(3, 17, 50), at(3, 18, 5), false),
+            (at(3, 23, 40), at(4, 0, 10), false),
+        ] {
+            for language in Language::ALL {
+                let _ = writeln!(out, "{}", span(language, Shanghai, from, to, today));
+            }
+        }
+        insta::assert_snapshot!(out);
+    }
+}
