@@ -156,6 +156,35 @@ impl Texts {
     }
 }
 
+/// How one person is spoken to.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice<'a> {
+    /// The approved words.
+    pub texts: &'a Texts,
+    /// The person's language.
+    pub language: Language,
+    /// How they are written to.
+    pub channel: ChannelKind,
+    /// Begins every text message.
+    pub sender_name: &'a str,
+}
+
+impl Voice<'_> {
+    /// The words of one text.
+    pub(crate) fn say(&self, text: &Text<'_>) -> String {
+        self.texts.say(self.language, self.channel, text)
+    }
+
+    /// One message of these paragraphs.
+    pub(crate) fn message(&self, paragraphs: &[String]) -> String {
+        match self.channel {
+            ChannelKind::Telegram => paragraphs.join("\n\n"),
+            // The law asks that a text message begins with its sender.
+            ChannelKind::Sms => format!("【{}】{}", self.sender_name, paragraphs.join("\n")),
+        }
+    }
+}
+
 impl std::fmt::Debug for Texts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Texts")

@@ -5,4 +5,5 @@ pub mod config;
 pub mod conversation;
 pub mod domain;
 pub mod i18n;
+pub mod notices;
 pub mod store;

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Voice,
+    body,
     menu::{Choice, Menu},
     places::{Area, Level, Narrowed, Places},
     words,
@@ -90,7 +90,7 @@ pub struct Turn {
 pub enum Reply {
     /// These words.
     Say(Body),
-    /// The person's windows, as they are after the effects: see [`windows`](super::notices::windows).
+    /// The person's windows, as they are after the effects: see [`windows`](crate::notices::windows).
     Windows,
 }
 
@@ -266,7 +266,7 @@ impl<'a> Talk<'a> {
         if words::is_emergency(&text, emergency_number) {
             // The dialogue stays where it is.
             let advice = self.voice.say(&Text::Emergency { emergency_number });
-            let body = self.voice.body(&[advice], &Menu::default());
+            let body = body(&self.voice, &[advice], &Menu::default());
             return self.turn.replies.push(Reply::Say(body));
         }
         if let Some(choice) = words::choice(&text) {
@@ -760,7 +760,7 @@ impl<'a> Talk<'a> {
         self.turn.state.options.clear();
         self.turn
             .replies
-            .push(Reply::Say(self.voice.body(&lines, &Menu::default())));
+            .push(Reply::Say(body(&self.voice, &lines, &Menu::default())));
     }
 
     /// Says a text with its choices, after what leads to it.
@@ -768,7 +768,7 @@ impl<'a> Talk<'a> {
         let mut lines = std::mem::take(&mut self.lead);
         lines.push(self.voice.say(text));
         self.turn.state.options = menu.choices().map(|choice| choice.to_string()).collect();
-        self.turn.replies.push(Reply::Say(self.voice.body(&lines, menu)));
+        self.turn.replies.push(Reply::Say(body(&self.voice, &lines, menu)));
     }
 }
 
@@ -792,7 +792,6 @@ mod tests {
     use super::*;
     use crate::{
         conversation::{
-            notices::{tests::view, windows},
             places::tests::places,
         },
         domain::Button,
@@ -980,7 +979,8 @@ mod tests {
                 .home
                 .or(self.person.residents.first().map(|resident| resident.unit));
             let views: Vec<_> = (home == Some(UnitId(3))).then(|| view(0)).into_iter().collect();
-            windows(&self.texts, language, self.channel, "社区通知", Shanghai, &views)
+            let voice = Voice { texts: &self.texts, language, channel: self.channel, sender_name: "社区通知" };
+            windows(&voice, Shanghai, &views, chrono::NaiveDate::MIN)
         }
 
         fn button(&self, wanted: &str) -> String {

@@ -4,10 +4,10 @@ use std::{fmt, fmt::Write as _, str::FromStr};
 
 use crate::{
     domain::{Button, Language, ResidentId},
-    i18n::Text,
+    i18n::{Text, Voice},
 };
 
-use super::{Voice, places::Area};
+use super::places::Area;
 
 /// Something a person can ask for: by a button, a digit or a word.
 ///

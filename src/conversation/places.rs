@@ -585,11 +585,6 @@ impl Numbers {
     }
 }
 
-/// A unit without district and street, as its own people call it: `锦绣社区1 3栋2单元`.
-pub(super) fn short_place(place: &UnitPlace) -> String {
-    joined(&[&place.community, &place.building, &place.unit], Level::Unit)
-}
-
 /// Names from wide to narrow, the last one of `level`. A Chinese building and its unit are written as one word.
 fn joined(names: &[&str], level: Level) -> String {
     match names {

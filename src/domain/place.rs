@@ -30,6 +30,22 @@ impl std::fmt::Display for UnitPlace {
     }
 }
 
+impl UnitPlace {
+    /// Without district and street, as its own people call it: `锦绣社区1 3栋2单元`. A Chinese building and its
+    /// unit are written as one word.
+    pub fn within_community(&self) -> String {
+        let Self { community, building, unit, .. } = self;
+        let gap = if building.ends_with(|c: char| c.is_ascii()) { " " } else { "" };
+        format!("{community} {building}{gap}{unit}")
+    }
+}
+
+impl std::fmt::Display for UnitPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.district, self.street, self.within_community())
+    }
+}
+
 /// A point on the map, in degrees (WGS 84).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coordinates {

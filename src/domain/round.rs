@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{SiteId, UnitId};
+use super::{SiteId, UnitId, UnitPlace};
 
 /// `draft → releasing ⇄ paused → done`, or `cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,5 +61,24 @@ pub struct Window {
     /// Residents expected.
     pub people: u32,
     /// Placed beyond what the site can take; see promise 4.
+    pub over_capacity: bool,
+}
+
+/// A window with all that is said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WindowView {
+    /// Whose window.
+    pub unit: UnitId,
+    /// The unit's path.
+    pub place: UnitPlace,
+    /// Where to go.
+    pub site_name: String,
+    /// Its address; may be empty.
+    pub address: String,
+    /// First instant.
+    pub starts_at: DateTime<Utc>,
+    /// Last instant.
+    pub ends_at: DateTime<Utc>,
+    /// More people than the site can take in the time.
     pub over_capacity: bool,
 }

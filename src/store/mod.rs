@@ -32,7 +32,7 @@ pub use outbox::{
 };
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{ImportSummary, NewResident, RefusedRow, RosterImport, RowOutcome, StoredRefusal};
-pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople, WindowDetail};
+pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 
 /// Connections that read while one writes.

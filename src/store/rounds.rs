@@ -86,25 +86,6 @@ pub struct UnitToTell {
     pub recipients: u32,
 }
 
-/// A window with all that is said of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WindowDetail {
-    /// The unit.
-    pub unit: UnitId,
-    /// The unit's path.
-    pub place: UnitPlace,
-    /// The site's name.
-    pub site_name: String,
-    /// The site's address.
-    pub address: String,
-    /// Start.
-    pub starts_at: DateTime<Utc>,
-    /// End.
-    pub ends_at: DateTime<Utc>,
-    /// Placed beyond capacity.
-    pub over_capacity: bool,
-}
-
 /// Households of a unit that no working contact reaches.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Silent {
@@ -153,7 +134,7 @@ impl RoundRow {
 }
 
 #[derive(sqlx::FromRow)]
-struct DetailRow {
+struct ViewRow {
     contact: i64,
     district: String,
     street: String,
@@ -168,9 +149,9 @@ struct DetailRow {
     over_capacity: i64,
 }
 
-impl DetailRow {
-    fn into_detail(self) -> WindowDetail {
-        WindowDetail {
+impl ViewRow {
+    fn into_view(self) -> WindowView {
+        WindowView {
             unit: UnitId(self.unit_id),
             place: UnitPlace {
                 district: self.district,
@@ -510,7 +491,7 @@ impl Store {
         &self,
         contacts: &[ContactId],
         round: RoundId,
-    ) -> Result<Vec<(ContactId, WindowDetail)>> {
+    ) -> Result<Vec<(ContactId, WindowView)>> {
         let sql = self.sql(
             "select distinct e.contact, c.district, c.street, c.name as community, b.name as building, \
                u.name as unit, w.unit_id, s.name as site_name, s.address, w.starts_at, w.ends_at, w.over_capacity \
@@ -527,7 +508,7 @@ impl Store {
              join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
              order by e.contact, w.starts_at, w.unit_id",
         );
-        let rows: Vec<DetailRow> = on_pool!(self, |pool| {
+        let rows: Vec<ViewRow> = on_pool!(self, |pool| {
             sqlx::query_as(sql)
                 .bind(json_ids(contacts.iter().map(|contact| contact.0)))
                 .bind(round.0)
@@ -536,12 +517,12 @@ impl Store {
         });
         Ok(rows
             .into_iter()
-            .map(|row| (ContactId(row.contact), row.into_detail()))
+            .map(|row| (ContactId(row.contact), row.into_view()))
             .collect())
     }
 
     /// The windows of these units in told rounds that end after `after`, the earliest first.
-    pub async fn unit_windows(&self, units: &[UnitId], after: DateTime<Utc>) -> Result<Vec<WindowDetail>> {
+    pub async fn unit_windows(&self, units: &[UnitId], after: DateTime<Utc>) -> Result<Vec<WindowView>> {
         let sql = self.sql(
             "select cast(0 as bigint) as contact, c.district, c.street, c.name as community, b.name as building, \
                u.name as unit, w.unit_id, s.name as site_name, s.address, w.starts_at, w.ends_at, w.over_capacity \
@@ -551,14 +532,14 @@ impl Store {
              join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
              order by w.starts_at, w.unit_id",
         );
-        let rows: Vec<DetailRow> = on_pool!(self, |pool| {
+        let rows: Vec<ViewRow> = on_pool!(self, |pool| {
             sqlx::query_as(sql)
                 .bind(json_ids(units.iter().map(|unit| unit.0)))
                 .bind(after.timestamp_millis())
                 .fetch_all(pool)
                 .await?
         });
-        Ok(rows.into_iter().map(DetailRow::into_detail).collect())
+        Ok(rows.into_iter().map(ViewRow::into_view).collect())
     }
 
     /// Rounds that are over: every window has ended and no delivery is open. Marks them done; gives how many.

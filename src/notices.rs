@@ -1,137 +1,48 @@
-//! What people are told about their windows.
+//! What people are told about their windows, at the moments that Weir chooses and when they ask.
 
-use chrono::{DateTime, Utc};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::{
-    domain::{Body, ChannelKind, Language, UnitPlace},
-    i18n::{Text, Texts, span},
+    domain::{Body, Button, ChannelKind, WindowView},
+    i18n::{Text, Voice, span},
 };
-
-use super::{
-    Voice,
-    menu::{Choice, Menu},
-    places::short_place,
-};
-
-/// A window as a person sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WindowView {
-    /// Whose window.
-    pub place: UnitPlace,
-    /// Where to go.
-    pub site_name: String,
-    /// Its address; may be empty.
-    pub address: String,
-    /// First instant.
-    pub starts_at: DateTime<Utc>,
-    /// Last instant.
-    pub ends_at: DateTime<Utc>,
-    /// More people than the site can take in the time.
-    pub over_capacity: bool,
-    /// It is today for whoever reads this: only where the message cannot arrive on another day.
-    pub today: bool,
-}
 
 /// So many windows are told in one message; the phone of a dormitory's warden may stand for hundreds.
 const WINDOWS_TOLD_MAX: usize = 10;
+/// The button data that asks for the windows, and for the menu; the conversation reads them.
+pub(crate) const ASK_WINDOWS: &str = "windows";
+pub(crate) const ASK_MENU: &str = "menu";
 
-/// Tells the windows of a round.
-pub fn window_notice(
-    texts: &Texts,
-    language: Language,
-    channel: ChannelKind,
-    sender_name: &str,
-    tz: Tz,
-    windows: &[WindowView],
-) -> Body {
-    let voice = Voice {
-        texts,
-        language,
-        channel,
-        sender_name,
-    };
-    announce(
-        &voice,
-        tz,
-        windows,
-        &Text::WindowHeading,
-        &[Text::OnTime, Text::WhatToBring],
-    )
+/// Tells the windows of a round. It may be read on another day, so it always names the date.
+pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    announce(voice, tz, windows, None, &Text::WindowHeading, &[Text::OnTime, Text::WhatToBring])
 }
 
-/// Reminds shortly before the window.
-pub fn reminder(
-    texts: &Texts,
-    language: Language,
-    channel: ChannelKind,
-    sender_name: &str,
-    tz: Tz,
-    windows: &[WindowView],
-) -> Body {
-    let voice = Voice {
-        texts,
-        language,
-        channel,
-        sender_name,
-    };
-    announce(&voice, tz, windows, &Text::ReminderHeading, &[Text::WhatToBring])
+/// Reminds shortly before the window, on `today`.
+pub fn reminder(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDate) -> Body {
+    announce(voice, tz, windows, Some(today), &Text::ReminderHeading, &[Text::WhatToBring])
 }
 
 /// Tells windows that have moved.
-pub fn correction(
-    texts: &Texts,
-    language: Language,
-    channel: ChannelKind,
-    sender_name: &str,
-    tz: Tz,
-    windows: &[WindowView],
-) -> Body {
-    let voice = Voice {
-        texts,
-        language,
-        channel,
-        sender_name,
-    };
-    announce(
-        &voice,
-        tz,
-        windows,
-        &Text::CorrectionHeading,
-        &[Text::WhatToBring],
-    )
+pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    announce(voice, tz, windows, None, &Text::CorrectionHeading, &[Text::WhatToBring])
 }
 
-/// Answers "my window"; with no window, says so.
-pub fn windows(
-    texts: &Texts,
-    language: Language,
-    channel: ChannelKind,
-    sender_name: &str,
-    tz: Tz,
-    windows: &[WindowView],
-) -> Body {
-    let voice = Voice {
-        texts,
-        language,
-        channel,
-        sender_name,
-    };
+/// Answers "my window" on `today`; with no window, says so.
+pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDate) -> Body {
     let mut lines = Vec::new();
     if windows.is_empty() {
         lines.push(voice.say(&Text::NoWindow));
     } else {
         lines.push(voice.say(&Text::WindowsHeading));
-        lines.extend(told(&voice, tz, windows));
+        lines.extend(told(voice, tz, windows, Some(today)));
         lines.push(voice.say(&Text::WhatToBring));
     }
-    if channel == ChannelKind::Sms {
+    if voice.channel == ChannelKind::Sms {
         lines.push(voice.say(&Text::MenuHint));
     }
-    voice.body(
-        &lines,
-        &for_telegram(&voice, (voice.say(&Text::MenuOpen), Choice::Menu)),
-    )
+    body(voice, &lines, &Text::MenuOpen, ASK_MENU)
 }
 
 /// A heading, the windows, what to heed, and how to stop.
@@ -139,37 +50,40 @@ fn announce(
     voice: &Voice<'_>,
     tz: Tz,
     windows: &[WindowView],
+    today: Option<NaiveDate>,
     heading: &Text<'_>,
     advice: &[Text<'_>],
 ) -> Body {
     let mut lines = vec![voice.say(heading)];
-    lines.extend(told(voice, tz, windows));
+    lines.extend(told(voice, tz, windows, today));
     lines.extend(advice.iter().map(|text| voice.say(text)));
     lines.push(voice.say(&Text::StopHint));
-    voice.body(
-        &lines,
-        &for_telegram(voice, (voice.say(&Text::MenuWindows), Choice::Windows)),
-    )
+    body(voice, &lines, &Text::MenuWindows, ASK_WINDOWS)
 }
 
-/// One button where there are buttons; a text message has better use for its characters.
-fn for_telegram(voice: &Voice<'_>, entry: (String, Choice)) -> Menu {
-    match voice.channel {
-        ChannelKind::Telegram => Menu::list(&[entry]),
-        ChannelKind::Sms => Menu::default(),
+/// With one button where there are buttons; a text message has better use for its characters.
+fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Body {
+    let button = Button::Choice { label: voice.say(label), data: data.into() };
+    Body {
+        text: voice.message(lines),
+        buttons: match voice.channel {
+            ChannelKind::Telegram => vec![vec![button]],
+            ChannelKind::Sms => Vec::new(),
+        },
     }
 }
 
 /// Each window once, the earliest first.
-fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Vec<String> {
+fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: Option<NaiveDate>) -> Vec<String> {
     let mut ordered: Vec<&WindowView> = windows.iter().collect();
     ordered.sort_by(|a, b| (a.starts_at, &a.place).cmp(&(b.starts_at, &b.place)));
     // Several residents of one unit share its window.
     ordered.dedup_by(|a, b| (a.starts_at, &a.place, &a.site_name) == (b.starts_at, &b.place, &b.site_name));
     let mut lines = Vec::new();
     for window in ordered.iter().take(WINDOWS_TOLD_MAX) {
-        let place = short_place(&window.place);
-        let time = span(voice.language, tz, window.starts_at, window.ends_at, window.today);
+        let place = window.place.within_community();
+        let is_today = today == Some(window.starts_at.with_timezone(&tz).date_naive());
+        let time = span(voice.language, tz, window.starts_at, window.ends_at, is_today);
         let site = if window.address.is_empty() {
             window.site_name.clone()
         } else {
@@ -197,13 +111,17 @@ fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::fmt::Write as _;
 
     use chrono::{TimeDelta, TimeZone};
     use chrono_tz::Asia::Shanghai;
 
     use super::*;
+    use crate::{
+        domain::{Language, UnitId, UnitPlace},
+        i18n::Texts,
+    };
 
     /// The parts that a text message of this text takes, all in UCS-2.
     fn sms_parts(text: &str) -> usize {
@@ -213,7 +131,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::conversation) fn view(minutes: i64) -> WindowView {
+    pub(crate) fn view(minutes: i64) -> WindowView {
         let starts_at = Shanghai
             .with_ymd_and_hms(2022, 9, 3, 14, 10, 0)
             .single()
@@ -221,6 +139,7 @@ pub(super) mod tests {
             .to_utc()
             + TimeDelta::minutes(minutes);
         WindowView {
+            unit: UnitId(1),
             place: UnitPlace {
                 district: "锦江区".into(),
                 street: "春熙街道".into(),
@@ -233,17 +152,22 @@ pub(super) mod tests {
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(20),
             over_capacity: false,
-            today: false,
         }
     }
 
-    type Teller = fn(&Texts, Language, ChannelKind, &str, Tz, &[WindowView]) -> Body;
+    const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2022, 9, 2).expect("a date");
+
+    type Teller = fn(&Voice<'_>, &[WindowView]) -> Body;
     const TELLERS: [(&str, Teller); 4] = [
-        ("window", window_notice),
-        ("reminder", reminder),
-        ("correction", correction),
-        ("windows", windows),
+        ("window", |voice, views| window_notice(voice, Shanghai, views)),
+        ("reminder", |voice, views| reminder(voice, Shanghai, views, TODAY)),
+        ("correction", |voice, views| correction(voice, Shanghai, views)),
+        ("windows", |voice, views| windows(voice, Shanghai, views, TODAY)),
     ];
+
+    fn voice(texts: &Texts, language: Language, channel: ChannelKind) -> Voice<'_> {
+        Voice { texts, language, channel, sender_name: "社区通知" }
+    }
 
     #[test]
     fn notices_of_every_kind_in_every_language() {
@@ -252,14 +176,9 @@ pub(super) mod tests {
             let mut out = String::new();
             for channel in ChannelKind::ALL {
                 for (name, tell) in TELLERS {
-                    let body = tell(&texts, language, channel, "社区通知", Shanghai, &[view(0)]);
+                    let body = tell(&voice(&texts, language, channel), &[view(0)]);
                     let parts = sms_parts(&body.text);
-                    let _ = writeln!(
-                        out,
-                        "== {name} by {}, {parts} SMS parts\n{}\n",
-                        channel.as_str(),
-                        body.text
-                    );
+                    let _ = writeln!(out, "== {name} by {}, {parts} SMS parts\n{}\n", channel.as_str(), body.text);
                 }
             }
             insta::assert_snapshot!(format!("notices-{}", language.code()), out);
@@ -271,14 +190,7 @@ pub(super) mod tests {
         let texts = Texts::load().expect("the built-in texts are whole");
         for (name, tell) in TELLERS {
             for (language, parts_max) in [(Language::ZhHans, 2), (Language::ZhHant, 2), (Language::En, 3)] {
-                let body = tell(
-                    &texts,
-                    language,
-                    ChannelKind::Sms,
-                    "社区通知",
-                    Shanghai,
-                    &[view(0)],
-                );
+                let body = tell(&voice(&texts, language, ChannelKind::Sms), &[view(0)]);
                 assert!(body.text.starts_with("【社区通知】"));
                 assert!(body.buttons.is_empty());
                 assert!(sms_parts(&body.text) <= parts_max, "{name}: {}", body.text);
@@ -293,22 +205,16 @@ pub(super) mod tests {
         other.place.unit = "1单元".into();
         other.address = String::new();
         other.over_capacity = true;
-        other.today = true;
         let views = [other, view(0), view(0)];
         let mut out = String::new();
         for channel in ChannelKind::ALL {
-            let body = window_notice(&texts, Language::ZhHans, channel, "社区通知", Shanghai, &views);
+            let body = window_notice(&voice(&texts, Language::ZhHans, channel), Shanghai, &views);
             let _ = writeln!(out, "{}\n{:?}\n", body.text, body.buttons);
         }
-        let none = windows(
-            &texts,
-            Language::ZhHans,
-            ChannelKind::Telegram,
-            "社区通知",
-            Shanghai,
-            &[],
-        );
-        let _ = writeln!(out, "{}", none.text);
+        let telegram = voice(&texts, Language::ZhHans, ChannelKind::Telegram);
+        let on_the_day = reminder(&telegram, Shanghai, &views[..1], TODAY + chrono::Days::new(1));
+        let _ = writeln!(out, "{}\n", on_the_day.text);
+        let _ = writeln!(out, "{}", windows(&telegram, Shanghai, &[], TODAY).text);
         insta::assert_snapshot!(out);
     }
 
@@ -316,14 +222,7 @@ pub(super) mod tests {
     fn a_phone_of_very_many_homes_is_told_what_is_left_out() {
         let texts = Texts::load().expect("the built-in texts are whole");
         let views: Vec<_> = (0..300).map(view).collect();
-        let body = window_notice(
-            &texts,
-            Language::En,
-            ChannelKind::Telegram,
-            "社区通知",
-            Shanghai,
-            &views,
-        );
+        let body = window_notice(&voice(&texts, Language::En, ChannelKind::Telegram), Shanghai, &views);
         assert!(body.text.contains("290 more are not listed"));
         assert!(body.text.chars().count() < 4096, "Telegram takes no more");
     }
