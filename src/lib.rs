@@ -1,5 +1,6 @@
 //! Weir tells every building unit its own time to come, at a pace the registration system can take.
 
+pub mod channels;
 pub mod clock;
 pub mod config;
 pub mod conversation;
