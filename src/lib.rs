@@ -7,4 +7,7 @@ pub mod conversation;
 pub mod domain;
 pub mod i18n;
 pub mod notices;
+pub mod outbox;
+pub mod pacing;
+pub mod planner;
 pub mod store;

@@ -1,0 +1,177 @@
+//! How fast each channel, chat and carrier may be written to. The one part of pacing that keeps state: governor's
+//! limiters, on the given clock.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use governor::{
+    NotUntil, Quota, RateLimiter,
+    clock::{Clock as GovernorClock, Reference},
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
+};
+
+use crate::clock::Clock;
+
+/// A [`Clock`] as governor reads it.
+#[derive(Clone, Debug)]
+struct LimitClock(Clock);
+
+impl GovernorClock for LimitClock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let unix_ns = self.0.now().timestamp_nanos_opt().unwrap_or_default();
+        Nanos::from(u64::try_from(unix_ns).unwrap_or_default())
+    }
+}
+
+type Direct = RateLimiter<NotKeyed, InMemoryState, LimitClock, NoOpMiddleware<Nanos>>;
+type Keyed = RateLimiter<i64, DashMapStateStore<i64>, LimitClock, NoOpMiddleware<Nanos>>;
+
+/// Chats remembered before idle ones are forgotten.
+const CHATS_MAX: usize = 50_000;
+
+/// The limits of one channel or carrier.
+#[derive(Debug)]
+pub struct Limits {
+    clock: LimitClock,
+    all: Direct,
+    /// What bulk messages may take of the whole, so that a broadcast leaves room for replies.
+    bulk: Direct,
+    per_chat: Option<Keyed>,
+    per_second: u32,
+}
+
+/// Who is asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// An answer to a person: the whole rate is open to it.
+    Reply,
+    /// Everything else: up to four fifths of the rate.
+    Bulk,
+}
+
+impl Limits {
+    /// Limits of `per_second` units over all, and `per_chat` a second to one chat.
+    ///
+    /// They hold in every window of time, from the first instant: whatever the process before this one sent in the
+    /// last second, nothing more leaves in that same second.
+    pub fn new(clock: &Clock, per_second: u32, per_chat: Option<u32>) -> Self {
+        let clock = LimitClock(clock.clone());
+        let direct = |rate: u32| RateLimiter::direct_with_clock(strict(rate), clock.clone());
+        let limits = Self {
+            all: direct(per_second),
+            bulk: direct((per_second * 4 / 5).max(1)),
+            per_chat: per_chat.map(|rate| RateLimiter::dashmap_with_clock(strict(rate), clock.clone())),
+            per_second,
+            clock,
+        };
+        for limiter in [&limits.all, &limits.bulk] {
+            // Starts empty: a full one would add a burst to what was sent just before a restart.
+            while limiter.check().is_ok() {}
+        }
+        limits
+    }
+
+    /// Units a second over all.
+    pub fn per_second(&self) -> u32 {
+        self.per_second
+    }
+
+    /// Waits until one unit may be sent to `chat`, and takes it.
+    pub async fn ready(&self, share: Share, chat: i64) {
+        if let Some(per_chat) = &self.per_chat {
+            if per_chat.len() > CHATS_MAX {
+                per_chat.retain_recent();
+            }
+            while let Err(wait) = per_chat.check_key(&chat) {
+                self.wait(&wait).await;
+            }
+        }
+        if share == Share::Bulk {
+            while let Err(wait) = self.bulk.check() {
+                self.wait(&wait).await;
+            }
+        }
+        while let Err(wait) = self.all.check() {
+            self.wait(&wait).await;
+        }
+    }
+
+    async fn wait(&self, until: &NotUntil<Nanos>) {
+        let wait = until.earliest_possible().duration_since(self.clock.now());
+        // The clock counts milliseconds: round up, or a rest of less than one would spin.
+        self.clock.0.sleep(Duration::from(wait) + Duration::from_millis(1)).await;
+    }
+}
+
+/// A quota under which no window of one second ever holds more than `per_second` units.
+///
+/// A bucket of b units refilled at r a second lets b + r through in the worst second, so r is lowered by the burst:
+/// a twentieth of the rate, and at least one.
+fn strict(per_second: u32) -> Quota {
+    let per_second = per_second.max(1);
+    if per_second == 1 {
+        return Quota::per_second(NonZeroU32::MIN);
+    }
+    let burst = (per_second / 20).max(1);
+    let period = Duration::from_secs(1) / (per_second - burst);
+    Quota::with_period(period)
+        .expect("the period is never zero")
+        .allow_burst(NonZeroU32::new(burst).expect("at least one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta};
+
+    use super::*;
+
+    /// Units let through at each millisecond of a run on a hand-set clock.
+    fn run(limits: &Limits, clock: &Clock, millis: i64) -> Vec<u32> {
+        (0..millis)
+            .map(|_| {
+                let mut taken = 0;
+                while limits.all.check().is_ok() {
+                    taken += 1;
+                }
+                clock.advance(TimeDelta::milliseconds(1));
+                taken
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_second_ever_holds_more_than_the_limit_even_across_a_restart() {
+        for rate in [1u32, 2, 30, 100, 1000] {
+            let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(1));
+            let mut sent = run(&Limits::new(&clock, rate, None), &clock, 3_700);
+            sent.extend(run(&Limits::new(&clock, rate, None), &clock, 3_000));
+            let worst = sent.windows(1000).map(|second| second.iter().sum::<u32>()).max();
+            assert!(worst <= Some(rate), "{worst:?} in one second at a limit of {rate}");
+            let all: u32 = sent.iter().sum();
+            assert!(f64::from(all) > 0.85 * f64::from(rate) * 5.7, "{all} in 6.7 s at {rate}: too timid");
+        }
+    }
+
+    #[tokio::test]
+    async fn bulk_leaves_a_fifth_of_the_rate_to_replies() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(1));
+        let limits = Limits::new(&clock, 100, None);
+        clock.advance(TimeDelta::seconds(1));
+        let mut bulk = 0;
+        let mut replies = 0;
+        for _ in 0..1000 {
+            while limits.bulk.check().is_ok() {
+                assert!(limits.all.check().is_ok(), "bulk alone never uses up the whole");
+                bulk += 1;
+            }
+            while limits.all.check().is_ok() {
+                replies += 1;
+            }
+            clock.advance(TimeDelta::milliseconds(1));
+        }
+        assert!(bulk <= 80 && replies >= 15, "{bulk} bulk, {replies} replies");
+    }
+}

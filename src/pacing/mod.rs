@@ -1,0 +1,5 @@
+//! How fast we may send, and what that does to the registration system.
+
+pub mod forecast;
+pub mod limits;
+pub mod release;

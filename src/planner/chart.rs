@@ -1,0 +1,1 @@
+//! A load curve as a picture: in the terminal, and as SVG.
