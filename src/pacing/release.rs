@@ -106,117 +106,68 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::microseconds((minute * 60e6) as i64)
     }
 
+    /// Units as `<deadline>:<recipients>`; all times in minutes.
+    fn paced(units: &str, notice_from: f64, now: f64) -> String {
+        let unit = |text: &str| {
+            let (deadline, recipients) = text.split_once(':').expect("deadline:recipients");
+            (
+                at(deadline.parse().expect("minutes")),
+                recipients.parse().expect("recipients"),
+            )
+        };
+        let units: Vec<_> = units.split_whitespace().map(unit).collect();
+        let Pace { per_minute, late } = pace(&units, at(notice_from), at(now));
+        format!("{per_minute} a minute, {late} late")
+    }
+
     #[test]
     fn the_pace_is_the_smallest_that_meets_every_deadline() {
-        let cases: &[(&str, &[(f64, u32)], f64, f64, Pace)] = &[
-            (
-                "nothing to do",
-                &[],
-                0.0,
-                0.0,
-                Pace {
-                    per_minute: 1.0,
-                    late: 0,
-                },
-            ),
-            (
-                "one deadline",
-                &[(10.0, 50)],
-                0.0,
-                0.0,
-                Pace {
-                    per_minute: 5.0,
-                    late: 0,
-                },
-            ),
-            (
-                "the tightest prefix counts",
-                &[(10.0, 90), (60.0, 30)],
-                0.0,
-                0.0,
-                Pace {
-                    per_minute: 9.0,
-                    late: 0,
-                },
-            ),
-            (
-                "the end counts",
-                &[(10.0, 10), (20.0, 50)],
-                0.0,
-                0.0,
-                Pace {
-                    per_minute: 3.0,
-                    late: 0,
-                },
-            ),
-            (
-                "notices wait for their time",
-                &[(10.0, 50)],
-                5.0,
-                0.0,
-                Pace {
-                    per_minute: 10.0,
-                    late: 0,
-                },
-            ),
-            (
-                "time that is past is lost",
-                &[(10.0, 50)],
-                0.0,
-                8.0,
-                Pace {
-                    per_minute: 25.0,
-                    late: 0,
-                },
-            ),
-            (
-                "never slower than one a minute",
-                &[(1000.0, 5)],
-                0.0,
-                0.0,
-                Pace {
-                    per_minute: 1.0,
-                    late: 0,
-                },
-            ),
-            (
-                "late units within ten minutes",
-                &[(1.0, 50), (2.0, 50)],
-                0.0,
-                3.0,
-                Pace {
-                    per_minute: 10.0,
-                    late: 2,
-                },
-            ),
-            (
-                "late units go before the rest",
-                &[(1.0, 50), (7.0, 50)],
-                0.0,
-                3.0,
-                Pace {
-                    per_minute: 25.0,
-                    late: 1,
-                },
-            ),
-            (
-                "no burst for the last second",
-                &[(0.01, 60)],
-                0.0,
-                0.0,
-                Pace {
-                    per_minute: 60.0,
-                    late: 0,
-                },
-            ),
-        ];
-        for (name, units, notice_from, now, expected) in cases {
-            let units: Vec<_> = units
-                .iter()
-                .map(|&(deadline, count)| (at(deadline), count))
-                .collect();
-            assert_eq!(pace(&units, at(*notice_from), at(*now)), *expected, "{name}");
-        }
+        assert_eq!(paced("", 0.0, 0.0), "1 a minute, 0 late");
+        assert_eq!(paced("10:50", 0.0, 0.0), "5 a minute, 0 late");
+        assert_eq!(
+            paced("10:90 60:30", 0.0, 0.0),
+            "9 a minute, 0 late",
+            "the first decides"
+        );
+        assert_eq!(
+            paced("10:10 20:50", 0.0, 0.0),
+            "3 a minute, 0 late",
+            "the last decides"
+        );
+        assert_eq!(
+            paced("10:50", 5.0, 0.0),
+            "10 a minute, 0 late",
+            "not before its time"
+        );
+        assert_eq!(
+            paced("10:50", 0.0, 8.0),
+            "25 a minute, 0 late",
+            "what is past is lost"
+        );
+        assert_eq!(
+            paced("1000:5", 0.0, 0.0),
+            "1 a minute, 0 late",
+            "never slower than this"
+        );
+        assert_eq!(
+            paced("0.01:60", 0.0, 0.0),
+            "60 a minute, 0 late",
+            "no burst for the last second"
+        );
+    }
+
+    #[test]
+    fn late_units_go_first_and_soon() {
+        assert_eq!(
+            paced("1:50 2:50", 0.0, 3.0),
+            "10 a minute, 2 late",
+            "within ten minutes"
+        );
+        assert_eq!(
+            paced("1:50 7:50", 0.0, 3.0),
+            "25 a minute, 1 late",
+            "the next deadline is met as well"
+        );
     }
 
     #[test]

@@ -176,7 +176,9 @@ pub(super) fn shortage(input: &PlanInput, capacity: &Capacity, placement: &Place
     let city_hours = hours(people_beyond_city_cap, capacity.city);
     Some(Shortage {
         people: all.iter().sum(),
-        desks: sites.iter().map(|site| site.desks).sum(),
+        desks: sites
+            .iter()
+            .fold(0, |desks, site| desks.saturating_add(site.desks)),
         hours: sites.iter().map(|site| site.hours).fold(city_hours, f64::max),
         people_beyond_city_cap,
         sites,
