@@ -18,6 +18,13 @@ pub struct BadPhone;
 impl PhoneNumber {
     /// Reads a number as people write it; without a country code it is taken to be of mainland China.
     pub fn parse(text: &str) -> Result<Self, BadPhone> {
+        if let Some(mobile) = plain_mobile(text) {
+            return Ok(Self(format!("+86{mobile}")));
+        }
+        Self::parse_any(text)
+    }
+
+    fn parse_any(text: &str) -> Result<Self, BadPhone> {
         // Full-width digits and spaces are what Chinese input methods leave behind.
         let text: String = unicode_normalization::UnicodeNormalization::nfkc(text.trim()).collect();
         if text.len() > 32 {
@@ -51,6 +58,27 @@ impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())
     }
+}
+
+/// The eleven digits of a mainland mobile number that is written plainly, with or without +86.
+///
+/// The reading of any number in the world takes some 20 µs, more than all the rest of a roster's row, and nearly
+/// every number in a roster has this form. Only ranges of which the `phonenumber` crate takes every number are
+/// here (a test compares); all others are left to it.
+fn plain_mobile(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix("+86").unwrap_or(text);
+    let &[b'1', second, third, ..] = digits.as_bytes() else {
+        return None;
+    };
+    let in_use = match second {
+        b'3' | b'8' => true,
+        b'4' => matches!(third, b'5' | b'7'),
+        b'5' | b'9' => third != b'4',
+        b'6' => matches!(third, b'2' | b'5'..=b'7'),
+        b'7' => !matches!(third, b'4' | b'9'),
+        _ => false,
+    };
+    (in_use && digits.len() == 11 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
 }
 
 /// The languages residents are written to in.
@@ -200,6 +228,28 @@ mod tests {
         ] {
             assert_eq!(PhoneNumber::parse(text), Err(BadPhone), "{text}");
         }
+    }
+
+    #[test]
+    fn plain_mobile_numbers_are_read_as_any_other() {
+        for range in 100..200 {
+            for rest in [
+                "00000000",
+                "00000001",
+                "12345678",
+                "55555555",
+                "86139000",
+                "99999999",
+                "1234567",
+                "123456789",
+            ] {
+                for text in [format!("{range}{rest}"), format!("+86{range}{rest}")] {
+                    assert_eq!(PhoneNumber::parse(&text), PhoneNumber::parse_any(&text), "{text}");
+                }
+            }
+        }
+        assert_eq!(plain_mobile("+8619900000001"), Some("19900000001"));
+        assert_eq!(plain_mobile("1990000000x"), None);
     }
 
     #[test]
