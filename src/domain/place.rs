@@ -1,5 +1,7 @@
 //! Where people live and where they go.
 
+use std::cmp::Ordering;
+
 use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 
@@ -22,15 +24,21 @@ pub struct UnitPlace {
 
 impl std::fmt::Display for UnitPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {} {} {}{}",
-            self.district, self.street, self.community, self.building, self.unit
-        )
+        write!(f, "{} {} {}", self.district, self.street, self.within_community())
     }
 }
 
 impl UnitPlace {
+    /// The order in which people list places: 2栋 before 10栋.
+    pub fn natural_cmp(&self, other: &Self) -> Ordering {
+        self.parts()
+            .into_iter()
+            .zip(other.parts())
+            .map(|(part, other)| natural_cmp(part, other))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    }
+
     /// Without district and street, as its own people call it: `锦绣社区1 3栋2单元`. A Chinese building and its
     /// unit are written as one word.
     pub fn within_community(&self) -> String {
@@ -38,12 +46,51 @@ impl UnitPlace {
         let gap = if building.ends_with(|c: char| c.is_ascii()) { " " } else { "" };
         format!("{community} {building}{gap}{unit}")
     }
+
+    /// From the district down to the unit.
+    fn parts(&self) -> [&str; 5] {
+        [
+            &self.district,
+            &self.street,
+            &self.community,
+            &self.building,
+            &self.unit,
+        ]
+    }
 }
 
-impl std::fmt::Display for UnitPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.district, self.street, self.within_community())
+/// Compares texts so that the numbers in them count as numbers. Only equal texts are equal.
+fn natural_cmp(text: &str, other: &str) -> Ordering {
+    let (mut rest, mut other_rest) = (text, other);
+    while !rest.is_empty() && !other_rest.is_empty() {
+        let (number, other_number) = (leading_digits(rest), leading_digits(other_rest));
+        let (order, read, other_read) = if number.is_empty() || other_number.is_empty() {
+            let (first, other_first) = (rest.chars().next(), other_rest.chars().next());
+            let width = |first: Option<char>| first.map_or(0, char::len_utf8);
+            (first.cmp(&other_first), width(first), width(other_first))
+        } else {
+            // Of two numbers without leading zeros the longer is the larger, however long.
+            let (digits, other_digits) = (
+                number.trim_start_matches('0'),
+                other_number.trim_start_matches('0'),
+            );
+            let order = digits
+                .len()
+                .cmp(&other_digits.len())
+                .then_with(|| digits.cmp(other_digits));
+            (order, number.len(), other_number.len())
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (rest, other_rest) = (&rest[read..], &other_rest[other_read..]);
     }
+    rest.len().cmp(&other_rest.len()).then_with(|| text.cmp(other))
+}
+
+fn leading_digits(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    &text[..end]
 }
 
 /// A point on the map, in degrees (WGS 84).
@@ -88,5 +135,47 @@ impl Site {
     /// People a minute that the regular lane samples.
     pub fn people_per_minute(&self) -> f64 {
         f64::from(self.desks.saturating_sub(self.green_desks)) * f64::from(self.samples_per_desk_hour) / 60.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_listed_as_people_count() {
+        let place = |building: &str, unit: &str| UnitPlace {
+            district: "锦江区".into(),
+            street: "春熙街道".into(),
+            community: "锦绣社区9".into(),
+            building: building.into(),
+            unit: unit.into(),
+        };
+        let listed = [
+            ("", "2单元"),
+            ("1栋", "2单元"),
+            ("2栋", "1单元"),
+            ("2栋", "10单元"),
+            ("002栋", "1单元"),
+            ("10栋", "1单元"),
+            ("10栋A座2", "1单元"),
+            ("10栋A座10", "1单元"),
+            ("99999999999999999999999栋", "1单元"),
+            ("A栋", "1单元"),
+        ]
+        .map(|(building, unit)| place(building, unit));
+        let mut sorted = listed.clone();
+        sorted.reverse();
+        sorted.sort_by(UnitPlace::natural_cmp);
+        // 002栋 and 2栋 are two texts for one number; the text decides.
+        let mut expected = listed;
+        expected[2..5].rotate_right(1);
+        assert_eq!(sorted, expected);
+        assert!(
+            sorted
+                .iter()
+                .zip(&sorted[1..])
+                .all(|(a, b)| a.natural_cmp(b) == Ordering::Less)
+        );
     }
 }
