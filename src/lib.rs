@@ -10,4 +10,5 @@ pub mod notices;
 pub mod outbox;
 pub mod pacing;
 pub mod planner;
+pub mod roster;
 pub mod store;

@@ -1,0 +1,17 @@
+//! Reads the files that offices bring, row by row; a bad row is reported with its line and spoils no other.
+
+mod cells;
+mod csv;
+mod file;
+mod header;
+mod refused;
+mod row;
+mod sheet;
+mod sites;
+
+pub use cells::{Reason, RowFault};
+pub use file::FileError;
+pub use header::HeaderFault;
+pub use refused::{RefusedFile, RefusedRow};
+pub use row::{RosterFile, RosterRow};
+pub use sites::{BuildingPoint, read_buildings, read_sites};
