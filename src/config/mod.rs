@@ -1,12 +1,22 @@
 //! One typed configuration: file, then environment; checked once; secrets print as `***`.
 
+mod check;
+mod fault;
+mod keys;
+mod load;
+mod tree;
+
+pub use check::parse_cron;
+pub use fault::{ConfigFault, ConfigFaults, Place};
+pub use load::environment;
+
 use std::{path::PathBuf, time::Duration};
 
 use chrono_tz::Tz;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
-use crate::domain::Language;
+use crate::domain::{Address, Language, PhoneNumber};
 
 /// Everything that can be set. Every key has a default; `config.example.toml` shows them all.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -179,12 +189,14 @@ pub struct NoticesConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ChannelsConfig {
     /// If set, only these phone numbers and chat ids are ever written to: for trying a live set-up.
-    pub only_to: Option<Vec<String>>,
+    /// An empty list lets nothing out.
+    #[serde(deserialize_with = "addresses")]
+    pub only_to: Option<Vec<Address>>,
 }
 
-/// `[[jobs]]`
+/// `[[jobs]]`: every key must be set.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct JobConfig {
     /// Unique name.
     pub name: String,
@@ -287,6 +299,40 @@ impl Default for NoticesConfig {
             attempts_max: 8,
         }
     }
+}
+
+impl Default for JobConfig {
+    /// Stands in only where a key is missing or wrong, while the other faults are collected;
+    /// such a configuration is refused.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            cron: String::new(),
+            task: JobTask::EraseOld,
+        }
+    }
+}
+
+/// Addresses as people write them: `+` and a phone number with its country code, or a chat id.
+fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Address>>, D::Error> {
+    struct Entry(Address);
+
+    impl<'de> Deserialize<'de> for Entry {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            let address = if text.starts_with('+') {
+                PhoneNumber::parse(&text).ok().map(Address::Phone)
+            } else {
+                text.parse().ok().map(Address::Chat)
+            };
+            address
+                .map(Self)
+                .ok_or_else(|| D::Error::custom("neither a phone number nor a chat id"))
+        }
+    }
+
+    let entries = Option::<Vec<Entry>>::deserialize(deserializer)?;
+    Ok(entries.map(|entries| entries.into_iter().map(|Entry(address)| address).collect()))
 }
 
 /// Durations as people write them: `30m`, `24h`, `30d`.
