@@ -130,14 +130,7 @@ pub struct SiteShortage {
 pub fn plan(input: &PlanInput) -> Plan {
     let capacity = Capacity::of(input);
     let sites = assign::sites(input, &capacity);
-    let mut placement = place::place(input, &capacity, &sites, &vec![Starts::Spread; input.sites.len()]);
-    if placement.people_left() > 0 {
-        // Spread starts cost the sites a part of their first window. Where that keeps people out, do without.
-        let packed = place::place(input, &capacity, &sites, &starts_after(&placement, input));
-        if packed.people_left() < placement.people_left() {
-            placement = packed;
-        }
-    }
+    let placement = placement(input, &capacity, &sites);
     let shortage = capacity::shortage(input, &capacity, &placement);
     let windows = all_windows(input, &capacity, &sites, placement);
     summed_up(input, &sites, windows, shortage)
@@ -180,13 +173,31 @@ impl Plan {
     }
 }
 
-/// How each site starts its units in the second attempt: tightly where somebody was left over.
-fn starts_after(placement: &Placement, input: &PlanInput) -> Vec<Starts> {
+/// Spread starts are best, but cost a site a part of its first windows. Sites that have no room for somebody do
+/// without: wholly where that finds room for everybody; elsewhere they keep a first minute of their own, since a city
+/// that is short must not begin all at once either.
+fn placement(input: &PlanInput, capacity: &Capacity, sites: &[Option<usize>]) -> Placement {
+    let with = |starts: &[Starts]| place::place(input, capacity, sites, starts);
     let mut starts = vec![Starts::Spread; input.sites.len()];
-    for left in &placement.left {
+    let spread = with(&starts);
+    if spread.left.is_empty() {
+        return spread;
+    }
+    for left in &spread.left {
         starts[left.site] = Starts::Packed;
     }
-    starts
+    let mut packed = with(&starts);
+    if !packed.left.is_empty() {
+        for left in &packed.left {
+            starts[left.site] = Starts::Staggered;
+        }
+        packed = with(&starts);
+    }
+    if packed.people_left() < spread.people_left() {
+        packed
+    } else {
+        spread
+    }
 }
 
 /// The placed windows and those over capacity together, in the order of the input.

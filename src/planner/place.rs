@@ -23,11 +23,18 @@ const PASSES_MAX: usize = 3;
 /// Fractions of the golden ratio's multiples lie as far apart as can be.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
+/// Where the site stands between 0 and 1, as far from the sites before it as can be.
+fn own_share(site: usize) -> f64 {
+    (site as f64 * GOLDEN).fract()
+}
+
 /// How a site starts its units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Starts {
     /// As the people before have been sampled, from a minute of the site's own on: starts fall on no common grid.
     Spread,
+    /// As soon as there is room, from a minute of the site's own on.
+    Staggered,
     /// As soon as there is room, from opening on.
     Packed,
 }
@@ -147,8 +154,8 @@ impl Queue {
         let site = capacity.sites[self.site];
         let first = self.waiting.front().map_or(0, |unit| unit.minutes);
         let phase = match self.starts {
-            Starts::Spread => {
-                (self.site as f64 * GOLDEN).fract() * first.min(site.open_minutes() - first) as f64
+            Starts::Spread | Starts::Staggered => {
+                own_share(self.site) * first.min(site.open_minutes() - first) as f64
             }
             Starts::Packed => 0.0,
         };
@@ -185,7 +192,7 @@ impl Queue {
         let unit = self.waiting.remove(position)?;
         self.passed = if position == 0 { 0 } else { self.passed + 1 };
         self.due = match self.starts {
-            Starts::Packed => minute as f64,
+            Starts::Staggered | Starts::Packed => minute as f64,
             Starts::Spread => next_due(
                 self.due,
                 minute,
@@ -264,7 +271,7 @@ impl Placer<'_> {
         }
         let due = match queue.starts {
             Starts::Spread => whole_minute(self.due).saturating_sub(midnight),
-            Starts::Packed => 0,
+            Starts::Staggered | Starts::Packed => 0,
         };
         let minute = (minute.max(due)..=last).find(|&minute| {
             self.taken
@@ -391,7 +398,7 @@ impl Gaps {
     }
 }
 
-/// Windows for those left, evenly over the last day at their sites.
+/// Windows for those left, evenly over the last day at their sites, at each from a minute of its own on.
 pub(super) fn over_capacity(input: &PlanInput, capacity: &Capacity, left: &[Left]) -> Vec<(usize, Placed)> {
     let mut total = vec![0_u64; input.sites.len()];
     let mut before = vec![0_u64; input.sites.len()];
@@ -405,7 +412,7 @@ pub(super) fn over_capacity(input: &PlanInput, capacity: &Capacity, left: &[Left
              }| {
                 let hours = last_resort_hours(input, capacity, site);
                 let minutes = capacity.minutes_wanted(site, people).min(hours.len());
-                let share = before[site] as f64 / total[site] as f64;
+                let share = (before[site] as f64 / total[site] as f64 + own_share(site)).fract();
                 let start = hours.start + ((hours.len() - minutes) as f64 * share) as usize;
                 before[site] += u64::from(people);
                 (

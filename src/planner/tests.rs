@@ -208,7 +208,7 @@ fn a_closed_site_is_taken_only_where_there_is_no_other() {
         planned("site: 0 desks, 60/h, 09-10; site: 1 desks, 60/h, 09-10; site: 1 desks, 60/h, 12-12;
                  units: 101x10@0,1 201x10@0 301x10@2; hours: 08:00-20:00"),
         @r#"
-101 09:06-09:16 at 1 | 201 09:00-10:00 at 0 over capacity | 301 08:00-08:10 at 2 over capacity
+101 09:06-09:16 at 1 | 201 09:00-10:00 at 0 over capacity | 301 10:47-10:57 at 2 over capacity
 short of 1 desks or 0.17 h for 20 people, 0 beyond the city's cap
 "#
     );
