@@ -87,6 +87,15 @@ impl Clock {
         }
     }
 
+    /// How long a loop with nothing to do sleeps: `duration` by this clock, but at least 20 ms of the machine's, so
+    /// that a fast clock does not make loops spin; a manual clock's loops sleep by the machine's.
+    pub fn rest(&self, duration: Duration) -> Duration {
+        match self {
+            Self::System | Self::Manual(_) => duration,
+            Self::Fast { factor, .. } => duration.div_f64(*factor).max(Duration::from_millis(20)),
+        }
+    }
+
     /// Moves a manual clock on and wakes whoever sleeps by it; other clocks are left alone.
     pub fn advance(&self, by: TimeDelta) {
         if let Self::Manual(time) = self {

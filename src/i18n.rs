@@ -156,6 +156,21 @@ impl Texts {
     }
 }
 
+impl Texts {
+    /// The bot's commands with what they do, for Telegram's own menu. The conversation reads them as words.
+    pub fn commands(&self, language: Language) -> Vec<(&'static str, String)> {
+        [
+            ("window", Text::MenuWindows),
+            ("home", Text::MenuHome),
+            ("language", Text::MenuLanguage),
+            ("stop", Text::MenuStop),
+            ("help", Text::MenuHelp),
+        ]
+        .map(|(command, label)| (command, self.say(language, ChannelKind::Telegram, &label)))
+        .into()
+    }
+}
+
 /// How one person is spoken to.
 #[derive(Clone, Copy, Debug)]
 pub struct Voice<'a> {

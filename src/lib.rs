@@ -1,14 +1,19 @@
 //! Weir tells every building unit its own time to come, at a pace the registration system can take.
 
+pub mod app;
 pub mod channels;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod conversation;
+pub mod demo;
 pub mod domain;
 pub mod i18n;
+pub mod jobs;
 pub mod notices;
 pub mod outbox;
 pub mod pacing;
 pub mod planner;
+pub mod release;
 pub mod roster;
 pub mod store;

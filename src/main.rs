@@ -1,2 +1,9 @@
 //! Parses arguments, runs one command, prints the error chain, sets the exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    weir::cli::main(weir::cli::Cli::parse())
+}

@@ -16,17 +16,38 @@ pub(crate) const ASK_MENU: &str = "menu";
 
 /// Tells the windows of a round. It may be read on another day, so it always names the date.
 pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
-    announce(voice, tz, windows, None, &Text::WindowHeading, &[Text::OnTime, Text::WhatToBring])
+    announce(
+        voice,
+        tz,
+        windows,
+        None,
+        &Text::WindowHeading,
+        &[Text::OnTime, Text::WhatToBring],
+    )
 }
 
 /// Reminds shortly before the window, on `today`.
 pub fn reminder(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDate) -> Body {
-    announce(voice, tz, windows, Some(today), &Text::ReminderHeading, &[Text::WhatToBring])
+    announce(
+        voice,
+        tz,
+        windows,
+        Some(today),
+        &Text::ReminderHeading,
+        &[Text::WhatToBring],
+    )
 }
 
 /// Tells windows that have moved.
 pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
-    announce(voice, tz, windows, None, &Text::CorrectionHeading, &[Text::WhatToBring])
+    announce(
+        voice,
+        tz,
+        windows,
+        None,
+        &Text::CorrectionHeading,
+        &[Text::WhatToBring],
+    )
 }
 
 /// Answers "my window" on `today`; with no window, says so.
@@ -63,7 +84,10 @@ fn announce(
 
 /// With one button where there are buttons; a text message has better use for its characters.
 fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Body {
-    let button = Button::Choice { label: voice.say(label), data: data.into() };
+    let button = Button::Choice {
+        label: voice.say(label),
+        data: data.into(),
+    };
     Body {
         text: voice.message(lines),
         buttons: match voice.channel {
@@ -166,7 +190,12 @@ pub(crate) mod tests {
     ];
 
     fn voice(texts: &Texts, language: Language, channel: ChannelKind) -> Voice<'_> {
-        Voice { texts, language, channel, sender_name: "社区通知" }
+        Voice {
+            texts,
+            language,
+            channel,
+            sender_name: "社区通知",
+        }
     }
 
     #[test]
@@ -178,7 +207,12 @@ pub(crate) mod tests {
                 for (name, tell) in TELLERS {
                     let body = tell(&voice(&texts, language, channel), &[view(0)]);
                     let parts = sms_parts(&body.text);
-                    let _ = writeln!(out, "== {name} by {}, {parts} SMS parts\n{}\n", channel.as_str(), body.text);
+                    let _ = writeln!(
+                        out,
+                        "== {name} by {}, {parts} SMS parts\n{}\n",
+                        channel.as_str(),
+                        body.text
+                    );
                 }
             }
             insta::assert_snapshot!(format!("notices-{}", language.code()), out);
@@ -222,7 +256,11 @@ pub(crate) mod tests {
     fn a_phone_of_very_many_homes_is_told_what_is_left_out() {
         let texts = Texts::load().expect("the built-in texts are whole");
         let views: Vec<_> = (0..300).map(view).collect();
-        let body = window_notice(&voice(&texts, Language::En, ChannelKind::Telegram), Shanghai, &views);
+        let body = window_notice(
+            &voice(&texts, Language::En, ChannelKind::Telegram),
+            Shanghai,
+            &views,
+        );
         assert!(body.text.contains("290 more are not listed"));
         assert!(body.text.chars().count() < 4096, "Telegram takes no more");
     }

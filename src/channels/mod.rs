@@ -61,6 +61,14 @@ impl Channel {
         }
     }
 
+    /// Whether anything can be handed over now. Telegram has no connection to lose: each send tells.
+    pub fn is_connected(&self) -> bool {
+        match self {
+            Self::Telegram(_) => true,
+            Self::Smpp(smpp) => smpp.is_connected(),
+        }
+    }
+
     /// How many of the channel's limited units (Telegram messages, SMS parts) the message takes.
     pub fn cost(&self, message: &Outbound) -> u32 {
         match self {

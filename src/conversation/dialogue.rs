@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::CityConfig,
     domain::{Body, ChannelKind, InboundContent, Language, ResidentId, UnitId},
-    i18n::{Text, Texts},
+    i18n::{Text, Texts, Voice},
 };
 
 use super::{
@@ -768,7 +768,9 @@ impl<'a> Talk<'a> {
         let mut lines = std::mem::take(&mut self.lead);
         lines.push(self.voice.say(text));
         self.turn.state.options = menu.choices().map(|choice| choice.to_string()).collect();
-        self.turn.replies.push(Reply::Say(body(&self.voice, &lines, menu)));
+        self.turn
+            .replies
+            .push(Reply::Say(body(&self.voice, &lines, menu)));
     }
 }
 
@@ -791,10 +793,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        conversation::{
-            places::tests::places,
-        },
+        conversation::places::tests::places,
         domain::Button,
+        notices::{tests::view, windows},
     };
 
     /// What a person does, in a script.
@@ -979,7 +980,12 @@ mod tests {
                 .home
                 .or(self.person.residents.first().map(|resident| resident.unit));
             let views: Vec<_> = (home == Some(UnitId(3))).then(|| view(0)).into_iter().collect();
-            let voice = Voice { texts: &self.texts, language, channel: self.channel, sender_name: "社区通知" };
+            let voice = Voice {
+                texts: &self.texts,
+                language,
+                channel: self.channel,
+                sender_name: "社区通知",
+            };
             windows(&voice, Shanghai, &views, chrono::NaiveDate::MIN)
         }
 

@@ -19,7 +19,10 @@ use menu::Menu;
 fn body(voice: &Voice<'_>, paragraphs: &[String], menu: &Menu) -> Body {
     let text = voice.message(paragraphs);
     match voice.channel {
-        ChannelKind::Telegram => Body { text, buttons: menu.buttons() },
+        ChannelKind::Telegram => Body {
+            text,
+            buttons: menu.buttons(),
+        },
         ChannelKind::Sms => Body::text(text + &menu.numbered()),
     }
 }

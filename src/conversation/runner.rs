@@ -10,18 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     dialogue::{self, Effect, Known, Person, PersonResident, PhoneMatch, Reply, State},
-    notices,
     places::{PlaceRow, Places},
 };
 use crate::{
     channels::sms::segment,
     clock::Clock,
     config::Config,
-    domain::{
-        Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, UnitId,
-    },
-    i18n::Texts,
-    release::releaser::window_views,
+    domain::{Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, UnitId},
+    i18n::{Texts, Voice},
+    notices,
     store::{self, NewDelivery, ReplyRow, Store, StoreError, WaitingInbound},
 };
 
@@ -53,7 +50,13 @@ pub struct Runner {
 
 impl Runner {
     /// A runner that tells `written` when it has put replies into the outbox.
-    pub fn new(store: Store, clock: Clock, texts: Texts, config: Config, written: watch::Sender<u64>) -> Self {
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        texts: Texts,
+        config: Config,
+        written: watch::Sender<u64>,
+    ) -> Self {
         let long_ago = std::time::Instant::now().checked_sub(PLACES_KEPT * 2);
         Self {
             store,
@@ -61,7 +64,7 @@ impl Runner {
             texts,
             config,
             places: RwLock::new((
-                Arc::new(Places::new(Vec::new())),
+                Arc::new(Places::new(&[])),
                 long_ago.unwrap_or_else(std::time::Instant::now),
                 None,
             )),
@@ -127,7 +130,9 @@ impl Runner {
             Err(error) if !error.is_outage() => {
                 tracing::error!(inbound = message.id.0, %error, "message {} cannot be answered", message.id);
                 let now = self.clock.now();
-                self.store.answer(message.id, message.contact, &ReplyRow::default(), now).await?;
+                self.store
+                    .answer(message.id, message.contact, &ReplyRow::default(), now)
+                    .await?;
                 Ok(())
             }
             other => other,
@@ -138,18 +143,20 @@ impl Runner {
         let now = self.clock.now();
         if self.per_person.check_key(&message.contact.0).is_err() {
             metrics::counter!("weir_inbound_over_limit_total").increment(1);
-            self.store.answer(message.id, message.contact, &ReplyRow::default(), now).await?;
+            self.store
+                .answer(message.id, message.contact, &ReplyRow::default(), now)
+                .await?;
             return Ok(());
         }
         let stored = self.store.person(message.contact).await?;
         let channel = self.channel(message.contact).await?;
         let person = person(&stored, message);
-        let state: State = self
+        let state = self
             .store
             .dialogue(message.contact)
             .await?
-            .and_then(|state| serde_json::from_str(&state).ok())
-            .unwrap_or_default();
+            .map_or_else(State::default, |state| State::from_stored(&state));
+        let fresh_code = format!("{:04}", rand::random_range(0..10_000));
         let matches = self.phone_matches(&message.content).await?;
         let known = Known {
             channel,
@@ -159,18 +166,21 @@ impl Runner {
             city: &self.config.city,
             sender_name: &self.config.sms.sender_name,
             phone_matches: matches.as_deref(),
+            fresh_code: &fresh_code,
             now,
         };
         let turn = dialogue::step(&known, &state, &message.content);
         let mut row = ReplyRow {
-            state: Some(serde_json::to_string(&turn.state).expect("a dialogue state always serialises")),
+            state: Some(turn.state.to_stored()),
             language_hint: stored.language.is_none().then_some(message.language).flatten(),
             ..ReplyRow::default()
         };
         for effect in &turn.effects {
             apply(effect, &mut row);
         }
-        let bodies = self.render(turn.replies, &person, &row, channel, matches.as_deref(), now).await?;
+        let bodies = self
+            .render(turn.replies, &person, &row, channel, matches.as_deref(), now)
+            .await?;
         row.replies = (0..)
             .zip(bodies)
             .map(|(index, body)| reply(message, channel, index, body, now))
@@ -192,8 +202,17 @@ impl Runner {
         now: DateTime<Utc>,
     ) -> Result<Vec<Body>, StoreError> {
         let city = &self.config.city;
-        let language =
-            row.language.or(person.language).or(person.client_language).unwrap_or(city.default_language);
+        let language = row
+            .language
+            .or(person.language)
+            .or(person.client_language)
+            .unwrap_or(city.default_language);
+        let voice = Voice {
+            texts: &self.texts,
+            language,
+            channel,
+            sender_name: &self.config.sms.sender_name,
+        };
         let mut bodies = Vec::with_capacity(replies.len());
         for reply in replies {
             bodies.push(match reply {
@@ -201,9 +220,8 @@ impl Runner {
                 Reply::Windows => {
                     let units = units_after(person, row, matches);
                     let windows = self.store.unit_windows(&units, now).await?;
-                    let views = window_views(&windows, city.time_zone, now);
-                    let sender = &self.config.sms.sender_name;
-                    notices::windows(&self.texts, language, channel, sender, city.time_zone, &views)
+                    let today = now.with_timezone(&city.time_zone).date_naive();
+                    notices::windows(&voice, city.time_zone, &windows, today)
                 }
             });
         }
@@ -219,9 +237,15 @@ impl Runner {
 
     /// Whom a person's own contact card names.
     async fn phone_matches(&self, content: &InboundContent) -> Result<Option<Vec<PhoneMatch>>, StoreError> {
-        let InboundContent::Contact { phone, own: true } = content else { return Ok(None) };
+        let InboundContent::Contact { phone, own: true } = content else {
+            return Ok(None);
+        };
         // Telegram gives the number without its plus sign.
-        let written = if phone.starts_with('+') { phone.clone() } else { format!("+{phone}") };
+        let written = if phone.starts_with('+') {
+            phone.clone()
+        } else {
+            format!("+{phone}")
+        };
         let Ok(phone) = PhoneNumber::parse(&written).or_else(|_| PhoneNumber::parse(phone)) else {
             return Ok(Some(Vec::new()));
         };
@@ -229,7 +253,11 @@ impl Runner {
         Ok(Some(
             residents
                 .into_iter()
-                .map(|found| PhoneMatch { resident: found.resident, unit: found.unit, name: found.name })
+                .map(|found| PhoneMatch {
+                    resident: found.resident,
+                    unit: found.unit,
+                    name: found.name,
+                })
                 .collect(),
         ))
     }
@@ -246,11 +274,15 @@ impl Runner {
         let version = self.store.places_version().await?;
         if known.2.as_ref() != Some(&version) {
             let rows = self.store.units().await?;
-            let rows = rows
+            let rows: Vec<PlaceRow> = rows
                 .into_iter()
-                .map(|row| PlaceRow { unit: row.unit, place: row.place, code: row.code })
+                .map(|row| PlaceRow {
+                    unit: row.unit,
+                    place: row.place,
+                    code: row.code,
+                })
                 .collect();
-            known.0 = Arc::new(Places::new(rows));
+            known.0 = Arc::new(Places::new(&rows));
             known.2 = Some(version);
         }
         known.1 = std::time::Instant::now();
@@ -266,7 +298,10 @@ fn person(stored: &store::Person, message: &WaitingInbound) -> Person {
         residents: stored
             .residents
             .iter()
-            .map(|(resident, unit)| PersonResident { resident: *resident, unit: *unit })
+            .map(|(resident, unit)| PersonResident {
+                resident: *resident,
+                unit: *unit,
+            })
             .collect(),
         home: stored.home,
     }
@@ -293,7 +328,10 @@ fn units_after(person: &Person, row: &ReplyRow, matches: Option<&[PhoneMatch]>) 
     };
     units.extend(row.home.or(person.home));
     if let Some(linked) = row.link {
-        let matched = matches.into_iter().flatten().find(|found| found.resident == linked);
+        let matched = matches
+            .into_iter()
+            .flatten()
+            .find(|found| found.resident == linked);
         units.extend(matched.map(|found| found.unit));
     }
     units.sort_unstable();

@@ -42,8 +42,17 @@ impl UnitPlace {
     /// Without district and street, as its own people call it: `锦绣社区1 3栋2单元`. A Chinese building and its
     /// unit are written as one word.
     pub fn within_community(&self) -> String {
-        let Self { community, building, unit, .. } = self;
-        let gap = if building.ends_with(|c: char| c.is_ascii()) { " " } else { "" };
+        let Self {
+            community,
+            building,
+            unit,
+            ..
+        } = self;
+        let gap = if building.ends_with(|c: char| c.is_ascii()) {
+            " "
+        } else {
+            ""
+        };
         format!("{community} {building}{gap}{unit}")
     }
 

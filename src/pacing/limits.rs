@@ -102,7 +102,10 @@ impl Limits {
     async fn wait(&self, until: &NotUntil<Nanos>) {
         let wait = until.earliest_possible().duration_since(self.clock.now());
         // The clock counts milliseconds: round up, or a rest of less than one would spin.
-        self.clock.0.sleep(Duration::from(wait) + Duration::from_millis(1)).await;
+        self.clock
+            .0
+            .sleep(Duration::from(wait) + Duration::from_millis(1))
+            .await;
     }
 }
 
@@ -149,9 +152,15 @@ mod tests {
             let mut sent = run(&Limits::new(&clock, rate, None), &clock, 3_700);
             sent.extend(run(&Limits::new(&clock, rate, None), &clock, 3_000));
             let worst = sent.windows(1000).map(|second| second.iter().sum::<u32>()).max();
-            assert!(worst <= Some(rate), "{worst:?} in one second at a limit of {rate}");
+            assert!(
+                worst <= Some(rate),
+                "{worst:?} in one second at a limit of {rate}"
+            );
             let all: u32 = sent.iter().sum();
-            assert!(f64::from(all) > 0.85 * f64::from(rate) * 5.7, "{all} in 6.7 s at {rate}: too timid");
+            assert!(
+                f64::from(all) > 0.85 * f64::from(rate) * 5.7,
+                "{all} in 6.7 s at {rate}: too timid"
+            );
         }
     }
 

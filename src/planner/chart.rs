@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use chrono::{NaiveDate, TimeDelta};
 
 /// One day's curve.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ChartDay {
     /// The date.
     pub date: NaiveDate,

@@ -99,7 +99,7 @@ pub struct PlannedWindow {
 }
 
 /// What is missing for everybody to be sampled within the round. More desks *or* more hours cure it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Shortage {
     /// People in windows over capacity.
     pub people: u64,
@@ -114,7 +114,7 @@ pub struct Shortage {
 }
 
 /// What is missing at one site.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SiteShortage {
     /// Where.
     pub site: SiteId,

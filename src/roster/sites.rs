@@ -9,7 +9,10 @@ use super::{
     file::{FileError, Table},
     header::{Layout, optional, required},
 };
-use crate::domain::{Coordinates, Site, SiteId};
+use crate::{
+    domain::{Site, SiteId},
+    store::BuildingPoint,
+};
 
 const SITES: &Layout = &[
     required("site", "采样点"),
@@ -41,21 +44,6 @@ const SITES_MAX: usize = 100_000;
 const BUILDINGS_MAX: usize = 3_000_000;
 const DESKS_MAX: u32 = 10_000;
 const SAMPLES_PER_DESK_HOUR_MAX: u32 = 1000;
-
-/// Where a building stands.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BuildingPoint {
-    /// 区
-    pub district: String,
-    /// 街道
-    pub street: String,
-    /// 社区
-    pub community: String,
-    /// 栋
-    pub building: String,
-    /// On the map.
-    pub coordinates: Coordinates,
-}
 
 /// Reads sites.csv: the good rows and the faults, in the file's order. The sites have no id yet.
 pub fn read_sites(path: &Path) -> Result<Vec<Result<Site, RowFault>>, FileError> {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::domain::{
     BuildingId, ContactId, Coordinates, DeliveryState, RoundId, RoundState, UnitId, UnitPlace, Window,
+    WindowView,
 };
 
 /// Windows written by one statement.

@@ -1,0 +1,224 @@
+//! The command line: one file per command family.
+
+mod config;
+mod data;
+mod deliveries;
+mod import;
+mod invite;
+mod output;
+mod round;
+mod send_test;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+pub use output::Output;
+
+use crate::{app, clock::Clock, config::Config, store::Store};
+
+/// Tells every building unit its own time to come, at a pace the registration system can take.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The configuration file; without one the defaults hold, and weir.toml in this folder if it is there.
+    #[arg(long, short, global = true, env = "WEIR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer with one JSON object on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log on standard error: error, warn, info, debug or trace, also by module (weir=debug).
+    #[arg(
+        long,
+        global = true,
+        env = "WEIR_LOG",
+        default_value = "warn",
+        value_name = "LEVEL"
+    )]
+    log: String,
+    /// Log as JSON lines.
+    #[arg(long, global = true)]
+    log_json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show everything at work on a sample city, then chat with it. Needs no token, account or server.
+    Demo(crate::demo::DemoArgs),
+    /// Run the service.
+    Serve,
+    /// Check the configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Read a roster, sites and buildings into the store.
+    Import(import::ImportArgs),
+    /// Plan, release and watch rounds.
+    #[command(subcommand)]
+    Round(round::RoundCommand),
+    /// List and count deliveries, or show the history of one.
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Write links and QR codes to post at the doors.
+    Invite(invite::InviteArgs),
+    /// Send one message to an address, to prove a channel.
+    SendTest(send_test::SendTestArgs),
+    /// Write everything into one file, also while the service runs.
+    Backup {
+        /// The file to write; an existing one is replaced.
+        file: PathBuf,
+    },
+    /// Replace everything by what a backup holds; a running service gives way meanwhile.
+    Restore(data::RestoreArgs),
+    /// Make or rotate the data key.
+    #[command(subcommand)]
+    Key(data::KeyCommand),
+}
+
+/// What a command is given.
+#[derive(Debug)]
+pub struct Session {
+    /// Settings.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Where answers go.
+    pub out: Output,
+}
+
+impl Session {
+    /// Opens the configured store.
+    pub async fn store(&self) -> Result<Store> {
+        Ok(app::open_store(&self.config).await?)
+    }
+}
+
+/// Runs one command to its end; errors are printed as a chain of sentences.
+pub fn main(cli: Cli) -> ExitCode {
+    start_logging(&cli.global, &cli.command);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("the run time could not start")),
+    };
+    let outcome = runtime.block_on(run(cli));
+    // A prompt that still waits for a line must not keep the process alive.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let mut text = format!("error: {error}");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Some errors repeat their source in their own words.
+        if !last.contains(&cause) {
+            text.push_str(&format!("\n  because: {cause}"));
+        }
+        last = cause;
+    }
+    // Standard error may be gone; there is nobody left to tell then.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Result<ExitCode> {
+    let Cli { global, command } = cli;
+    let out = Output::new(global.json);
+    if let Command::Demo(args) = command {
+        return crate::demo::run(&args, &out).await;
+    }
+    if let Command::Config(command) = command {
+        return config::run(&command, global.config.as_deref(), &out);
+    }
+    let config = config::load(global.config.as_deref())?;
+    let session = Session {
+        config,
+        clock: Clock::System,
+        out,
+    };
+    match command {
+        Command::Demo(_) | Command::Config(_) => unreachable!("handled above"),
+        Command::Serve => {
+            let stop = stop_on_signal()?;
+            app::serve(session.config, session.clock, stop).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Import(args) => import::run(&args, &session).await,
+        Command::Round(command) => round::run(command, &session).await,
+        Command::Deliveries(args) => deliveries::run(&args, &session).await,
+        Command::Invite(args) => invite::run(&args, &session).await,
+        Command::SendTest(args) => send_test::run(&args, &session).await,
+        Command::Backup { file } => data::backup(&file, &session).await,
+        Command::Restore(args) => data::restore(&args, &session).await,
+        Command::Key(command) => data::key(command, &session).await,
+    }
+}
+
+/// Cancelled by SIGTERM and by Ctrl-C; a second Ctrl-C ends the process at once.
+pub fn stop_on_signal() -> Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .context("signals cannot be received")?;
+    let wait = async move {
+        #[cfg(unix)]
+        let terminated = async { terminate.recv().await };
+        #[cfg(not(unix))]
+        let terminated = std::future::pending::<Option<()>>();
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+        tracing::info!("stopping; what is in flight is finished first");
+        token.cancel();
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it waits for the whole life of the process"
+    )]
+    tokio::spawn(wait);
+    Ok(stop)
+}
+
+fn start_logging(global: &Global, command: &Command) {
+    // The service tells what it does; a command says it by its answer.
+    let level = if matches!(command, Command::Serve) && global.log == "warn" {
+        "info"
+    } else {
+        &global.log
+    };
+    let filter = tracing_subscriber::EnvFilter::try_new(level)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
+        // Libraries log whole frames and requests at their lower levels: personal data. They stay at warnings.
+        .add_directive("sqlx=warn".parse().expect("a constant directive"))
+        .add_directive("teloxide_core=warn".parse().expect("a constant directive"))
+        .add_directive("hyper=warn".parse().expect("a constant directive"))
+        .add_directive("reqwest=warn".parse().expect("a constant directive"))
+        .add_directive("rusmppc=error".parse().expect("a constant directive"))
+        .add_directive("rusmpp=error".parse().expect("a constant directive"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if global.log_json {
+        subscriber.json().init();
+    } else {
+        subscriber.with_target(false).init();
+    }
+}

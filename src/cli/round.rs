@@ -1,0 +1,499 @@
+//! `weir round`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result, bail};
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Session, deliveries::count_table, output::table};
+use crate::{
+    domain::{DeliveryState, RoundId, RoundState, Site},
+    planner::chart,
+    release::plan::{self, PlanSummary, RoundSpec},
+    store::{DeliveryFilter, Round, Silent, StateCount, StoredRefusal},
+};
+
+/// `weir round …`
+#[derive(Debug, Subcommand)]
+pub enum RoundCommand {
+    /// Plan a round: a window for every unit, as a draft. Nobody is told yet.
+    Plan(PlanArgs),
+    /// List the rounds.
+    List,
+    /// Show a round's plan, and write its load curve as an SVG picture.
+    Show {
+        /// The round.
+        round: RoundId,
+        /// Where to write the picture.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        /// List every unit's window.
+        #[arg(long)]
+        windows: bool,
+    },
+    /// Let a draft go: the service tells its units, at the pace of the plan.
+    Release {
+        /// The round.
+        round: RoundId,
+        /// Release it although it asks more of its sites than they can take.
+        #[arg(long)]
+        accept_shortage: bool,
+    },
+    /// Hold everything of a round that has not left.
+    Pause {
+        /// The round.
+        round: RoundId,
+    },
+    /// Let a paused round go on.
+    Resume {
+        /// The round.
+        round: RoundId,
+    },
+    /// Withdraw a round; what has not left never will.
+    Cancel {
+        /// The round.
+        round: RoundId,
+    },
+    /// How far a round has come, and whom it does not reach.
+    Status {
+        /// The round.
+        round: RoundId,
+    },
+}
+
+/// `weir round plan`
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// First day, as 2026-09-03.
+    #[arg(long)]
+    date: NaiveDate,
+    /// First minute of each day, as 08:00.
+    #[arg(long, value_parser = clock_time)]
+    from: NaiveTime,
+    /// End of each day, as 20:00.
+    #[arg(long, value_parser = clock_time)]
+    to: NaiveTime,
+    /// Last day that may be used where the first does not suffice.
+    #[arg(long)]
+    until: Option<NaiveDate>,
+    /// Only this community; may be given more than once. All by default.
+    #[arg(long)]
+    community: Vec<String>,
+    /// People a minute over the whole city that the registration system can take.
+    #[arg(long, value_name = "PEOPLE/MIN")]
+    city_cap: Option<f64>,
+    /// A notice leaves at least this long before its window.
+    #[arg(long, default_value = "30m", value_parser = humantime::parse_duration)]
+    lead: std::time::Duration,
+    /// No notice leaves before; by default 18:00 the evening before. As 2026-09-02T18:00.
+    #[arg(long, value_name = "TIME", value_parser = day_and_time)]
+    notice_from: Option<NaiveDateTime>,
+    /// Where to write the picture of the load curve; by default round-ID.svg in this folder.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+fn clock_time(text: &str) -> Result<NaiveTime, String> {
+    NaiveTime::parse_from_str(text, "%H:%M")
+        .or_else(|_| NaiveTime::parse_from_str(&format!("{text}:00"), "%H:%M"))
+        .map_err(|_| "write a time as 08:00, from 00:00 to 23:59".into())
+}
+
+fn day_and_time(text: &str) -> Result<NaiveDateTime, String> {
+    ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+        .ok_or_else(|| "write day and time as 2026-09-02T18:00".into())
+}
+
+/// Runs one of the commands.
+pub async fn run(command: RoundCommand, session: &Session) -> Result<ExitCode> {
+    match command {
+        RoundCommand::Plan(args) => plan_round(args, session).await?,
+        RoundCommand::List => list(session).await?,
+        RoundCommand::Show { round, svg, windows } => show(round, svg, windows, session).await?,
+        RoundCommand::Release {
+            round,
+            accept_shortage,
+        } => release(round, accept_shortage, session).await?,
+        RoundCommand::Pause { round } => change(round, RoundState::Paused, session).await?,
+        RoundCommand::Resume { round } => change(round, RoundState::Releasing, session).await?,
+        RoundCommand::Cancel { round } => change(round, RoundState::Cancelled, session).await?,
+        RoundCommand::Status { round } => status(round, session).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
+    let zone = session.config.city.time_zone;
+    let eve = (args.date - Days::new(1)).and_time(NaiveTime::from_hms_opt(18, 0, 0).unwrap_or_default());
+    let notice_from = args.notice_from.unwrap_or(eve);
+    let spec = RoundSpec {
+        date: args.date,
+        until: args.until.unwrap_or(args.date),
+        from: args.from,
+        to: args.to,
+        communities: args.community,
+        city_cap: args.city_cap,
+        lead_minutes: i64::try_from(args.lead.as_secs() / 60).context("--lead is too long")?,
+        notice_from: plan::local(zone, notice_from.date(), notice_from.time()),
+    };
+    let store = session.store().await?;
+    let (id, summary) = plan::plan_round(&store, &session.config, &spec, session.clock.now()).await?;
+    let sites = store.sites().await?;
+    let file = args
+        .svg
+        .unwrap_or_else(|| PathBuf::from(format!("round-{id}.svg")));
+    write_picture(&file, id, &spec, &summary)?;
+    let answer = json!({
+        "round": id, "units": summary.units, "people": summary.people, "sites": summary.sites,
+        "planned_peak_per_minute": summary.planned_peak_per_minute,
+        "at_once_peak_per_minute": summary.at_once_peak_per_minute,
+        "over_capacity_units": summary.over_capacity_units, "shortage": summary.shortage,
+        "svg": file.display().to_string(),
+    });
+    session.out.answer(&answer, || {
+        format!(
+            "{}\nThe picture is in {}. This is a draft: nobody is told before `weir round release {id}`.",
+            plan_words(id, &spec, &summary, &sites, session),
+            file.display()
+        )
+    })
+}
+
+fn write_picture(file: &std::path::Path, id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> Result<()> {
+    let picture = chart::svg(&plan::chart_data(id, spec, summary));
+    std::fs::write(file, picture).with_context(|| {
+        format!(
+            "the picture {} could not be written; name another place with --svg",
+            file.display()
+        )
+    })
+}
+
+fn plan_words(
+    id: RoundId,
+    spec: &RoundSpec,
+    summary: &PlanSummary,
+    sites: &[Site],
+    session: &Session,
+) -> String {
+    let zone = session.config.city.time_zone;
+    let mut text = format!(
+        "round {id}: {} people in {} units, at {} sites, {}{}, {}–{}\n\
+         notices leave from {} on, each at least {} min before its window\n\
+         peak: {:.0} people/min, against {:.0} if everybody were told to come at once\n",
+        summary.people,
+        summary.units,
+        summary.sites,
+        spec.date,
+        if spec.until > spec.date {
+            format!(" to {}", spec.until)
+        } else {
+            String::new()
+        },
+        spec.from.format("%H:%M"),
+        spec.to.format("%H:%M"),
+        spec.notice_from.with_timezone(&zone).format("%F %H:%M"),
+        spec.lead_minutes,
+        summary.planned_peak_per_minute,
+        summary.at_once_peak_per_minute,
+    );
+    text.push_str(&format!("\n{}", chart::terminal(&summary.load, 76, 9)));
+    if let Some(shortage) = &summary.shortage {
+        text.push_str(&format!(
+            "\nTOO LITTLE CAPACITY: {} units have a window marked over capacity.\n{}\n",
+            summary.over_capacity_units,
+            plan::shortage_words(shortage, sites)
+        ));
+    }
+    text
+}
+
+async fn list(session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let rounds = store.rounds().await?;
+    let rows: Vec<_> = rounds
+        .iter()
+        .map(|round| {
+            let summary = plan::plan_summary(round);
+            json!({
+                "round": round.id, "state": round.state, "units": summary.units, "people": summary.people,
+                "planned_at": round.created_at, "last_window_ends_at": round.last_window_ends_at,
+            })
+        })
+        .collect();
+    session.out.answer(&json!({ "rounds": rows }), || {
+        if rounds.is_empty() {
+            return "no rounds yet: `weir round plan` makes one".to_owned();
+        }
+        let zone = session.config.city.time_zone;
+        let lines: Vec<Vec<String>> = rounds
+            .iter()
+            .map(|round| {
+                let summary = plan::plan_summary(round);
+                vec![
+                    round.id.to_string(),
+                    round.state.as_str().into(),
+                    summary.units.to_string(),
+                    summary.people.to_string(),
+                    round
+                        .last_window_ends_at
+                        .with_timezone(&zone)
+                        .format("%F %H:%M")
+                        .to_string(),
+                ]
+            })
+            .collect();
+        table(&["round", "state", "units", "people", "last window ends"], &lines)
+    })
+}
+
+async fn show(id: RoundId, svg: Option<PathBuf>, with_windows: bool, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let round = plan::existing(&store, id).await?;
+    let (spec, summary) = (plan::round_spec(&round)?, plan::plan_summary(&round));
+    if let Some(file) = &svg {
+        write_picture(file, id, &spec, &summary)?;
+    }
+    let sites = store.sites().await?;
+    let windows = if with_windows {
+        window_rows(&store, id, session).await?
+    } else {
+        Vec::new()
+    };
+    let answer = json!({
+        "round": id, "state": round.state, "spec": spec, "summary": summary,
+        "windows": windows.iter().map(|row| json!({
+            "starts": row[0], "ends": row[1], "unit": row[2], "site": row[3], "people": row[4],
+        })).collect::<Vec<_>>(),
+    });
+    session.out.answer(&answer, || {
+        let mut text = format!(
+            "{}\nstate: {}\n",
+            plan_words(id, &spec, &summary, &sites, session),
+            round.state.as_str()
+        );
+        if with_windows {
+            text.push_str(&table(&["from", "to", "unit", "site", "people", ""], &windows));
+        }
+        text
+    })
+}
+
+async fn window_rows(
+    store: &crate::store::Store,
+    id: RoundId,
+    session: &Session,
+) -> Result<Vec<Vec<String>>> {
+    let zone = session.config.city.time_zone;
+    let units: std::collections::HashMap<_, _> = store
+        .units()
+        .await?
+        .into_iter()
+        .map(|row| (row.unit, row.place))
+        .collect();
+    let sites: std::collections::HashMap<_, _> = store
+        .sites()
+        .await?
+        .into_iter()
+        .map(|site| (site.id, site.name))
+        .collect();
+    Ok(store
+        .windows(id)
+        .await?
+        .iter()
+        .map(|window| {
+            vec![
+                window
+                    .starts_at
+                    .with_timezone(&zone)
+                    .format("%m-%d %H:%M")
+                    .to_string(),
+                window.ends_at.with_timezone(&zone).format("%H:%M").to_string(),
+                units
+                    .get(&window.unit)
+                    .map_or_else(String::new, ToString::to_string),
+                sites.get(&window.site).cloned().unwrap_or_default(),
+                window.people.to_string(),
+                if window.over_capacity {
+                    "over capacity".into()
+                } else {
+                    String::new()
+                },
+            ]
+        })
+        .collect())
+}
+
+async fn release(id: RoundId, accept_shortage: bool, session: &Session) -> Result<()> {
+    let config = &session.config;
+    if config.telegram.token.is_none() && config.sms.smpp.is_empty() {
+        bail!(
+            "no channel is configured, so nobody could be told. Set telegram.token or [[sms.smpp]], \
+             then `weir config check`"
+        );
+    }
+    let store = session.store().await?;
+    let now = session.clock.now();
+    let release = plan::release_round(&store, id, accept_shortage, now).await?;
+    let silent = store.silent_households(id).await?;
+    if config.sms.smpp.is_empty() {
+        session
+            .out
+            .note("note: no carrier is configured: residents who have only a phone number will not be told");
+    }
+    if store.lease_owner("service", now).await?.is_none() {
+        session
+            .out
+            .note("note: no service is running on this store: notices leave once `weir serve` does");
+    }
+    let answer = json!({ "round": id, "release": release, "households_without_contact": silent.iter().map(|s| s.households).sum::<i64>() });
+    session.out.answer(&answer, || {
+        let mut text = format!(
+            "round {id} is released: {} contacts, {:.0} a minute, from {} on\n",
+            release.recipients,
+            release.pace_per_minute,
+            release
+                .first_at
+                .with_timezone(&config.city.time_zone)
+                .format("%F %H:%M"),
+        );
+        if release.late_units > 0 {
+            text.push_str(&format!(
+                "{} units are told later than their lead before the window: they go first\n",
+                release.late_units
+            ));
+        }
+        text.push_str(&silent_words(&silent, 5));
+        text
+    })
+}
+
+async fn change(id: RoundId, to: RoundState, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    plan::move_round(&store, id, to, session.clock.now()).await?;
+    session.out.answer(&json!({ "round": id, "state": to }), || {
+        format!("round {id} is {}", to.as_str())
+    })
+}
+
+async fn status(id: RoundId, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let round = plan::existing(&store, id).await?;
+    let (told, units) = store.told(id).await?;
+    let filter = DeliveryFilter {
+        round: Some(id),
+        ..DeliveryFilter::default()
+    };
+    let counts = store.count_deliveries(&filter).await?;
+    let silent = store.silent_households(id).await?;
+    let refused = store.refusals(false).await?;
+    let summary = plan::plan_summary(&round);
+    let open: i64 = counts
+        .iter()
+        .filter(|count| !DeliveryState::parse(&count.state).is_some_and(DeliveryState::is_final))
+        .map(|count| count.deliveries)
+        .sum();
+    let answer = json!({
+        "round": id, "state": round.state, "units": units, "units_told": told, "people": summary.people,
+        "deliveries": counts, "open_deliveries": open,
+        "households_without_contact": silent.iter().map(|unit| unit.households).sum::<i64>(),
+        "without_contact_by_unit": silent, "not_planned_for": refused.len(), "not_planned_for_rows": refused,
+        "over_capacity_units": summary.over_capacity_units,
+    });
+    session.out.answer(&answer, || {
+        status_words(&round, &summary, (told, units), &counts, open, &silent, &refused)
+    })
+}
+
+fn status_words(
+    round: &Round,
+    summary: &PlanSummary,
+    (told, units): (i64, i64),
+    counts: &[StateCount],
+    open: i64,
+    silent: &[Silent],
+    refused: &[StoredRefusal],
+) -> String {
+    let mut text = format!(
+        "round {} is {}: {told} of {units} units told, {} people planned for, {open} deliveries still open\n\n",
+        round.id,
+        round.state.as_str(),
+        summary.people
+    );
+    if !counts.is_empty() {
+        text.push_str(&format!("{}\n\n", count_table(counts)));
+    }
+    text.push_str(&silent_words(silent, 50));
+    if refused.is_empty() {
+        text.push_str("every row of the imported files is planned for\n");
+    } else {
+        text.push_str(&format!(
+            "{} rows of the imported files were refused: these people are NOT planned for until the rows are mended\n",
+            refused.len()
+        ));
+        let rows: Vec<Vec<String>> = refused
+            .iter()
+            .take(50)
+            .map(|row| {
+                vec![
+                    format!("{} line {}", row.file, row.line),
+                    row.place.clone(),
+                    format!("{}: {}", row.column, row.reason),
+                ]
+            })
+            .collect();
+        text.push_str(&format!("{}\n", table(&["row", "place", "why"], &rows)));
+        if refused.len() > 50 {
+            text.push_str(&format!(
+                "… and {} more; --json lists them all\n",
+                refused.len() - 50
+            ));
+        }
+    }
+    text
+}
+
+fn silent_words(silent: &[Silent], limit: usize) -> String {
+    let households: i64 = silent.iter().map(|unit| unit.households).sum();
+    if households == 0 {
+        return "every household has a working contact\n".into();
+    }
+    let people: i64 = silent.iter().map(|unit| unit.people).sum();
+    let mut text = format!(
+        "{households} households ({people} people) have no working contact: somebody must knock at their doors\n"
+    );
+    let mut units: Vec<&Silent> = silent.iter().collect();
+    units.sort_by(|a, b| a.place.natural_cmp(&b.place));
+    let rows: Vec<Vec<String>> = units
+        .iter()
+        .take(limit)
+        .map(|unit| {
+            let opted_out = if unit.opted_out > 0 {
+                format!("{} opted out", unit.opted_out)
+            } else {
+                String::new()
+            };
+            vec![
+                unit.place.to_string(),
+                unit.households.to_string(),
+                unit.people.to_string(),
+                opted_out,
+            ]
+        })
+        .collect();
+    text.push_str(&format!(
+        "{}\n",
+        table(&["unit", "households", "people", ""], &rows)
+    ));
+    if units.len() > limit {
+        text.push_str(&format!(
+            "… and {} more units; `weir round status --json` lists them all\n",
+            units.len() - limit
+        ));
+    }
+    text
+}

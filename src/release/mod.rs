@@ -1,0 +1,4 @@
+//! Rounds: planned, released at the round's pace, reminded of, paused, cancelled, done.
+
+pub mod plan;
+pub mod releaser;

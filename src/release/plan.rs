@@ -1,0 +1,413 @@
+//! Planning a round: units and sites from the store, through the planner, into a draft.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Config,
+    domain::{RoundId, RoundState, Site, Window},
+    pacing::{forecast, release},
+    planner::{
+        self, PlanInput, PlanSite, PlanUnit, Shortage,
+        chart::{self, ChartData, ChartDay, Legend},
+    },
+    store::{NewRound, Round, Store, StoreError, UnitWithPeople},
+};
+
+/// What is asked of the planner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundSpec {
+    /// First day.
+    pub date: NaiveDate,
+    /// Last day, used where one does not suffice.
+    pub until: NaiveDate,
+    /// First minute of each day.
+    pub from: NaiveTime,
+    /// End of each day.
+    pub to: NaiveTime,
+    /// Names of the communities; none means all.
+    pub communities: Vec<String>,
+    /// People a minute over the whole city, where the registration system cannot take more.
+    pub city_cap: Option<f64>,
+    /// A notice leaves at least this many minutes before its window.
+    pub lead_minutes: i64,
+    /// No notice leaves before.
+    pub notice_from: DateTime<Utc>,
+}
+
+/// What the planner answered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PlanSummary {
+    /// Units with a window.
+    pub units: usize,
+    /// People with a window.
+    pub people: u64,
+    /// Sites used.
+    pub sites: usize,
+    /// Expected arrivals in the fullest minute.
+    pub planned_peak_per_minute: f64,
+    /// The same, if everybody were told to come at once.
+    pub at_once_peak_per_minute: f64,
+    /// Units with a window beyond capacity.
+    pub over_capacity_units: usize,
+    /// What is missing, if anything is.
+    pub shortage: Option<Shortage>,
+    /// Expected arrivals by minute and day, without the nights.
+    pub load: Vec<ChartDay>,
+}
+
+/// Why no plan was made, or why a round is not released.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be done; the sentence says what to do.
+    #[error("{0}")]
+    Refused(String),
+}
+
+fn refused<T>(text: impl Into<String>) -> Result<T, PlanError> {
+    Err(PlanError::Refused(text.into()))
+}
+
+/// Plans a round and keeps it as a draft.
+pub async fn plan_round(
+    store: &Store,
+    config: &Config,
+    spec: &RoundSpec,
+    now: DateTime<Utc>,
+) -> Result<(RoundId, PlanSummary), PlanError> {
+    check(spec, now, config.city.time_zone)?;
+    let mut units = store.units_with_people(&spec.communities).await?;
+    if units.is_empty() {
+        return refused(if spec.communities.is_empty() {
+            "nobody is on the roster: `weir import roster.csv --sites sites.csv` first".to_owned()
+        } else {
+            format!(
+                "nobody on the roster lives in {}: check the name",
+                spec.communities.join(", ")
+            )
+        });
+    }
+    let sites = store.sites().await?;
+    if sites.is_empty() {
+        return refused("there are no sites: `weir import --sites sites.csv` first");
+    }
+    units.sort_by(|a, b| a.place.natural_cmp(&b.place));
+    let input = planner_input(spec, config, &units, &sites);
+    // Planning is work for the processor alone: a city of a million units takes its time.
+    let plan = tokio::task::block_in_place(|| planner::plan(&input));
+    let summary = summary(spec, &units, &plan);
+    let windows = windows(spec, config.city.time_zone, &plan);
+    let round = NewRound {
+        spec: serde_json::to_string(spec).unwrap_or_default(),
+        summary: serde_json::to_string(&summary).unwrap_or_default(),
+        windows,
+    };
+    Ok((store.create_round(&round, now).await?, summary))
+}
+
+fn check(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<(), PlanError> {
+    if spec.from >= spec.to {
+        return refused(format!(
+            "--from {} must be before --to {}",
+            spec.from.format("%H:%M"),
+            spec.to.format("%H:%M")
+        ));
+    }
+    if spec.until < spec.date {
+        return refused(format!("--until {} is before --date {}", spec.until, spec.date));
+    }
+    if (spec.until - spec.date).num_days() > 31 {
+        return refused("a round lasts 31 days at most: choose an earlier --until");
+    }
+    if local(zone, spec.until, spec.to) <= now {
+        return refused(format!(
+            "the round would be over before now ({}): choose a later --date",
+            now.with_timezone(&zone).format("%F %H:%M")
+        ));
+    }
+    if spec.city_cap.is_some_and(|cap| !cap.is_finite() || cap < 1.0) {
+        return refused("--city-cap is people a minute: 1 or more");
+    }
+    Ok(())
+}
+
+/// An instant of the city's day; in a gap that a clock change leaves, the first instant after it.
+pub fn local(zone: Tz, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
+    let naive = date.and_time(time);
+    (0..=24)
+        .find_map(|quarters| {
+            zone.from_local_datetime(&(naive + TimeDelta::minutes(15 * quarters)))
+                .earliest()
+        })
+        .map_or_else(|| naive.and_utc(), |at| at.to_utc())
+}
+
+fn minute_of(time: NaiveTime) -> u16 {
+    (time.num_seconds_from_midnight() / 60) as u16
+}
+
+fn planner_input(spec: &RoundSpec, config: &Config, units: &[UnitWithPeople], sites: &[Site]) -> PlanInput {
+    let mut candidates: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::new();
+    PlanInput {
+        units: units
+            .iter()
+            .map(|unit| {
+                let place = &unit.place;
+                let key = (
+                    place.district.as_str(),
+                    place.street.as_str(),
+                    place.community.as_str(),
+                );
+                PlanUnit {
+                    unit: unit.unit,
+                    building: unit.building,
+                    people: unit.people,
+                    sites: candidates
+                        .entry(key)
+                        .or_insert_with(|| sites_for(key, sites))
+                        .clone(),
+                }
+            })
+            .collect(),
+        sites: sites
+            .iter()
+            .map(|site| PlanSite {
+                site: site.id,
+                people_per_minute: site.people_per_minute(),
+                desk_people_per_minute: f64::from(site.samples_per_desk_hour) / 60.0,
+                opens_minute: minute_of(site.opens),
+                closes_minute: minute_of(site.closes),
+            })
+            .collect(),
+        days: ((spec.until - spec.date).num_days() + 1) as u16,
+        from_minute: minute_of(spec.from),
+        to_minute: minute_of(spec.to),
+        city_cap: spec.city_cap,
+        window_min_minutes: (config.planner.window_min.as_secs() / 60).max(1) as u32,
+    }
+}
+
+/// The sites of a community; where it has none, those of its street, its district, the city.
+fn sites_for((district, street, community): (&str, &str, &str), sites: &[Site]) -> Vec<usize> {
+    let of = |fits: &dyn Fn(&Site) -> bool| -> Vec<usize> {
+        sites
+            .iter()
+            .enumerate()
+            .filter(|(_, site)| fits(site))
+            .map(|(index, _)| index)
+            .collect()
+    };
+    let in_district = |site: &Site| site.district == district;
+    let in_street = |site: &Site| in_district(site) && site.street == street;
+    let in_community = |site: &Site| in_street(site) && site.community == community;
+    [of(&in_community), of(&in_street), of(&in_district), of(&|_| true)]
+        .into_iter()
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+fn summary(spec: &RoundSpec, units: &[UnitWithPeople], plan: &planner::Plan) -> PlanSummary {
+    let people: u64 = units.iter().map(|unit| u64::from(unit.people)).sum();
+    let mut used: Vec<_> = plan.windows.iter().map(|window| window.site).collect();
+    used.sort_unstable();
+    used.dedup();
+    PlanSummary {
+        units: plan.windows.len(),
+        people,
+        sites: used.len(),
+        planned_peak_per_minute: plan.peak_per_minute(),
+        at_once_peak_per_minute: forecast::at_once_peak_per_minute(people),
+        over_capacity_units: plan.windows.iter().filter(|window| window.over_capacity).count(),
+        shortage: plan.shortage.clone(),
+        load: chart::days(&plan.load, spec.date),
+    }
+}
+
+/// The plan's picture: the planned load, and behind it what would come if everybody were told to come at once.
+pub fn chart_data(id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> ChartData {
+    let minutes: usize = summary.load.iter().map(|day| day.per_minute.len()).sum();
+    let mut starts = vec![0.0; minutes];
+    if let Some(first) = starts.first_mut() {
+        *first = summary.people as f64;
+    }
+    ChartData {
+        title: format!("Round {id}: {} people in {} units", summary.people, summary.units),
+        days: summary.load.clone(),
+        cap: spec.city_cap,
+        at_once: (minutes > 0).then(|| forecast::online_per_minute(&starts)),
+        legend: Legend {
+            planned: "as planned".into(),
+            cap: "cap".into(),
+            at_once: "everybody told at once, up to".into(),
+            unit: "people/min".into(),
+        },
+    }
+}
+
+/// What is missing, in desks and hours, by site and in total.
+pub fn shortage_words(shortage: &Shortage, sites: &[Site]) -> String {
+    let mut text = format!(
+        "{} people are beyond capacity. Missing: {} desks, or {:.1} hours",
+        shortage.people, shortage.desks, shortage.hours
+    );
+    if shortage.people_beyond_city_cap > 0 {
+        text.push_str(&format!(
+            "; for {} of them desks are free, but the city's cap leaves no room",
+            shortage.people_beyond_city_cap
+        ));
+    }
+    for short in &shortage.sites {
+        let name = sites
+            .iter()
+            .find(|site| site.id == short.site)
+            .map_or("?", |site| site.name.as_str());
+        text.push_str(&format!(
+            "\n  {name}: {} people, {} desks or {:.1} hours",
+            short.people, short.desks, short.hours
+        ));
+    }
+    text
+}
+
+fn windows(spec: &RoundSpec, zone: Tz, plan: &planner::Plan) -> Vec<Window> {
+    let starts_of_day: Vec<DateTime<Utc>> = (0..=(spec.until - spec.date).num_days() as u64)
+        .map(|day| local(zone, spec.date + Days::new(day), NaiveTime::MIN))
+        .collect();
+    plan.windows
+        .iter()
+        .map(|window| {
+            let starts_at =
+                starts_of_day[window.day as usize] + TimeDelta::minutes(i64::from(window.start_minute));
+            Window {
+                unit: window.unit,
+                site: window.site,
+                starts_at,
+                ends_at: starts_at + TimeDelta::minutes(i64::from(window.minutes)),
+                people: window.people,
+                over_capacity: window.over_capacity,
+            }
+        })
+        .collect()
+}
+
+/// What a release will do.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Release {
+    /// Recipients told a minute.
+    pub pace_per_minute: f64,
+    /// When the first leaves.
+    pub first_at: DateTime<Utc>,
+    /// Contacts that will be told.
+    pub recipients: u64,
+    /// Units whose notice can no longer leave its lead before the window.
+    pub late_units: usize,
+}
+
+/// Room above the smallest sufficient pace, so that a hiccup makes nobody late.
+const PACE_HEADROOM: f64 = 1.1;
+
+/// Lets a draft go: from now on the service tells its units, at the pace that its plan asks for.
+pub async fn release_round(
+    store: &Store,
+    id: RoundId,
+    accept_shortage: bool,
+    now: DateTime<Utc>,
+) -> Result<Release, PlanError> {
+    let round = existing(store, id).await?;
+    match round.state {
+        RoundState::Draft => {}
+        RoundState::Paused => return refused(format!("round {id} is paused: `weir round resume {id}`")),
+        state => {
+            return refused(format!(
+                "round {id} is {}: only a draft can be released",
+                state.as_str()
+            ));
+        }
+    }
+    if round.last_window_ends_at <= now {
+        return refused(format!("every window of round {id} is over: plan a new round"));
+    }
+    if round.over_capacity > 0 && !accept_shortage {
+        let summary = plan_summary(&round);
+        let sites = store.sites().await?;
+        let shortage = summary
+            .shortage
+            .map(|shortage| shortage_words(&shortage, &sites))
+            .unwrap_or_default();
+        return refused(format!(
+            "round {id} asks more of its sites than they can take: {} units have a window marked over capacity. \
+             {shortage}\nAdd desks or hours, plan with a later --until, or release it as it is with --accept-shortage",
+            round.over_capacity
+        ));
+    }
+    let spec = round_spec(&round)?;
+    let units = store.units_to_tell(id, usize::MAX >> 1).await?;
+    let lead = TimeDelta::minutes(spec.lead_minutes);
+    let deadlines: Vec<_> = units
+        .iter()
+        .map(|unit| (unit.starts_at - lead, unit.recipients))
+        .collect();
+    let first_at = spec.notice_from.max(now);
+    let pace = release::pace(&deadlines, spec.notice_from, now);
+    let pace_per_minute = pace.per_minute * PACE_HEADROOM;
+    if !store.start_release(id, pace_per_minute, first_at, now).await? {
+        return refused(format!(
+            "round {id} is no draft any more: somebody released or cancelled it just now"
+        ));
+    }
+    Ok(Release {
+        pace_per_minute,
+        first_at,
+        recipients: units.iter().map(|unit| u64::from(unit.recipients)).sum(),
+        late_units: pace.late,
+    })
+}
+
+/// A round that must exist.
+pub async fn existing(store: &Store, id: RoundId) -> Result<Round, PlanError> {
+    match store.round(id).await? {
+        Some(round) => Ok(round),
+        None => refused(format!("there is no round {id}: `weir round list` shows them")),
+    }
+}
+
+/// What was asked of a stored round's planner.
+pub fn round_spec(round: &Round) -> Result<RoundSpec, StoreError> {
+    serde_json::from_str(&round.spec)
+        .map_err(|_| StoreError::Corrupt(format!("rounds.spec of round {}", round.id)))
+}
+
+/// What the planner answered for a stored round.
+pub fn plan_summary(round: &Round) -> PlanSummary {
+    serde_json::from_str(&round.summary).unwrap_or_default()
+}
+
+/// Pauses, resumes or cancels a round.
+pub async fn move_round(
+    store: &Store,
+    id: RoundId,
+    to: RoundState,
+    now: DateTime<Utc>,
+) -> Result<(), PlanError> {
+    let from: &[RoundState] = match to {
+        RoundState::Paused => &[RoundState::Releasing],
+        RoundState::Releasing => &[RoundState::Paused],
+        _ => &[RoundState::Draft, RoundState::Releasing, RoundState::Paused],
+    };
+    let round = existing(store, id).await?;
+    if store.move_round(id, from, to, now).await? {
+        return Ok(());
+    }
+    let wanted: Vec<_> = from.iter().map(|state| state.as_str()).collect();
+    refused(format!(
+        "round {id} is {}, and must be {} for that",
+        round.state.as_str(),
+        wanted.join(" or ")
+    ))
+}
