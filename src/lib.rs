@@ -10,7 +10,6 @@ pub mod demo;
 pub mod domain;
 pub mod i18n;
 pub mod jobs;
-pub mod notices;
 pub mod outbox;
 pub mod pacing;
 pub mod planner;

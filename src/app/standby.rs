@@ -13,7 +13,7 @@ use crate::{
 
 const LEASE: Duration = Duration::from_secs(15);
 const RENEW: Duration = Duration::from_secs(3);
-const TAKE_OVER_MAX: Duration = Duration::from_secs(60);
+const TAKE_OVER_MAX: Duration = Duration::from_mins(1);
 const SERVICE: &str = "service";
 const HANDOVER: &str = "handover";
 

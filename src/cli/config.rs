@@ -34,7 +34,7 @@ pub fn load(file: Option<&Path>) -> Result<Config> {
 }
 
 /// Runs the command.
-pub fn run(command: &ConfigCommand, file: Option<&Path>, out: &Output) -> Result<ExitCode> {
+pub fn run(command: &ConfigCommand, file: Option<&Path>, out: Output) -> Result<ExitCode> {
     let ConfigCommand::Check = command;
     let file = file.map(Path::to_path_buf).or_else(default_file);
     let config = load(file.as_deref())?;

@@ -34,13 +34,13 @@ pub struct ImportArgs {
     refused: Option<PathBuf>,
 }
 
-struct Bar {
+struct Shown {
     bar: ProgressBar,
     out: Output,
     yes: bool,
 }
 
-impl Watcher for Bar {
+impl Watcher for Shown {
     fn progress(&self, bytes_read: u64, bytes_total: u64, rows: u64) {
         self.bar.set_length(bytes_total);
         self.bar.set_position(bytes_read);
@@ -69,7 +69,7 @@ pub async fn run(args: &ImportArgs, session: &Session) -> Result<ExitCode> {
     bar.set_style(ProgressStyle::with_template(
         "{bar:40} {percent:>3}%  {msg}  {per_sec:.dim} left {eta}",
     )?);
-    let watcher = Bar {
+    let watcher = Shown {
         bar,
         out: session.out,
         yes: args.yes,

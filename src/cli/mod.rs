@@ -138,10 +138,10 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     let Cli { global, command } = cli;
     let out = Output::new(global.json);
     if let Command::Demo(args) = command {
-        return crate::demo::run(&args, &out).await;
+        return crate::demo::run(&args, out).await;
     }
     if let Command::Config(command) = command {
-        return config::run(&command, global.config.as_deref(), &out);
+        return config::run(&command, global.config.as_deref(), out);
     }
     let config = config::load(global.config.as_deref())?;
     let session = Session {
@@ -163,7 +163,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::SendTest(args) => send_test::run(&args, &session).await,
         Command::Backup { file } => data::backup(&file, &session).await,
         Command::Restore(args) => data::restore(&args, &session).await,
-        Command::Key(command) => data::key(command, &session).await,
+        Command::Key(command) => Box::pin(data::key(command, &session)).await,
     }
 }
 

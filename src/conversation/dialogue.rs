@@ -90,7 +90,7 @@ pub struct Turn {
 pub enum Reply {
     /// These words.
     Say(Body),
-    /// The person's windows, as they are after the effects: see [`windows`](crate::notices::windows).
+    /// The person's windows, as they are after the effects: see [`windows`](crate::i18n::notices::windows).
     Windows,
 }
 
@@ -795,7 +795,7 @@ mod tests {
     use crate::{
         conversation::places::tests::places,
         domain::Button,
-        notices::{tests::view, windows},
+        i18n::notices::{tests::view, windows},
     };
 
     /// What a person does, in a script.

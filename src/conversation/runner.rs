@@ -17,8 +17,7 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, UnitId},
-    i18n::{Texts, Voice},
-    notices,
+    i18n::{Texts, Voice, notices},
     store::{self, NewDelivery, ReplyRow, Store, StoreError, WaitingInbound},
 };
 
@@ -328,11 +327,11 @@ fn units_after(person: &Person, row: &ReplyRow, matches: Option<&[PhoneMatch]>) 
     };
     units.extend(row.home.or(person.home));
     if let Some(linked) = row.link {
-        let matched = matches
+        let found = matches
             .into_iter()
             .flatten()
             .find(|found| found.resident == linked);
-        units.extend(matched.map(|found| found.unit));
+        units.extend(found.map(|found| found.unit));
     }
     units.sort_unstable();
     units.dedup();

@@ -83,9 +83,9 @@ struct Outcome {
 }
 
 /// Runs the demo.
-pub async fn run(args: &DemoArgs, out: &Output) -> Result<ExitCode> {
+pub async fn run(args: &DemoArgs, out: Output) -> Result<ExitCode> {
     let started = Instant::now();
-    let stage = Stage::set(*out).await?;
+    let stage = Stage::set(out).await?;
     let outcome = stage.day(started).await?;
     let good = outcome.report(out)?;
     if !args.once && !out.json {
@@ -350,7 +350,7 @@ fn next_text(
 
 impl Outcome {
     /// Prints the summary; true if every delivery is final and none was lost.
-    fn report(&self, out: &Output) -> Result<bool> {
+    fn report(&self, out: Output) -> Result<bool> {
         let (summary, ledger) = (&self.summary, &self.ledger);
         let answer = serde_json::json!({
             "residents": ledger.residents,

@@ -51,7 +51,7 @@ pub fn after(
     now: DateTime<Utc>,
     chance: f64,
 ) -> Change {
-    let change = |to: DeliveryState, reason: String| Change {
+    let becomes = |to: DeliveryState, reason: String| Change {
         id: attempt.id,
         to,
         reason,
@@ -64,30 +64,30 @@ pub fn after(
     let uncounted = |reason: String, next_at: DateTime<Utc>| Change {
         next_at: Some(next_at),
         uncounted: true,
-        ..change(DeliveryState::Queued, reason)
+        ..becomes(DeliveryState::Queued, reason)
     };
     match outcome {
         Outcome::Taken(taken) if taken.receipts_follow => Change {
             refs: Some((carrier.to_owned(), taken.refs)),
-            ..change(DeliveryState::Accepted, String::new())
+            ..becomes(DeliveryState::Accepted, String::new())
         },
-        Outcome::Taken(_) => change(DeliveryState::Sent, "this channel gives no receipts".into()),
+        Outcome::Taken(_) => becomes(DeliveryState::Sent, "this channel gives no receipts".into()),
         Outcome::NotTried => uncounted(String::new(), now),
-        Outcome::TooLate => change(DeliveryState::Expired, "it could no longer be in time".into()),
-        Outcome::OptedOut => change(DeliveryState::Suppressed, "the contact has opted out".into()),
-        Outcome::NotAllowed => change(
+        Outcome::TooLate => becomes(DeliveryState::Expired, "it could no longer be in time".into()),
+        Outcome::OptedOut => becomes(DeliveryState::Suppressed, "the contact has opted out".into()),
+        Outcome::NotAllowed => becomes(
             DeliveryState::Suppressed,
             "channels.only_to does not list it".into(),
         ),
         Outcome::Failed(error) => match error {
             SendError::Throttled { retry_after } => uncounted(error.to_string(), now + retry_after),
-            SendError::Refused(_) => change(DeliveryState::Failed, error.to_string()),
+            SendError::Refused(_) => becomes(DeliveryState::Failed, error.to_string()),
             SendError::BadAddress(_) => Change {
                 bad_address: true,
-                ..change(DeliveryState::Failed, error.to_string())
+                ..becomes(DeliveryState::Failed, error.to_string())
             },
             // What was handed over may arrive each time, so it is not tried for ever.
-            SendError::Ambiguous(_) if attempt.number >= attempts_max => change(
+            SendError::Ambiguous(_) if attempt.number >= attempts_max => becomes(
                 DeliveryState::Failed,
                 format!("{error}; given up after {} attempts", attempt.number),
             ),
@@ -96,7 +96,7 @@ pub fn after(
                 // Comes due no later than it expires, so that it is then seen to have expired.
                 next_at: Some((now + backoff(attempt.number, chance)).min(attempt.expires_at)),
                 may_repeat: matches!(error, SendError::Ambiguous(_)),
-                ..change(DeliveryState::Queued, error.to_string())
+                ..becomes(DeliveryState::Queued, error.to_string())
             },
         },
     }
@@ -178,12 +178,12 @@ mod tests {
     fn a_broken_connection_after_handing_over_counts_as_a_possible_repeat() {
         let lost = || Outcome::Failed(SendError::Ambiguous("connection lost".into()));
         assert!(next(1, lost()).may_repeat);
-        let last = next(8, lost());
-        assert_eq!(last.to, DeliveryState::Failed);
+        let given_up = next(8, lost());
+        assert_eq!(given_up.to, DeliveryState::Failed);
         assert!(
-            last.reason.contains("given up after 8 attempts"),
+            given_up.reason.contains("given up after 8 attempts"),
             "{}",
-            last.reason
+            given_up.reason
         );
     }
 

@@ -121,9 +121,9 @@ impl Dispatcher {
         let mut failing = false;
         while !stop.is_cancelled() {
             let rest = match self.step(&stop).await {
-                Ok(step) => {
+                Ok(done) => {
                     failing = false;
-                    match step {
+                    match done {
                         Step::Worked(_) => continue,
                         Step::Idle | Step::NotConnected => IDLE,
                         Step::Paused(until) => (until - self.outbox.clock.now())

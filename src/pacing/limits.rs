@@ -109,17 +109,15 @@ impl Limits {
     }
 }
 
-/// A quota under which no window of one second ever holds more than `per_second` units.
+/// A quota under which no window of one second holds more than `per_second` units.
 ///
-/// A bucket of b units refilled at r a second lets b + r through in the worst second, so r is lowered by the burst:
-/// a twentieth of the rate, and at least one.
+/// A bucket of b units refilled at r a second lets b − 1 + r through in the worst second, so r is lowered by b − 1; and
+/// by one more where that costs little, since the network does not keep the gaps between messages.
 fn strict(per_second: u32) -> Quota {
     let per_second = per_second.max(1);
-    if per_second == 1 {
-        return Quota::per_second(NonZeroU32::MIN);
-    }
     let burst = (per_second / 20).max(1);
-    let period = Duration::from_secs(1) / (per_second - burst);
+    let margin = u32::from(per_second >= 10);
+    let period = Duration::from_secs(1) / (per_second - (burst - 1) - margin);
     Quota::with_period(period)
         .expect("the period is never zero")
         .allow_burst(NonZeroU32::new(burst).expect("at least one"))
@@ -164,23 +162,22 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn bulk_leaves_a_fifth_of_the_rate_to_replies() {
+    #[test]
+    fn bulk_leaves_a_fifth_of_the_rate_to_replies() {
         let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(1));
         let limits = Limits::new(&clock, 100, None);
         clock.advance(TimeDelta::seconds(1));
         let mut bulk = 0;
-        let mut replies = 0;
-        for _ in 0..1000 {
+        for millisecond in 0..1000 {
             while limits.bulk.check().is_ok() {
                 assert!(limits.all.check().is_ok(), "bulk alone never uses up the whole");
                 bulk += 1;
             }
-            while limits.all.check().is_ok() {
-                replies += 1;
+            if millisecond % 60 == 0 {
+                assert!(limits.all.check().is_ok(), "a reply never waits for bulk");
             }
             clock.advance(TimeDelta::milliseconds(1));
         }
-        assert!(bulk <= 80 && replies >= 15, "{bulk} bulk, {replies} replies");
+        assert!((70..=80).contains(&bulk), "{bulk}");
     }
 }

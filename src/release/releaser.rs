@@ -14,8 +14,7 @@ use crate::{
         Body, ChannelKind, ContactId, DeliveryState, Language, NoticeKind, RoundId, RoundState, UnitId,
         WindowView,
     },
-    i18n::{Texts, Voice},
-    notices,
+    i18n::{Texts, Voice, notices},
     pacing::release::ReleaseGate,
     store::{AudienceContact, ContactState, NewDelivery, Round, Store, StoreError, UnitToTell},
 };

@@ -147,6 +147,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::domain::Coordinates;
 
     const SITES_HEADER: &str =
         "site,district,street,community,address,desks,green_desks,samples_per_desk_hour,opens,closes,lat,lon";

@@ -31,8 +31,8 @@ const ROWS: [(&str, &[&str]); 5] = [
 ];
 const DECISIONS: usize = 3;
 const NOUNS: usize = 4;
-/// They start and wire the other doors.
-const MAY_USE_DOORS: [&str; 2] = ["cli", "app"];
+/// They start and wire the other doors; the demo starts the whole service.
+const MAY_USE_DOORS: [&str; 3] = ["cli", "app", "demo"];
 /// What a decision must not touch: it would no longer be pure.
 const IMPURE: [&str; 9] = [
     "async",

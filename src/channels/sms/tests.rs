@@ -526,36 +526,3 @@ async fn an_unbind_is_answered_and_the_account_comes_back() {
     assert!(reader.next().await.is_none(), "it closes");
     bind_then_write(&listener, &[]).await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures; run it by hand"]
-async fn speed() {
-    const COUNT: i64 = 100_000;
-    let smsc = smsc(SmscOptions {
-        record: false,
-        receipts_after: None,
-        ..SmscOptions::default()
-    })
-    .await;
-    let account = account(smsc.local_addr(), timing(), |config| config.window = 256);
-    account.connected().await;
-    let started = Instant::now();
-    let mut sends = FuturesUnordered::new();
-    for delivery in 0..COUNT {
-        let smpp = account.smpp.clone();
-        sends.push(async move {
-            send(&smpp, delivery, PHONE, "三栋二单元，明天十点到东门")
-                .await
-                .map(|_| ())
-        });
-        if sends.len() >= 1000 {
-            sends.next().await.expect("one").expect("taken");
-        }
-    }
-    while let Some(outcome) = sends.next().await {
-        outcome.expect("taken");
-    }
-    let rate = COUNT as f64 / started.elapsed().as_secs_f64();
-    writeln!(std::io::stderr(), "{rate:.0} messages a second").expect("writes");
-    assert_eq!(smsc.count(), COUNT as u64);
-}

@@ -3,10 +3,8 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use crate::{
-    domain::{Body, Button, ChannelKind, WindowView},
-    i18n::{Text, Voice, span},
-};
+use super::{Text, Voice, span};
+use crate::domain::{Body, Button, ChannelKind, WindowView};
 
 /// So many windows are told in one message; the phone of a dormitory's warden may stand for hundreds.
 const WINDOWS_TOLD_MAX: usize = 10;

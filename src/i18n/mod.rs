@@ -2,6 +2,8 @@
 //!
 //! Each text is a Fluent message; its attribute `.sms`, where there is one, is the short form for text messages.
 
+pub mod notices;
+
 use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc};
@@ -106,16 +108,16 @@ texts! {
 const SMS: &str = "sms";
 
 const ZH_HANS: [&str; 2] = [
-    include_str!("../locales/zh-Hans/conversation.ftl"),
-    include_str!("../locales/zh-Hans/notices.ftl"),
+    include_str!("../../locales/zh-Hans/conversation.ftl"),
+    include_str!("../../locales/zh-Hans/notices.ftl"),
 ];
 const ZH_HANT: [&str; 2] = [
-    include_str!("../locales/zh-Hant/conversation.ftl"),
-    include_str!("../locales/zh-Hant/notices.ftl"),
+    include_str!("../../locales/zh-Hant/conversation.ftl"),
+    include_str!("../../locales/zh-Hant/notices.ftl"),
 ];
 const EN: [&str; 2] = [
-    include_str!("../locales/en/conversation.ftl"),
-    include_str!("../locales/en/notices.ftl"),
+    include_str!("../../locales/en/conversation.ftl"),
+    include_str!("../../locales/en/notices.ftl"),
 ];
 
 /// Every text in every language. Cheap to clone.
