@@ -11,7 +11,7 @@ create table ids (
 );
 insert into ids (name, next) values
     ('communities', 1), ('buildings', 1), ('units', 1), ('sites', 1), ('contacts', 1), ('residents', 1),
-    ('imports', 1), ('refused_rows', 1), ('rounds', 1), ('windows', 1), ('deliveries', 1), ('inbound', 1);
+    ('imports', 1), ('refused_rows', 1), ('rounds', 1), ('windows', 1), ('deliveries', 1), ('receipts', 1), ('inbound', 1);
 
 -- Places: public.
 create table communities (
@@ -172,6 +172,7 @@ create table parts (
 );
 create index parts_delivery on parts (delivery_id);
 create table receipts (
+    id bigint primary key,
     carrier text not null,
     ref text not null,
     fate text not null,

@@ -502,17 +502,19 @@ impl Store {
         receipts: &[(String, String, &'static str, String)],
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let rows: Vec<_> = receipts
-            .iter()
-            .map(|(carrier, part, fate, raw)| {
-                serde_json::json!({ "carrier": carrier, "ref": part, "fate": fate, "raw": raw })
-            })
-            .collect();
         let sql = self.sql(
-            "insert into receipts (carrier, ref, fate, raw, received_at) select r.value->>'carrier', \
-             r.value->>'ref', r.value->>'fate', r.value->>'raw', $2 from {rows}",
+            "insert into receipts (id, carrier, ref, fate, raw, received_at) \
+             select cast(r.value->>'id' as bigint), r.value->>'carrier', r.value->>'ref', r.value->>'fate', \
+               r.value->>'raw', $2 from {rows}",
         );
         in_transaction!(self, |tx| {
+            let first = take_ids!(tx, "receipts", receipts.len());
+            let rows: Vec<_> = (first..)
+                .zip(receipts)
+                .map(|(id, (carrier, part, fate, raw))| {
+                    serde_json::json!({ "id": id, "carrier": carrier, "ref": part, "fate": fate, "raw": raw })
+                })
+                .collect();
             sqlx::query(sql)
                 .bind(json(&rows))
                 .bind(now.timestamp_millis())
@@ -535,10 +537,8 @@ impl Store {
             "update parts set fate = r.value->>'fate' from {rows} where parts.carrier = r.value->>'carrier' \
                and parts.ref = r.value->>'ref' and parts.fate = 'accepted'",
         );
-        let drop_matched = self.sql(
-            "delete from receipts where exists (select 1 from {rows} where r.value->>'carrier' = receipts.carrier \
-               and r.value->>'ref' = receipts.ref and r.value->>'fate' = receipts.fate)",
-        );
+        let drop_matched = self
+            .sql("delete from receipts where id in (select cast(r.value->>'receipt' as bigint) from {rows})");
         let settle = self.sql(
             "update deliveries set state = s.state, changed_at = $2, history = history || $3 || s.state || ' ' \
                || s.words || chr10.newline \
@@ -553,8 +553,8 @@ impl Store {
         );
         let mut outcome = ReceiptOutcome::default();
         in_transaction!(self, |tx| {
-            let matched: Vec<(String, String, String, String, i64)> = sqlx::query_as(
-                "select k.carrier, k.ref, k.fate, k.raw, p.delivery_id from receipts k \
+            let matched: Vec<(i64, String, String, String, String, i64)> = sqlx::query_as(
+                "select k.id, k.carrier, k.ref, k.fate, k.raw, p.delivery_id from receipts k \
                  join parts p on p.carrier = k.carrier and p.ref = k.ref limit $1",
             )
             .bind(limit as i64)
@@ -563,8 +563,8 @@ impl Store {
             if !matched.is_empty() {
                 let rows: Vec<_> = matched
                     .iter()
-                    .map(|(carrier, part, fate, raw, id)| {
-                        serde_json::json!({ "carrier": carrier, "ref": part, "fate": fate, "raw": raw, "id": id })
+                    .map(|(receipt, carrier, part, fate, raw, id)| {
+                        serde_json::json!({ "receipt": receipt, "carrier": carrier, "ref": part, "fate": fate, "raw": raw, "id": id })
                     })
                     .collect();
                 let rows = json(&rows);
