@@ -8,6 +8,7 @@ mod reconcile;
 mod residents;
 
 use std::{
+    collections::HashMap,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -48,8 +49,9 @@ const WINDOWS_TO: (u32, u32) = (21, 0);
 /// When the chat takes place: everybody has been told, nobody's window has begun.
 const CHAT_AT: (u32, u32) = (16, 30);
 const TOKEN: &str = "1000000001:demo-demo-demo-demo-demo-demo-demo-1";
-/// Texts shown as they arrive.
-const SAMPLES_SHOWN: usize = 6;
+/// Texts that begin with the same characters are alike; so many of each are shown.
+const SAMPLE_BEGINNING: usize = 12;
+const SAMPLES_ALIKE: usize = 1;
 
 const ROSTER: &str = include_str!("../../examples/city/roster.csv");
 const SITES: &str = include_str!("../../examples/city/sites.csv");
@@ -280,18 +282,16 @@ impl Stage {
         bar.set_style(ProgressStyle::with_template(
             "{msg}  [{bar:24}] {percent}% of units told",
         )?);
-        let mut texts = (self.bot_api.subscribe(), self.smsc.subscribe());
-        let (mut shown, mut last, started) = (0, (0, Instant::now()), Instant::now());
+        let (mut telegram, mut sms) = (self.bot_api.subscribe(), self.smsc.subscribe());
+        let mut samples = Samples::default();
+        let (mut last, started) = ((0, Instant::now()), Instant::now());
         let filter = DeliveryFilter {
             round: Some(round),
             ..DeliveryFilter::default()
         };
         loop {
             tokio::time::sleep(Duration::from_millis(250)).await;
-            while shown < SAMPLES_SHOWN
-                && let Some(text) = next_text(&mut texts)
-            {
-                shown += 1;
+            if let Some(text) = samples.next(&mut telegram, &mut sms) {
                 bar.suspend(|| self.out.line(text));
             }
             let (told, units) = store.told(round).await?;
@@ -335,17 +335,40 @@ fn time((hour, minute): (u32, u32)) -> NaiveTime {
     NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or_default()
 }
 
-/// The next text that a resident got, with how it came.
-fn next_text(
-    (telegram, sms): &mut (broadcast::Receiver<SentMessage>, broadcast::Receiver<Submitted>),
-) -> Option<String> {
-    let frame = |head: &str, text: &str| format!("┌ {head}\n│ {}\n", text.replace('\n', "\n│ "));
-    if let Ok(sent) = telegram.try_recv() {
-        return Some(frame("Telegram", &sent.text));
+/// Texts shown as residents get them: of each channel and kind a few, no two that begin alike.
+#[derive(Default)]
+struct Samples {
+    shown: HashMap<String, usize>,
+}
+
+impl Samples {
+    /// The next text worth showing, with how it came; everything else that came is passed over.
+    fn next(
+        &mut self,
+        telegram: &mut broadcast::Receiver<SentMessage>,
+        sms: &mut broadcast::Receiver<Submitted>,
+    ) -> Option<String> {
+        let mut found = None;
+        while let Ok(sent) = telegram.try_recv() {
+            found = found.or_else(|| self.worth("Telegram", &sent.text));
+        }
+        while let Ok(sent) = sms.try_recv() {
+            let parts = if sent.parts == 1 {
+                "1 part".into()
+            } else {
+                format!("{} parts", sent.parts)
+            };
+            found = found.or_else(|| self.worth(&format!("SMS in {parts}"), &sent.text));
+        }
+        found
     }
-    sms.try_recv()
-        .ok()
-        .map(|sent| frame(&format!("SMS, {} part(s)", sent.parts), &sent.text))
+
+    fn worth(&mut self, head: &str, text: &str) -> Option<String> {
+        let beginning: String = text.chars().take(SAMPLE_BEGINNING).collect();
+        let shown = self.shown.entry(format!("{head} {beginning}")).or_default();
+        *shown += 1;
+        (*shown <= SAMPLES_ALIKE).then(|| format!("┌ {head}\n│ {}\n", text.replace('\n', "\n│ ")))
+    }
 }
 
 impl Outcome {

@@ -337,7 +337,7 @@ impl Panel {
             svg,
             "<path class=\"axis\" d=\"M{left:.1} {PLOT_BOTTOM}h{width:.1}\"/>"
         );
-        for (at, label) in ticks_of(day, (width / 48.0) as usize) {
+        for (at, label) in ticks_of(day, (width / 60.0) as usize) {
             let x = left + at * width;
             // The last label would reach beyond the panel.
             if at < 0.97 {

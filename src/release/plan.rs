@@ -233,8 +233,9 @@ fn summary(spec: &RoundSpec, units: &[UnitWithPeople], plan: &planner::Plan) -> 
 pub fn chart_data(id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> ChartData {
     let minutes: usize = summary.load.iter().map(|day| day.per_minute.len()).sum();
     let mut starts = vec![0.0; minutes];
-    if let Some(first) = starts.first_mut() {
-        *first = summary.people as f64;
+    // Some come up to a minute early, so the start is in the second minute.
+    if let Some(second) = starts.get_mut(1) {
+        *second = summary.people as f64;
     }
     ChartData {
         title: format!("Round {id}: {} people in {} units", summary.people, summary.units),

@@ -189,6 +189,8 @@ impl Smpp {
         loop {
             let pause = match self.connection(&incoming, &stop).await {
                 Ended::Stopped => break,
+                // The carrier may close before its answer to our unbind is read.
+                Ended::Lost(_) if stop.is_cancelled() => break,
                 Ended::Lost(why) => {
                     retry = timing.retry_first;
                     self.log_failure("lost the connection", &why);
