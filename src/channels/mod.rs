@@ -72,7 +72,7 @@ impl Channel {
     /// How many of the channel's limited units (Telegram messages, SMS parts) the message takes.
     pub fn cost(&self, message: &Outbound) -> u32 {
         match self {
-            Self::Telegram(_) => 1,
+            Self::Telegram(_) => telegram::parts(&message.body.text),
             Self::Smpp(_) => sms::segment::parts(&message.body.text),
         }
     }

@@ -47,7 +47,10 @@ const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
 pub enum StoreError {
     /// The database said no, or did not answer.
     #[error("database: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
+    /// There is no room left.
+    #[error("the disk that holds the store is full: free some room. What was taken before is safe")]
+    Full,
     /// The data key does not fit.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -71,6 +74,22 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_CANTOPEN: faults that may pass.
+const SQLITE_PASSING: [&str; 4] = ["5", "6", "10", "14"];
+/// SQLITE_FULL, and PostgreSQL's disk_full.
+const FULL: [&str; 2] = ["13", "53100"];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(db) if db.code().is_some_and(|code| FULL.contains(&code.as_ref())) => {
+                Self::Full
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
 impl StoreError {
     /// The database is away for now: trying again later can help.
     pub fn is_outage(&self) -> bool {
@@ -80,12 +99,16 @@ impl StoreError {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed => true,
-                // 08 connection, 53 resources, 57P operator intervention: PostgreSQL's classes of passing faults.
                 sqlx::Error::Database(db) => db.code().is_some_and(|code| {
-                    code.starts_with("08") || code.starts_with("53") || code.starts_with("57P")
+                    // 08 connection, 53 resources, 57P operator intervention: PostgreSQL's classes of passing faults.
+                    code.starts_with("08")
+                        || code.starts_with("53")
+                        || code.starts_with("57P")
+                        || SQLITE_PASSING.contains(&code.as_ref())
                 }),
                 _ => false,
             },
+            Self::Full => true,
             _ => false,
         }
     }
