@@ -1,5 +1,7 @@
 //! The tests of whole flows, one module each.
 
+mod app;
+mod round;
 mod store;
 mod support;
 mod tidy;
