@@ -1,7 +1,7 @@
 //! Claim, pace, send, record: one step at a time, one lane for each channel and share.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use super::delivery::{Attempt, Outcome, after};
 use crate::{
     channels::{Channel, SendError, sms::smpp::SEND_SECONDS_MAX},
     clock::Clock,
-    domain::{Address, ChannelKind, NoticeKind},
+    domain::{Address, ChannelKind, ContactId, NoticeKind},
     pacing::limits::{Limits, Share},
     store::{Change, Claimed, Pause, Store, StoreError},
 };
@@ -28,6 +28,8 @@ const BATCH_LEN_MAX: usize = 2_000;
 const REPLY_BATCH_LEN_MAX: usize = 100;
 /// Sends in flight in one lane.
 const IN_FLIGHT_MAX: usize = 256;
+/// What one contact's messages may take of a step.
+const ONE_CONTACT_MAX: Duration = Duration::from_secs(2);
 /// Outcomes recorded at once.
 const RECORD_LEN_MAX: usize = 1_000;
 /// A delivery that is still claimed after this belongs to a dispatcher that hangs.
@@ -174,14 +176,10 @@ impl Dispatcher {
         let count = claimed.len();
         let (changes, recorded) = mpsc::channel(RECORD_LEN_MAX);
         let sending = async move {
-            stream::iter(claimed)
-                .map(|claimed| self.attempt(claimed, stop))
-                .buffer_unordered(IN_FLIGHT_MAX)
-                .for_each(|change| async {
-                    // The receiver lives until this sender is dropped.
-                    let _ = changes.send(change).await;
-                })
+            stream::iter(by_contact(claimed))
+                .for_each_concurrent(IN_FLIGHT_MAX, |to_one| self.send_in_order(to_one, &changes, stop))
                 .await;
+            drop(changes);
         };
         let ((), recorded) = tokio::join!(sending, self.record_all(recorded));
         recorded?;
@@ -203,12 +201,28 @@ impl Dispatcher {
         }
     }
 
+    /// Sends what is for one contact, each after the one before it. What takes too long goes back to the queue, so
+    /// that a chat with many messages, which leave a second apart, does not hold up the lane.
+    async fn send_in_order(
+        &self,
+        to_one: Vec<Claimed>,
+        changes: &mpsc::Sender<Change>,
+        stop: &CancellationToken,
+    ) {
+        let started = self.outbox.clock.now();
+        let patience = TimeDelta::from_std(ONE_CONTACT_MAX).unwrap_or_default();
+        for claimed in to_one {
+            let change = if self.outbox.clock.now() - started > patience {
+                self.next_state(&claimed, Outcome::NotTried)
+            } else {
+                self.attempt(claimed, stop).await
+            };
+            // The receiver lives until this sender is dropped.
+            let _ = changes.send(change).await;
+        }
+    }
+
     async fn attempt(&self, claimed: Claimed, stop: &CancellationToken) -> Change {
-        let attempt = Attempt {
-            id: claimed.message.delivery,
-            number: claimed.attempt,
-            expires_at: claimed.message.expires_at,
-        };
         let outcome = self.try_send(&claimed, stop).await;
         count(&self.lane, &outcome);
         match &outcome {
@@ -217,6 +231,15 @@ impl Dispatcher {
             Outcome::Failed(SendError::Unreachable(_)) => self.pause(UNREACHABLE_PAUSE).await,
             _ => {}
         }
+        self.next_state(&claimed, outcome)
+    }
+
+    fn next_state(&self, claimed: &Claimed, outcome: Outcome) -> Change {
+        let attempt = Attempt {
+            id: claimed.message.delivery,
+            number: claimed.attempt,
+            expires_at: claimed.message.expires_at,
+        };
         let now = self.outbox.clock.now();
         after(
             attempt,
@@ -305,6 +328,20 @@ impl Dispatcher {
         }
         Ok(())
     }
+}
+
+/// What is for each contact, in the order of the claim.
+fn by_contact(claimed: Vec<Claimed>) -> Vec<Vec<Claimed>> {
+    let mut places: HashMap<ContactId, usize> = HashMap::new();
+    let mut groups: Vec<Vec<Claimed>> = Vec::new();
+    for one in claimed {
+        let place = *places.entry(one.contact).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    groups
 }
 
 fn count(lane: &Lane, outcome: &Outcome) {

@@ -1,14 +1,19 @@
 //! How fast each channel, chat and carrier may be written to. The one part of pacing that keeps state: governor's
 //! limiters, on the given clock.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use governor::{
     NotUntil, Quota, RateLimiter,
     clock::{Clock as GovernorClock, Reference},
     middleware::NoOpMiddleware,
     nanos::Nanos,
-    state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
+    state::{InMemoryState, NotKeyed},
 };
 
 use crate::clock::Clock;
@@ -27,9 +32,10 @@ impl GovernorClock for LimitClock {
 }
 
 type Direct = RateLimiter<NotKeyed, InMemoryState, LimitClock, NoOpMiddleware<Nanos>>;
-type Keyed = RateLimiter<i64, DashMapStateStore<i64>, LimitClock, NoOpMiddleware<Nanos>>;
+/// When a chat was last written to, in Unix milliseconds. Who holds it is the next to write.
+type Turn = Arc<tokio::sync::Mutex<i64>>;
 
-/// Chats remembered before idle ones are forgotten.
+/// Chats remembered before those long silent are forgotten.
 const CHATS_MAX: usize = 50_000;
 
 /// The limits of one channel or carrier.
@@ -39,8 +45,18 @@ pub struct Limits {
     all: Direct,
     /// What bulk messages may take of the whole, so that a broadcast leaves room for replies.
     bulk: Direct,
-    per_chat: Option<Keyed>,
+    per_chat: Option<Chats>,
     per_second: u32,
+}
+
+/// Keeps messages to one chat apart, first come, first served. A governor takes a chat's place when it is asked,
+/// and the message may then wait for the channel: the next one would follow on its heels.
+#[derive(Debug)]
+struct Chats {
+    gap: Duration,
+    /// Nobody knows to whom the process before this one wrote last.
+    began_ms: i64,
+    turns: Mutex<HashMap<i64, Turn>>,
 }
 
 /// Who is asking.
@@ -63,7 +79,7 @@ impl Limits {
         let limits = Self {
             all: direct(per_second),
             bulk: direct((per_second * 4 / 5).max(1)),
-            per_chat: per_chat.map(|rate| RateLimiter::dashmap_with_clock(strict(rate), clock.clone())),
+            per_chat: per_chat.map(|rate| Chats::new(rate, clock.0.now().timestamp_millis())),
             per_second,
             clock,
         };
@@ -81,22 +97,32 @@ impl Limits {
 
     /// Waits until one unit may be sent to `chat`, and takes it.
     pub async fn ready(&self, share: Share, chat: i64) {
-        if let Some(per_chat) = &self.per_chat {
-            if per_chat.len() > CHATS_MAX {
-                per_chat.retain_recent();
-            }
-            while let Err(wait) = per_chat.check_key(&chat) {
-                self.wait(&wait).await;
-            }
-        }
         if share == Share::Bulk {
             while let Err(wait) = self.bulk.check() {
                 self.wait(&wait).await;
             }
         }
+        let Some(chats) = &self.per_chat else {
+            return self.any_ready().await;
+        };
+        let turn = chats.turn(chat, self.now_ms());
+        let mut last_ms = turn.lock().await;
+        let free_ms = *last_ms + chats.gap.as_millis() as i64;
+        while let Ok(left @ 1..) = u64::try_from(free_ms - self.now_ms()) {
+            self.clock.0.sleep(Duration::from_millis(left)).await;
+        }
+        self.any_ready().await;
+        *last_ms = self.now_ms();
+    }
+
+    async fn any_ready(&self) {
         while let Err(wait) = self.all.check() {
             self.wait(&wait).await;
         }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.0.now().timestamp_millis()
     }
 
     async fn wait(&self, until: &NotUntil<Nanos>) {
@@ -106,6 +132,31 @@ impl Limits {
             .0
             .sleep(Duration::from(wait) + Duration::from_millis(1))
             .await;
+    }
+}
+
+impl Chats {
+    fn new(per_second: u32, now_ms: i64) -> Self {
+        // A twentieth more than the rate asks for: what leaves a second apart may arrive a little closer.
+        let gap = Duration::from_secs(1).mul_f64(1.05) / per_second.max(1);
+        Self {
+            gap,
+            began_ms: now_ms,
+            turns: Mutex::default(),
+        }
+    }
+
+    fn turn(&self, chat: i64, now_ms: i64) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if turns.len() > CHATS_MAX {
+            let gap_ms = self.gap.as_millis() as i64;
+            // Whose turn is somebody's is known to others than this map.
+            turns.retain(|_, turn| {
+                Arc::strong_count(turn) > 1 || turn.try_lock().is_ok_and(|last| *last + gap_ms > now_ms)
+            });
+        }
+        let began = || Arc::new(tokio::sync::Mutex::new(self.began_ms));
+        turns.entry(chat).or_insert_with(began).clone()
     }
 }
 
@@ -159,6 +210,35 @@ mod tests {
                 f64::from(all) > 0.85 * f64::from(rate) * 5.7,
                 "{all} in 6.7 s at {rate}: too timid"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chat_is_left_alone_for_a_second_however_long_its_message_waited_for_the_channel() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(1));
+        let limits = Arc::new(Limits::new(&clock, 10, Some(1)));
+        let mut waiting = tokio::task::JoinSet::new();
+        for share in [Share::Bulk, Share::Reply, Share::Bulk, Share::Reply, Share::Reply] {
+            let (limits, clock) = (limits.clone(), clock.clone());
+            waiting.spawn(async move {
+                limits.ready(share, 7).await;
+                clock.now().timestamp_millis()
+            });
+            tokio::task::yield_now().await;
+        }
+        let began = clock.now().timestamp_millis();
+        let mut sent = Vec::new();
+        for _ in 0..7_000 {
+            clock.advance(TimeDelta::milliseconds(1));
+            tokio::task::yield_now().await;
+            while let Some(at) = waiting.try_join_next() {
+                sent.push(at.expect("no panic"));
+            }
+        }
+        assert_eq!(sent.len(), 5);
+        let befores = std::iter::once(began).chain(sent.iter().copied());
+        for (before, at) in befores.zip(&sent) {
+            assert!((1_000..1_100).contains(&(at - before)), "{sent:?} from {began}");
         }
     }
 

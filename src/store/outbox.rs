@@ -208,6 +208,14 @@ const CLAIM: &str = "update deliveries set state = 'sending', attempts = attempt
       and next_at <= $3 order by next_at, id limit $6 {lock}) \
     returning id, kind, attempts, contact_id, expires_at";
 
+/// What a dispatcher gives back after its round was paused or cancelled waits, or is withdrawn, like the rest of it.
+const FOLLOW_ROUND: &str = "update deliveries \
+    set state = case when o.state = 'paused' then 'held' else 'cancelled' end, history = history || $2 || ' ' \
+      || case when o.state = 'paused' then 'held the round was paused' else 'cancelled the round was cancelled' end || $3 \
+    from {rows} join rounds o on o.state in ('paused', 'cancelled') \
+    where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.round_id = o.id \
+      and deliveries.state = 'queued'";
+
 fn history_line(at: DateTime<Utc>, state: DeliveryState, reason: &str) -> String {
     let reason = reason.replace('\n', " ");
     format!("{} {} {}\n", at.timestamp_millis(), state.as_str(), reason.trim())
@@ -291,7 +299,7 @@ impl Store {
         let (claimed, details) = in_transaction!(self, |tx| {
             let mut claimed: Vec<Row> = Vec::new();
             for priority in priorities {
-                let rows: Vec<Row> = sqlx::query_as(self.sql(CLAIM))
+                let mut rows: Vec<Row> = sqlx::query_as(self.sql(CLAIM))
                     .bind(channel.as_str())
                     .bind(priority)
                     .bind(now.timestamp_millis())
@@ -300,6 +308,8 @@ impl Store {
                     .bind((limit - claimed.len()) as i64)
                     .fetch_all(&mut *tx)
                     .await?;
+                // Changed rows come back in any order; a person's replies must leave in theirs.
+                rows.sort_unstable_by_key(|row| row.0);
                 claimed.extend(rows);
                 if claimed.len() >= limit {
                     break;
@@ -412,6 +422,12 @@ impl Store {
                changed_at = $2 where state = 'active' and id in (select d.contact_id from {rows} \
                join deliveries d on d.id = cast(r.value->>'id' as bigint))",
         );
+        let requeued: Vec<i64> = changes
+            .iter()
+            .filter(|change| change.to == DeliveryState::Queued)
+            .map(|change| change.id.0)
+            .collect();
+        let follow_round = self.sql(FOLLOW_ROUND);
         in_transaction!(self, |tx| {
             let now = now.timestamp_millis();
             sqlx::query(update)
@@ -419,6 +435,14 @@ impl Store {
                 .bind(now)
                 .execute(&mut *tx)
                 .await?;
+            if !requeued.is_empty() {
+                sqlx::query(follow_round)
+                    .bind(json_ids(requeued))
+                    .bind(now.to_string())
+                    .bind("\n")
+                    .execute(&mut *tx)
+                    .await?;
+            }
             if !parts.is_empty() {
                 sqlx::query(insert_parts)
                     .bind(json(&parts))
@@ -449,17 +473,27 @@ impl Store {
             DeliveryState::Queued,
             "its dispatcher is gone; it may have been sent",
         );
+        let follow_round = self.sql(FOLLOW_ROUND);
         Ok(in_transaction!(self, |tx| {
-            sqlx::query(
+            let recovered: Vec<(i64,)> = sqlx::query_as(
                 "update deliveries set state = 'queued', repeats = repeats + 1, lease_until = null, \
-                   changed_at = $2, history = history || $3 where state = 'sending' and lease_until < $1",
+                   changed_at = $2, history = history || $3 where state = 'sending' and lease_until < $1 \
+                 returning id",
             )
             .bind(lease_before.map_or(i64::MAX, |at| at.timestamp_millis()))
             .bind(now.timestamp_millis())
             .bind(line)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
+            .fetch_all(&mut *tx)
+            .await?;
+            if !recovered.is_empty() {
+                sqlx::query(follow_round)
+                    .bind(json_ids(recovered.iter().map(|(id,)| *id)))
+                    .bind(now.timestamp_millis().to_string())
+                    .bind("\n")
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            recovered.len() as u64
         }))
     }
 

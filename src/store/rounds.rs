@@ -559,7 +559,8 @@ impl Store {
         }))
     }
 
-    /// Households of a round's units that no working contact reaches, by unit.
+    /// Households of a round's units that no working contact reaches, by unit. Who is reached by a chat is not
+    /// written to by phone, so a chat that was stopped leaves its resident in silence.
     pub async fn silent_households(&self, round: RoundId) -> Result<Vec<Silent>> {
         type Row = (String, String, String, String, String, i64, i64, i64);
         let rows: Vec<Row> = on_pool!(self, |pool| {
@@ -567,10 +568,10 @@ impl Store {
                 "select c.district, c.street, c.name, b.name, u.name, count(*), cast(sum(h.people) as bigint), \
                    cast(sum(h.opted_out) as bigint) from ( \
                    select p.unit_id, count(*) as people, \
-                     max(case when chat.state = 'active' or phone.state = 'active' then 1 else 0 end) as reached, \
-                     max(case when chat.state = 'stopped' or phone.state = 'stopped' then 1 else 0 end) as opted_out \
+                     max(case when coalesce(chat.state, phone.state) = 'active' then 1 else 0 end) as reached, \
+                     max(case when coalesce(chat.state, phone.state) = 'stopped' then 1 else 0 end) as opted_out \
                    from windows w join residents p on p.unit_id = w.unit_id and p.moved_out_at is null \
-                   left join contacts chat on chat.id = p.chat_contact_id \
+                   left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
                    left join contacts phone on phone.id = p.phone_contact_id \
                    where w.round_id = $1 group by p.unit_id, p.household_hash) h \
                  join units u on u.id = h.unit_id join buildings b on b.id = u.building_id \

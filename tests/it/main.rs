@@ -1,5 +1,8 @@
 //! The tests of whole flows, one module each.
 
+mod app;
+mod conversation;
+mod round;
 mod store;
 mod support;
 mod tidy;
