@@ -52,7 +52,7 @@ impl Timetable {
     /// Gives how many ran.
     pub async fn step(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let mut ran = 0;
-        for job in &self.config.jobs {
+        for job in &self.jobs() {
             let Some(due) = latest_due(job, self.config.city.time_zone, since, now) else {
                 continue;
             };
@@ -70,6 +70,19 @@ impl Timetable {
             }
         }
         Ok(ran)
+    }
+
+    /// The configured jobs; personal data is erased in its time also where nobody thought of configuring that.
+    fn jobs(&self) -> Vec<JobConfig> {
+        let mut jobs = self.config.jobs.clone();
+        if jobs.iter().all(|job| job.task != JobTask::EraseOld) {
+            jobs.push(JobConfig {
+                name: "erase-old".into(),
+                cron: "30 3 * * *".into(),
+                task: JobTask::EraseOld,
+            });
+        }
+        jobs
     }
 
     async fn perform(&self, job: &JobConfig, now: DateTime<Utc>) -> Result<String, StoreError> {

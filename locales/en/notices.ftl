@@ -26,3 +26,8 @@ stop-hint = Reply STOP to end notices.
     .sms = Reply STOP to end
 menu-hint = Reply MENU for more.
     .sms = Reply 0 for menu
+
+# On the sheet at each door.
+scan-code = Scan to see this unit's time
+# To prove that a channel works.
+test-message = This is a test. Please take no notice.

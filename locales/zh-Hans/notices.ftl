@@ -26,3 +26,8 @@ stop-hint = 回复“退订”可随时停止。
     .sms = 回复TD退订
 menu-hint = 回复“菜单”看更多。
     .sms = 回复0看菜单
+
+# On the sheet at each door.
+scan-code = 扫码查看本单元的采样时段
+# To prove that a channel works.
+test-message = 这是一条测试消息，请不用理会。

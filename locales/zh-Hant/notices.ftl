@@ -26,3 +26,8 @@ stop-hint = 回覆「退訂」可隨時停止。
     .sms = 回覆TD退訂
 menu-hint = 回覆「選單」看更多。
     .sms = 回覆0看選單
+
+# On the sheet at each door.
+scan-code = 掃碼查看本單元的採樣時段
+# To prove that a channel works.
+test-message = 這是一條測試訊息，請不用理會。

@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::Store;
+use crate::{domain::ChannelKind, store::Store};
 
 /// Where the service stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -93,8 +93,12 @@ async fn metrics_text(Shared(status): Shared<Status>) -> Response {
     if let Some(store) = store
         && let Ok(open) = store.queue_lengths().await
     {
-        for (channel, queued) in open {
-            metrics::gauge!("weir_queued", "channel" => channel).set(queued as f64);
+        for kind in ChannelKind::ALL {
+            let queued = open
+                .iter()
+                .find(|(channel, _)| channel == kind.as_str())
+                .map_or(0, |(_, count)| *count);
+            metrics::gauge!("weir_queued", "channel" => kind.as_str()).set(queued as f64);
         }
     }
     match metrics_handle() {

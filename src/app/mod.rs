@@ -4,9 +4,10 @@ pub mod http;
 mod intake;
 pub mod standby;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use secrecy::ExposeSecret;
 use tokio::{
     sync::{Mutex, mpsc, watch},
     task::JoinSet,
@@ -31,7 +32,7 @@ use crate::{
     },
     pacing::limits::{Limits, Share},
     release::releaser::Releaser,
-    store::Store,
+    store::{KeyError, Store, StoreError},
 };
 
 /// Events that may wait to be recorded.
@@ -199,7 +200,7 @@ impl Service {
             store,
             clock,
             config,
-            backup_folder: PathBuf::from("."),
+            backup_folder: Store::folder(self.config.store.url.expose_secret()),
         };
         loops.spawn(timetable.run(stop.clone()));
     }
@@ -328,8 +329,7 @@ pub fn parse_address(text: &str) -> Option<Address> {
 }
 
 /// Opens the store that is configured.
-pub async fn open_store(config: &Config) -> Result<Store, crate::store::StoreError> {
-    use secrecy::ExposeSecret;
+pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
     Store::open(
         config.store.url.expose_secret(),
         config.security.data_key_file.clone(),
@@ -363,7 +363,10 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> Res
         status.set(http::State::Standby, Some(store.clone()));
         let working = CancellationToken::new();
         let held = standby::hold(&store, &owner, &stop).await;
-        if held {
+        // While this process stood by, another may have sealed everything with a new key.
+        if held && !store.key_is_current().await? {
+            standby::give_back(&store, &owner).await;
+        } else if held {
             status.set(http::State::Active, Some(store.clone()));
             tracing::info!(store = store.kind(), "weir is at work");
             let lease = standby::keep(&store, &owner, &stop, &working);
@@ -388,6 +391,11 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> Res
     Ok(())
 }
 
+/// Another process may be sealing everything with a new key just now.
+fn is_rotating(error: &StoreError) -> bool {
+    matches!(error, StoreError::Key(KeyError::RotationUnfinished))
+}
+
 /// Opens the store; while the database is away, says so once and keeps trying. None when told to stop meanwhile.
 async fn open_patiently(
     config: &Config,
@@ -396,11 +404,15 @@ async fn open_patiently(
 ) -> Result<Option<Store>> {
     let mut said = false;
     loop {
-        match open_store(config).await {
+        let opened = tokio::select! {
+            opened = open_store(config) => opened,
+            () = stop.cancelled() => return Ok(None),
+        };
+        match opened {
             Ok(store) => return Ok(Some(store)),
-            Err(error) if error.is_outage() => {
+            Err(error) if error.is_outage() || is_rotating(&error) => {
                 if !said {
-                    tracing::error!(%error, "the database is away; trying again until it is there");
+                    tracing::error!(%error, "the store cannot be opened yet; trying again until it can");
                 }
                 said = true;
                 status.set(http::State::Starting, None);

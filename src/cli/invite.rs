@@ -8,7 +8,12 @@ use qrcode::{QrCode, render::svg};
 use serde_json::json;
 
 use super::Session;
-use crate::{app::Service, store::UnitRow};
+use crate::{
+    app::Service,
+    domain::Language,
+    i18n::{Texts, notices},
+    store::UnitRow,
+};
 
 /// `weir invite`
 #[derive(Debug, Args)]
@@ -86,6 +91,11 @@ async fn bot_name(args: &InviteArgs, session: &Session) -> Result<String> {
 }
 
 fn page(units: &[UnitRow], links: &[String], session: &Session) -> Result<String> {
+    let texts = Texts::load()?;
+    let languages = [session.config.city.default_language, Language::En];
+    let scan = languages
+        .map(|language| escape(&notices::scan_code(&texts, language)))
+        .join("<br>");
     let mut cards = String::new();
     for (row, link) in units.iter().zip(links) {
         let code = QrCode::new(link).context("the link does not fit into a QR code")?;
@@ -97,7 +107,7 @@ fn page(units: &[UnitRow], links: &[String], session: &Session) -> Result<String
         let picture = picture.split_once("?>").map_or(picture.as_str(), |(_, svg)| svg);
         let place = &row.place;
         cards.push_str(&format!(
-            "<section>{picture}<h2>{}{}</h2><p>{}</p><p>扫码查看本单元的采样时段<br>Scan to see this unit's time</p></section>\n",
+            "<section>{picture}<h2>{}{}</h2><p>{}</p><p>{scan}</p></section>\n",
             escape(&place.building),
             escape(&place.unit),
             escape(&place.community),

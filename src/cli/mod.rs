@@ -38,15 +38,10 @@ pub struct Global {
     /// Answer with one JSON object on standard output.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log on standard error: error, warn, info, debug or trace, also by module (weir=debug).
-    #[arg(
-        long,
-        global = true,
-        env = "WEIR_LOG",
-        default_value = "warn",
-        value_name = "LEVEL"
-    )]
-    log: String,
+    /// What to log on standard error: error, warn, info, debug or trace, also by module (weir=debug). By default
+    /// warn, and info for `serve`.
+    #[arg(long, global = true, env = "WEIR_LOG", value_name = "LEVEL")]
+    log: Option<String>,
     /// Log as JSON lines.
     #[arg(long, global = true)]
     log_json: bool,
@@ -199,11 +194,12 @@ pub fn stop_on_signal() -> Result<CancellationToken> {
 
 fn start_logging(global: &Global, command: &Command) {
     // The service tells what it does; a command says it by its answer.
-    let level = if matches!(command, Command::Serve) && global.log == "warn" {
+    let usual = if matches!(command, Command::Serve) {
         "info"
     } else {
-        &global.log
+        "warn"
     };
+    let level = global.log.as_deref().unwrap_or(usual);
     let filter = tracing_subscriber::EnvFilter::try_new(level)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
         // Libraries log whole frames and requests at their lower levels: personal data. They stay at warnings.
@@ -215,6 +211,7 @@ fn start_logging(global: &Global, command: &Command) {
         .add_directive("rusmpp=error".parse().expect("a constant directive"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
     if global.log_json {
         subscriber.json().init();

@@ -10,6 +10,7 @@ use super::Session;
 use crate::{
     app::{self, Service},
     domain::{Body, DeliveryId, Outbound},
+    i18n::{Voice, notices},
 };
 
 const CONNECT_MAX: Duration = Duration::from_secs(15);
@@ -51,16 +52,21 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
             }
         );
     };
-    let sender = &session.config.sms.sender_name;
-    let text = args
+    let voice = Voice {
+        texts: &service.texts,
+        language: session.config.city.default_language,
+        channel: address.channel(),
+        sender_name: &session.config.sms.sender_name,
+    };
+    let body = args
         .text
-        .clone()
-        .unwrap_or_else(|| format!("【{sender}】测试消息,请忽略。Test message."));
+        .as_ref()
+        .map_or_else(|| notices::test_message(&voice), Body::text);
     let now = session.clock.now();
     let message = Outbound {
         delivery: DeliveryId(0),
         to: address.clone(),
-        body: Body::text(text),
+        body,
         expires_at: now + chrono::TimeDelta::minutes(10),
     };
     let stop = CancellationToken::new();

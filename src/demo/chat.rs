@@ -39,7 +39,7 @@ struct Chat<'a> {
 /// Reads lines until /quit or the end of input.
 pub async fn run(stage: &Stage, _summary: PlanSummary) -> Result<()> {
     // The fast day is over; the chat has an ordinary one, before the first window.
-    let mut service = stage.start_service(Clock::fast(stage.at(CHAT_AT), 1.0));
+    let (mut service, stop) = stage.start_service(Clock::fast(stage.at(CHAT_AT), 1.0));
     let Some(who) = stage.residents.iter().find(|resident| !resident.phone.is_empty()) else {
         return Ok(());
     };
@@ -71,7 +71,8 @@ pub async fn run(stage: &Stage, _summary: PlanSummary) -> Result<()> {
             chat.act(line).await?;
         }
     }
-    service.abort_all();
+    stop.cancel();
+    while service.join_next().await.is_some() {}
     stage.out.line(format!(
         "\nThe throw-away database in {} is removed.",
         stage.folder().display()

@@ -161,7 +161,7 @@ impl Stage {
         ));
         let store = app::open_store(&self.config).await?;
         self.import(&store).await?;
-        let mut service = self.start_service(self.clock.clone());
+        let (mut service, stop) = self.start_service(self.clock.clone());
         let linked = self.link_some(&store).await?;
         let (round, summary) = self.plan_and_release(&store).await?;
         let watched = tokio::select! {
@@ -173,7 +173,8 @@ impl Stage {
         };
         watched?;
         let ledger = reconcile::settle(self, &store, round, &linked).await?;
-        service.abort_all();
+        stop.cancel();
+        while service.join_next().await.is_some() {}
         let seconds = started.elapsed().as_secs_f64();
         Ok(Outcome {
             summary,
@@ -182,10 +183,12 @@ impl Stage {
         })
     }
 
-    fn start_service(&self, clock: Clock) -> JoinSet<Result<()>> {
+    /// The service, and what stops it.
+    fn start_service(&self, clock: Clock) -> (JoinSet<Result<()>>, CancellationToken) {
+        let stop = self.stop.child_token();
         let mut service = JoinSet::new();
-        service.spawn(app::serve(self.config.clone(), clock, self.stop.child_token()));
-        service
+        service.spawn(app::serve(self.config.clone(), clock, stop.clone()));
+        (service, stop)
     }
 
     fn write(&self, name: &str, text: &str) -> Result<PathBuf> {

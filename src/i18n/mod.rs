@@ -102,6 +102,8 @@ texts! {
     NoWindow = "no-window",
     StopHint = "stop-hint",
     MenuHint = "menu-hint",
+    ScanCode = "scan-code",
+    TestMessage = "test-message",
 }
 
 /// The attribute that holds the short form for text messages.

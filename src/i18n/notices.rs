@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 
-use super::{Text, Voice, span};
-use crate::domain::{Body, Button, ChannelKind, WindowView};
+use super::{Text, Texts, Voice, span};
+use crate::domain::{Body, Button, ChannelKind, Language, WindowView};
 
 /// So many windows are told in one message; the phone of a dormitory's warden may stand for hundreds.
 const WINDOWS_TOLD_MAX: usize = 10;
@@ -62,6 +62,16 @@ pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDa
         lines.push(voice.say(&Text::MenuHint));
     }
     body(voice, &lines, &Text::MenuOpen, ASK_MENU)
+}
+
+/// Proves that a channel works.
+pub fn test_message(voice: &Voice<'_>) -> Body {
+    Body::text(voice.message(&[voice.say(&Text::TestMessage)]))
+}
+
+/// Stands under the code on the sheet at each door.
+pub fn scan_code(texts: &Texts, language: Language) -> String {
+    texts.say(language, ChannelKind::Telegram, &Text::ScanCode)
 }
 
 /// A heading, the windows, what to heed, and how to stop.
@@ -140,10 +150,7 @@ pub(crate) mod tests {
     use chrono_tz::Asia::Shanghai;
 
     use super::*;
-    use crate::{
-        domain::{Language, UnitId, UnitPlace},
-        i18n::Texts,
-    };
+    use crate::domain::{UnitId, UnitPlace};
 
     /// The parts that a text message of this text takes, all in UCS-2.
     fn sms_parts(text: &str) -> usize {

@@ -197,6 +197,18 @@ impl Store {
         }
     }
 
+    /// The folder of a SQLite store's file; for PostgreSQL, the one Weir runs in.
+    pub fn folder(url: &str) -> PathBuf {
+        let file = url
+            .starts_with("sqlite:")
+            .then(|| SqliteConnectOptions::from_str(url).ok())
+            .flatten();
+        let folder = file.and_then(|options| Some(options.get_filename().parent()?.to_path_buf()));
+        folder
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or_else(|| PathBuf::from("."))
+    }
+
     /// The key file of the store at `url`: the one named, or for SQLite the one beside the store.
     pub fn key_file(url: &str, named: Option<PathBuf>) -> Result<PathBuf> {
         match named {
@@ -311,6 +323,11 @@ impl Store {
                 Ok(())
             }
         }
+    }
+
+    /// The key that this store was opened with is still the one that seals it.
+    pub async fn key_is_current(&self) -> Result<bool> {
+        Ok(self.meta("key_id").await? == Some(self.keys.id()))
     }
 
     /// A value of the store itself.

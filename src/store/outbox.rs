@@ -95,6 +95,22 @@ pub struct Change {
     pub bad_address: bool,
 }
 
+impl Change {
+    /// It fails for good.
+    fn failed(id: DeliveryId, reason: String) -> Self {
+        Self {
+            id,
+            to: DeliveryState::Failed,
+            reason,
+            next_at: None,
+            uncounted: false,
+            may_repeat: false,
+            refs: None,
+            bad_address: false,
+        }
+    }
+}
+
 /// What a batch of receipts did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReceiptOutcome {
@@ -216,6 +232,35 @@ const FOLLOW_ROUND: &str = "update deliveries \
     where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.round_id = o.id \
       and deliveries.state = 'queued'";
 
+const RECORD: &str = "update deliveries set state = r.value->>'to', lease_until = null, changed_at = $2, \
+      next_at = coalesce(cast(r.value->>'next_at' as bigint), deliveries.next_at), \
+      attempts = deliveries.attempts - cast(r.value->>'uncounted' as bigint), \
+      repeats = deliveries.repeats + cast(r.value->>'may_repeat' as bigint), \
+      history = deliveries.history || (r.value->>'history') \
+    from {rows} where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.state = 'sending'";
+const INSERT_PARTS: &str = "insert into parts (carrier, ref, delivery_id, fate) select r.value->>'carrier', \
+      r.value->>'ref', cast(r.value->>'id' as bigint), 'accepted' from {rows} where true \
+    on conflict (carrier, ref) do nothing";
+const MARK_UNREACHABLE: &str = "update contacts set state = 'unreachable', \
+      state_reason = 'the channel refused the address', changed_at = $2 \
+    where state = 'active' and id in (select d.contact_id from {rows} \
+      join deliveries d on d.id = cast(r.value->>'id' as bigint))";
+
+/// A change as [`RECORD`] reads it.
+fn change_row(change: &Change, now: DateTime<Utc>) -> serde_json::Value {
+    let mut history = String::new();
+    if change.to == DeliveryState::Sent {
+        // The channel took it and gives no receipt: both changes are on record.
+        history = history_line(now, DeliveryState::Accepted, "");
+    }
+    history.push_str(&history_line(now, change.to, &change.reason));
+    serde_json::json!({
+        "id": change.id.0, "to": change.to.as_str(), "history": history,
+        "next_at": change.next_at.map(|at| at.timestamp_millis()),
+        "uncounted": i64::from(change.uncounted), "may_repeat": i64::from(change.may_repeat),
+    })
+}
+
 fn history_line(at: DateTime<Utc>, state: DeliveryState, reason: &str) -> String {
     let reason = reason.replace('\n', " ");
     format!("{} {} {}\n", at.timestamp_millis(), state.as_str(), reason.trim())
@@ -333,13 +378,18 @@ impl Store {
             .into_iter()
             .map(|(id, body, address, state)| (id, (body, address, state)))
             .collect();
-        claimed
-            .into_iter()
-            .map(|(id, kind, attempts, contact, expires_at)| {
-                let detail = details.remove(&id);
-                self.claimed(id, channel, &kind, attempts, contact, expires_at, detail)
-            })
-            .collect()
+        let mut readable = Vec::with_capacity(claimed.len());
+        let mut unreadable = Vec::new();
+        for (id, kind, attempts, contact, expires_at) in claimed {
+            let detail = details.remove(&id);
+            match self.claimed(id, channel, &kind, attempts, contact, expires_at, detail) {
+                Ok(claimed) => readable.push(claimed),
+                Err(error) => unreadable.push(Change::failed(DeliveryId(id), error.to_string())),
+            }
+        }
+        // One that cannot be read ends with its reason; it must not come back with every claim.
+        self.record(&unreadable, now).await?;
+        Ok(readable)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
@@ -380,22 +430,7 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = changes
-            .iter()
-            .map(|change| {
-                let mut history = String::new();
-                if change.to == DeliveryState::Sent {
-                    // The channel took it and gives no receipt: both changes are on record.
-                    history = history_line(now, DeliveryState::Accepted, "");
-                }
-                history.push_str(&history_line(now, change.to, &change.reason));
-                serde_json::json!({
-                    "id": change.id.0, "to": change.to.as_str(), "history": history,
-                    "next_at": change.next_at.map(|at| at.timestamp_millis()),
-                    "uncounted": i64::from(change.uncounted), "may_repeat": i64::from(change.may_repeat),
-                })
-            })
-            .collect();
+        let rows: Vec<_> = changes.iter().map(|change| change_row(change, now)).collect();
         let parts: Vec<_> = changes
             .iter()
             .filter_map(|change| Some((change.id, change.refs.as_ref()?)))
@@ -405,38 +440,20 @@ impl Store {
             })
             .collect();
         let bad: Vec<i64> = changes.iter().filter(|c| c.bad_address).map(|c| c.id.0).collect();
-        let update = self.sql(
-            "update deliveries set state = r.value->>'to', lease_until = null, changed_at = $2, \
-               next_at = coalesce(cast(r.value->>'next_at' as bigint), deliveries.next_at), \
-               attempts = deliveries.attempts - cast(r.value->>'uncounted' as bigint), \
-               repeats = deliveries.repeats + cast(r.value->>'may_repeat' as bigint), \
-               history = deliveries.history || (r.value->>'history') \
-             from {rows} where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.state = 'sending'",
-        );
-        let insert_parts = self.sql(
-            "insert into parts (carrier, ref, delivery_id, fate) select r.value->>'carrier', r.value->>'ref', \
-               cast(r.value->>'id' as bigint), 'accepted' from {rows} where true on conflict (carrier, ref) do nothing",
-        );
-        let bad_contacts = self.sql(
-            "update contacts set state = 'unreachable', state_reason = 'the channel refused the address', \
-               changed_at = $2 where state = 'active' and id in (select d.contact_id from {rows} \
-               join deliveries d on d.id = cast(r.value->>'id' as bigint))",
-        );
         let requeued: Vec<i64> = changes
             .iter()
             .filter(|change| change.to == DeliveryState::Queued)
             .map(|change| change.id.0)
             .collect();
-        let follow_round = self.sql(FOLLOW_ROUND);
         in_transaction!(self, |tx| {
             let now = now.timestamp_millis();
-            sqlx::query(update)
+            sqlx::query(self.sql(RECORD))
                 .bind(json(&rows))
                 .bind(now)
                 .execute(&mut *tx)
                 .await?;
             if !requeued.is_empty() {
-                sqlx::query(follow_round)
+                sqlx::query(self.sql(FOLLOW_ROUND))
                     .bind(json_ids(requeued))
                     .bind(now.to_string())
                     .bind("\n")
@@ -444,13 +461,13 @@ impl Store {
                     .await?;
             }
             if !parts.is_empty() {
-                sqlx::query(insert_parts)
+                sqlx::query(self.sql(INSERT_PARTS))
                     .bind(json(&parts))
                     .execute(&mut *tx)
                     .await?;
             }
             if !bad.is_empty() {
-                sqlx::query(bad_contacts)
+                sqlx::query(self.sql(MARK_UNREACHABLE))
                     .bind(json_ids(bad))
                     .bind(now)
                     .execute(&mut *tx)

@@ -134,8 +134,8 @@ impl Store {
         Ok(())
     }
 
-    /// Erases texts and personal data of rounds that ended before `before`: bodies, messages, dialogue states and
-    /// people who moved out. Facts (who was told when, by id) stay. Gives the number of rows erased.
+    /// Erases what is older than `before`: the texts of rounds that ended by then, people's messages, dialogue states,
+    /// refused rows, and people who moved out. Facts (who was told when, by id) stay. Gives the number of rows erased.
     pub async fn erase_old(&self, before: DateTime<Utc>) -> Result<u64> {
         let before = before.timestamp_millis();
         Ok(in_transaction!(self, |tx| {
@@ -148,6 +148,7 @@ impl Store {
                 "delete from inbound where answered_at < $1",
                 "delete from dialogues where changed_at < $1",
                 "delete from residents where moved_out_at < $1",
+                "delete from refused_rows where import_id in (select i.id from imports i where i.started_at < $1)",
             ] {
                 erased += sqlx::query(sql)
                     .bind(before)
