@@ -221,6 +221,26 @@ fn history_line(at: DateTime<Utc>, state: DeliveryState, reason: &str) -> String
     format!("{} {} {}\n", at.timestamp_millis(), state.as_str(), reason.trim())
 }
 
+/// Changes as `{rows}`.
+fn outcome_rows(changes: &[Change], now: DateTime<Utc>) -> Vec<serde_json::Value> {
+    changes
+        .iter()
+        .map(|change| {
+            let mut history = String::new();
+            if change.to == DeliveryState::Sent {
+                // The channel took it and gives no receipt: both changes are on record.
+                history = history_line(now, DeliveryState::Accepted, "");
+            }
+            history.push_str(&history_line(now, change.to, &change.reason));
+            serde_json::json!({
+                "id": change.id.0, "to": change.to.as_str(), "history": history,
+                "next_at": change.next_at.map(|at| at.timestamp_millis()),
+                "uncounted": i64::from(change.uncounted), "may_repeat": i64::from(change.may_repeat),
+            })
+        })
+        .collect()
+}
+
 impl Store {
     pub(super) fn delivery_rows(
         &self,
@@ -380,22 +400,7 @@ impl Store {
         if changes.is_empty() {
             return Ok(());
         }
-        let rows: Vec<_> = changes
-            .iter()
-            .map(|change| {
-                let mut history = String::new();
-                if change.to == DeliveryState::Sent {
-                    // The channel took it and gives no receipt: both changes are on record.
-                    history = history_line(now, DeliveryState::Accepted, "");
-                }
-                history.push_str(&history_line(now, change.to, &change.reason));
-                serde_json::json!({
-                    "id": change.id.0, "to": change.to.as_str(), "history": history,
-                    "next_at": change.next_at.map(|at| at.timestamp_millis()),
-                    "uncounted": i64::from(change.uncounted), "may_repeat": i64::from(change.may_repeat),
-                })
-            })
-            .collect();
+        let rows = outcome_rows(changes, now);
         let parts: Vec<_> = changes
             .iter()
             .filter_map(|change| Some((change.id, change.refs.as_ref()?)))
