@@ -2,6 +2,7 @@
 
 mod app;
 mod conversation;
+mod limits;
 mod round;
 mod store;
 mod support;
