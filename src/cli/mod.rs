@@ -203,7 +203,7 @@ fn start_logging(global: &Global, command: &Command) {
     let filter = tracing_subscriber::EnvFilter::try_new(level)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
         // Libraries log whole frames and requests at their lower levels: personal data. They stay at warnings.
-        .add_directive("sqlx=warn".parse().expect("a constant directive"))
+        .add_directive("sqlx=error".parse().expect("a constant directive"))
         .add_directive("teloxide_core=warn".parse().expect("a constant directive"))
         .add_directive("hyper=warn".parse().expect("a constant directive"))
         .add_directive("reqwest=warn".parse().expect("a constant directive"))

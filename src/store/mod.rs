@@ -283,7 +283,12 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
             .acquire_timeout(POSTGRES_ACQUIRE)
-            .connect_with(options.application_name("weir"))
+            // A plan made while a table was small would be kept while it grows by millions: plan each batch anew.
+            .connect_with(
+                options
+                    .application_name("weir")
+                    .options([("plan_cache_mode", "force_custom_plan")]),
+            )
             .await?;
         sqlx::migrate!("migrations/postgres")
             .run(&pool)
