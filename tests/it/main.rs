@@ -2,9 +2,11 @@
 
 mod app;
 mod binary;
+mod cli;
 mod conversation;
 mod crash;
 mod limits;
+mod privacy;
 mod round;
 mod store;
 mod support;
