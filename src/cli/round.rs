@@ -1,6 +1,9 @@
 //! `weir round`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result, bail};
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
@@ -140,6 +143,7 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         lead_minutes: i64::try_from(args.lead.as_secs() / 60).context("--lead is too long")?,
         notice_from: plan::local(zone, notice_from.date(), notice_from.time()),
     };
+    check_writable(args.svg.as_deref())?;
     let store = session.store().await?;
     let (id, summary) = plan::plan_round(&store, &session.config, &spec, session.clock.now()).await?;
     let sites = store.sites().await?;
@@ -163,14 +167,24 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
     })
 }
 
-fn write_picture(file: &std::path::Path, id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> Result<()> {
+/// A plan whose picture has no place is not made: planned again, it would stand there twice.
+fn check_writable(svg: Option<&Path>) -> Result<()> {
+    let file = svg.unwrap_or(Path::new("round.svg"));
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).with_context(|| unwritable(file))?;
+    Ok(())
+}
+
+fn unwritable(file: &Path) -> String {
+    format!(
+        "the picture {} could not be written; name another place with --svg",
+        file.display()
+    )
+}
+
+fn write_picture(file: &Path, id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> Result<()> {
     let picture = chart::svg(&plan::chart_data(id, spec, summary));
-    std::fs::write(file, picture).with_context(|| {
-        format!(
-            "the picture {} could not be written; name another place with --svg",
-            file.display()
-        )
-    })
+    std::fs::write(file, picture).with_context(|| unwritable(file))
 }
 
 fn plan_words(

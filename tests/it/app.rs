@@ -27,7 +27,7 @@ use crate::support::TestStore;
 
 pub const TOKEN: &str = "1000000001:test-test-test-test-test-test-test-1";
 /// What a test waits for comes within this, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Long enough for every idle loop to have looked twice.
 const QUIET: Duration = Duration::from_millis(1_200);
 

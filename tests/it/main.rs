@@ -1,8 +1,12 @@
 //! The tests of whole flows, one module each.
 
 mod app;
+mod binary;
+mod cli;
 mod conversation;
+mod crash;
 mod limits;
+mod privacy;
 mod round;
 mod store;
 mod support;
