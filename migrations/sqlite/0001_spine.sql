@@ -66,6 +66,7 @@ create table contacts (
     changed_at bigint not null
 );
 create index contacts_unit on contacts (unit_id) where unit_id is not null;
+create index contacts_unreachable on contacts (changed_at) where state = 'unreachable';
 create table residents (
     id bigint primary key,
     key_hash text not null unique,
@@ -93,12 +94,13 @@ create table refused_rows (
     id bigint primary key,
     import_id bigint not null,
     file text not null,
+    source_hash text not null, -- where the file lay
     fingerprint text not null unique,
     line bigint not null,
     kind text not null, -- refused, repeat
     column_name text not null,
     reason text not null,
-    place text not null, -- what could be read of it, as "district street community building unit"
+    place text not null, -- sealed: a shifted row may hold a name where a place should be
     cells text not null -- sealed
 );
 
@@ -158,6 +160,7 @@ create table deliveries (
 create index deliveries_queued on deliveries (channel, priority, next_at, id) where state = 'queued';
 create index deliveries_expiring on deliveries (expires_at) where state in ('held', 'queued');
 create index deliveries_sending on deliveries (lease_until) where state = 'sending';
+create index deliveries_open on deliveries (round_id) where state in ('held', 'queued', 'sending', 'accepted');
 create index deliveries_accepted on deliveries (changed_at) where state = 'accepted';
 create table bodies (
     delivery_id bigint primary key,
@@ -197,6 +200,7 @@ create table inbound (
     unique (channel, external_id)
 );
 create index inbound_waiting on inbound (id) where answered_at is null;
+create index inbound_contact on inbound (contact_id, received_at);
 create table dialogues (
     contact_id bigint primary key,
     state text not null, -- sealed

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::{FileError, Reason, RefusedFile, RosterFile, RosterRow, RowFault, read_buildings, read_sites};
+use crate::domain::UnitPlace;
 use crate::store::{self, ImportSummary, NewResident, RosterImport, RowOutcome, Store, StoreError};
 
 /// Rows that one transaction takes: memory stays flat, and other writers get their turn.
@@ -181,7 +182,10 @@ async fn import_roster(
     report: &mut ImportReport,
 ) -> Result<(), ImportError> {
     let name = file_name(path);
-    let mut import = store.begin_import(&name, now, options.dry_run).await?;
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut import = store
+        .begin_import(&place.to_string_lossy(), now, options.dry_run)
+        .await?;
     let mut refused = RefusedRows::new(path, options);
     let total = file.bytes_total();
     let (batches, mut ready) = mpsc::channel::<Result<Batch, FileError>>(BATCHES_AHEAD);
@@ -296,25 +300,25 @@ fn new_resident(row: &RosterRow) -> NewResident {
 }
 
 fn refused_row(fault: &RowFault, is_repeat: bool) -> store::RefusedRow {
-    let place = &fault.place;
-    let parts = [
-        &place.district,
-        &place.street,
-        &place.community,
-        &place.building,
-        &place.unit,
-    ];
-    let known: Vec<&str> = parts
-        .into_iter()
-        .map(String::as_str)
-        .filter(|part| !part.is_empty())
-        .collect();
+    let UnitPlace {
+        district,
+        street,
+        community,
+        building,
+        unit,
+    } = *fault.place.clone();
+    // Where the row as a whole is at fault its cells may have slipped: a name may stand where a place should be.
+    let place = if fault.column == "row" && !is_repeat {
+        <[String; 5]>::default()
+    } else {
+        [district, street, community, building, unit]
+    };
     store::RefusedRow {
         line: fault.line,
         column: fault.column.to_owned(),
         reason: fault.reason.to_string(),
         is_repeat,
-        place: known.join(" "),
+        place,
         cells: fault.cells.clone(),
         mends: fault.refusal,
     }

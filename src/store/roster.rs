@@ -58,8 +58,8 @@ pub struct RefusedRow {
     pub reason: String,
     /// The row repeats a person of the same file, who is planned for.
     pub is_repeat: bool,
-    /// What could be read of the place.
-    pub place: String,
+    /// What could be read of the place, from the district down; the rest is empty.
+    pub place: [String; 5],
     /// The row's cells, for mending.
     pub cells: Vec<String>,
     /// The refused row that this one was meant to mend.
@@ -118,6 +118,7 @@ pub(super) struct Personal {
 
 pub(super) const PERSONAL: &str = "residents.personal";
 pub(super) const CELLS: &str = "refused_rows.cells";
+pub(super) const PLACE: &str = "refused_rows.place";
 pub(super) const ADDRESS: &str = "contacts.address";
 
 /// Separates the parts of a hashed key: no field may hold a control character.
@@ -130,6 +131,7 @@ pub struct RosterImport {
     /// The import's id; 0 in a dry run.
     pub id: i64,
     file: String,
+    source: String,
     dry_run: bool,
     units: HashMap<UnitPlace, i64>,
     /// In a dry run nothing is stored, so the lines met are remembered here (24 bytes a row).
@@ -176,8 +178,10 @@ struct Writes {
 }
 
 impl Store {
-    /// Begins an import of the file of this name. A dry run reads and compares, and writes nothing.
-    pub async fn begin_import(&self, file: &str, now: DateTime<Utc>, dry_run: bool) -> Result<RosterImport> {
+    /// Begins an import of the file at this path. A dry run reads and compares, and writes nothing.
+    pub async fn begin_import(&self, path: &str, now: DateTime<Utc>, dry_run: bool) -> Result<RosterImport> {
+        let name = std::path::Path::new(path).file_name();
+        let file = name.map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned());
         let id = if dry_run {
             0
         } else {
@@ -185,7 +189,7 @@ impl Store {
                 let id = take_ids!(tx, "imports", 1);
                 sqlx::query("insert into imports (id, file, started_at) values ($1, $2, $3)")
                     .bind(id)
-                    .bind(file)
+                    .bind(&file)
                     .bind(now.timestamp_millis())
                     .execute(&mut *tx)
                     .await?;
@@ -195,7 +199,8 @@ impl Store {
         Ok(RosterImport {
             store: self.clone(),
             id,
-            file: file.to_owned(),
+            file,
+            source: self.keys.hash("source", path.as_bytes()),
             dry_run,
             units: HashMap::new(),
             met: HashMap::new(),
@@ -240,6 +245,11 @@ impl Store {
         self.keys.hash("refused", cells.join(SEPARATOR).as_bytes())
     }
 
+    fn refused_place(&self, id: i64, sealed: &str) -> Result<[String; 5]> {
+        let text = self.keys.open_text(PLACE, id, sealed)?;
+        serde_json::from_str(&text).map_err(|_| StoreError::Corrupt(PLACE.into()))
+    }
+
     /// The refused rows that wait to be mended, by file and line; repeats are not among them.
     pub async fn refusals(&self, with_repeats: bool) -> Result<Vec<StoredRefusal>> {
         type Row = (i64, String, i64, String, String, String, String, String);
@@ -255,13 +265,19 @@ impl Store {
         rows.into_iter()
             .map(|(id, file, line, column, reason, place, kind, cells)| {
                 let cells = self.keys.open_text(CELLS, id, &cells)?;
+                let place = self.refused_place(id, &place)?;
                 Ok(StoredRefusal {
                     id,
                     file,
                     line,
                     column,
                     reason,
-                    place,
+                    place: place
+                        .iter()
+                        .filter(|part| !part.is_empty())
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join(" "),
                     is_repeat: kind == "repeat",
                     cells: serde_json::from_str(&cells)
                         .map_err(|_| StoreError::Corrupt("refused_rows.cells".into()))?,
@@ -740,7 +756,7 @@ impl RosterImport {
                     .await?;
                 sqlx::query(
                     "insert into refused_rows (id, import_id, file, fingerprint, line, kind, column_name, reason, \
-                     place, cells) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                     place, cells, source_hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                 )
                 .bind(id)
                 .bind(self.id)
@@ -750,8 +766,9 @@ impl RosterImport {
                 .bind(if row.is_repeat { "repeat" } else { "refused" })
                 .bind(&row.column)
                 .bind(&row.reason)
-                .bind(&row.place)
+                .bind(store.keys.seal(PLACE, id, json(&row.place).as_bytes()))
                 .bind(store.keys.seal(CELLS, id, &cells))
+                .bind(&self.source)
                 .execute(&mut *tx)
                 .await?;
                 ids.push(id);
@@ -760,17 +777,41 @@ impl RosterImport {
         Ok(ids)
     }
 
-    /// Ends the import. What an earlier import of a file of the same name refused, and this one did not, is mended.
+    /// Ends the import. What an earlier import of a file of the same name refused in these communities, and this one
+    /// did not, is mended; a row whose community could not be read is mended by a file from the same place.
     pub async fn finish(&self, now: DateTime<Utc>, summary: &ImportSummary) -> Result<()> {
         if self.dry_run {
             return Ok(());
         }
+        let communities: HashSet<[&str; 3]> = self
+            .units
+            .keys()
+            .map(|place| [&*place.district, &*place.street, &*place.community])
+            .collect();
+        let drop = self
+            .store
+            .sql("delete from refused_rows where id in (select cast(r.value->>'id' as bigint) from {rows})");
         in_transaction!(self.store, |tx| {
-            sqlx::query("delete from refused_rows where file = $1 and import_id <> $2")
-                .bind(&self.file)
-                .bind(self.id)
-                .execute(&mut *tx)
-                .await?;
+            let earlier: Vec<(i64, String, String)> = sqlx::query_as(
+                "select id, place, source_hash from refused_rows where file = $1 and import_id <> $2",
+            )
+            .bind(&self.file)
+            .bind(self.id)
+            .fetch_all(&mut *tx)
+            .await?;
+            let mut mended = Vec::new();
+            for (id, place, source) in earlier {
+                let [district, street, community, ..] = &self.store.refused_place(id, &place)?;
+                let is_mended = if community.is_empty() {
+                    source == self.source
+                } else {
+                    communities.contains(&[&**district, &**street, &**community])
+                };
+                if is_mended {
+                    mended.push(id);
+                }
+            }
+            sqlx::query(drop).bind(json_ids(mended)).execute(&mut *tx).await?;
             sqlx::query("update imports set ended_at = $2, summary = $3 where id = $1")
                 .bind(self.id)
                 .bind(now.timestamp_millis())

@@ -9,17 +9,18 @@ use super::{
     Keys, Result, Store, StoreError,
     contacts::parse_address,
     in_transaction, json, on_pool,
-    roster::{ADDRESS, CELLS, PERSONAL, Personal},
+    roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
 };
 use crate::domain::UnitPlace;
 
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 6] = [
+const SEALED: [(&str, &str, &str, &str); 7] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
+    (PLACE, "refused_rows", "id", "place"),
     ("bodies.body", "bodies", "delivery_id", "body"),
     ("inbound.content", "inbound", "id", "content"),
     ("dialogues.state", "dialogues", "contact_id", "state"),
@@ -93,7 +94,7 @@ impl Store {
                 continue;
             }
             let plain = self.keys.open(name, *row, sealed)?;
-            let (hash, household) = self.hashes(table, channel, &plain, places.get(index))?;
+            let (hash, household) = self.hashes((table, column), channel, &plain, places.get(index))?;
             updates.push(serde_json::json!({
                 "id": row, "sealed": self.keys.seal(name, *row, &plain), "hash": hash, "household": household,
             }));
@@ -101,7 +102,7 @@ impl Store {
         let hashes = match table {
             "contacts" => ", address_hash = r.value->>'hash'",
             "residents" => ", key_hash = r.value->>'hash', household_hash = r.value->>'household'",
-            "refused_rows" => ", fingerprint = r.value->>'hash'",
+            "refused_rows" if column == "cells" => ", fingerprint = r.value->>'hash'",
             _ => "",
         };
         if !updates.is_empty() {
@@ -123,7 +124,7 @@ impl Store {
     /// The keyed hashes that stand beside a sealed value.
     fn hashes(
         &self,
-        table: &str,
+        (table, column): (&str, &str),
         channel: &str,
         plain: &[u8],
         place: Option<&UnitPlace>,
@@ -139,7 +140,7 @@ impl Store {
                 let key = self.resident_key(place, &person.door, &person.name, person.reference.as_deref());
                 (key, self.household_hash(place, &person.door))
             }
-            ("refused_rows", _) => {
+            ("refused_rows", _) if column == "cells" => {
                 let cells: Vec<String> = serde_json::from_slice(plain).map_err(|_| corrupt())?;
                 (self.refused_fingerprint(&cells), String::new())
             }

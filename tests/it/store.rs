@@ -548,7 +548,13 @@ async fn refused_rows_wait_until_they_are_mended() {
             column: "phone".into(),
             reason: "not a phone number".into(),
             is_repeat: false,
-            place: "锦江区".into(),
+            place: [
+                "锦江区".into(),
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ],
             cells: cells.iter().map(ToString::to_string).collect(),
             mends,
         };
