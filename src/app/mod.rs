@@ -186,6 +186,7 @@ impl Service {
             texts: self.texts.clone(),
             config: config.clone(),
             written: written.clone(),
+            audience_seen: Arc::default(),
         };
         loops.spawn(releaser.run(stop.clone()));
         let runner = Runner::new(
@@ -369,11 +370,12 @@ pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> Res
         } else if held {
             status.set(http::State::Active, Some(store.clone()));
             tracing::info!(store = store.kind(), "weir is at work");
-            let lease = standby::keep(&store, &owner, &stop, &working);
+            let done = CancellationToken::new();
+            let lease = standby::keep(&store, &owner, &stop, &working, &done);
             let (worked, ()) = tokio::join!(
                 async {
                     let outcome = service.work(&store, working.clone()).await;
-                    working.cancel();
+                    done.cancel();
                     outcome
                 },
                 lease

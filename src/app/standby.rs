@@ -56,29 +56,49 @@ async fn try_hold(store: &Store, owner: &str) -> Result<bool, StoreError> {
     take(store, SERVICE, owner).await
 }
 
-/// Renews the lease until told to stop, until it is lost, or until somebody needs the store alone; then ends the
-/// work. Gives the lease back once the work has ended.
-pub async fn keep(store: &Store, owner: &str, stop: &CancellationToken, working: &CancellationToken) {
-    let mut held = true;
-    while held && !stop.is_cancelled() && !working.is_cancelled() {
+/// Renews the lease until the work is `done`; ends the work when told to stop, when the lease is lost or can no longer
+/// be known to be held, or when somebody needs the store alone.
+pub async fn keep(
+    store: &Store,
+    owner: &str,
+    stop: &CancellationToken,
+    working: &CancellationToken,
+    done: &CancellationToken,
+) {
+    let mut renewed = std::time::Instant::now();
+    let mut stopping = false;
+    while !done.is_cancelled() {
         tokio::select! {
             () = tokio::time::sleep(RENEW) => {}
-            () = stop.cancelled() => break,
-            () = working.cancelled() => break,
-        }
-        held = match try_hold(store, owner).await {
-            Ok(held) => held,
-            Err(error) => {
-                // Nobody else can take it either while the database is away.
-                tracing::warn!(%error, "the lease could not be renewed");
-                true
+            () = stop.cancelled(), if !stopping => {
+                // What is in flight is still being finished: the lease is kept up meanwhile.
+                stopping = true;
+                working.cancel();
             }
+            () = done.cancelled() => return,
+        }
+        let renewal = if stopping {
+            take(store, SERVICE, owner).await
+        } else {
+            try_hold(store, owner).await
         };
-        if !held {
-            tracing::warn!("another process takes over this store; this one stands by");
+        match renewal {
+            Ok(true) => renewed = std::time::Instant::now(),
+            Ok(false) => {
+                if !stopping {
+                    tracing::warn!("another process takes over this store; this one stands by");
+                }
+                stopping = true;
+                working.cancel();
+            }
+            Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+        }
+        if renewed.elapsed() > LEASE.saturating_sub(RENEW) {
+            // Another process may hold it by now: nothing more is sent until this one holds it again.
+            stopping = true;
+            working.cancel();
         }
     }
-    working.cancel();
 }
 
 /// Gives the lease back, so that the next process need not wait for its end.

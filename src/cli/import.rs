@@ -123,8 +123,13 @@ fn words(report: &ImportReport, seconds: f64) -> String {
         text.push_str(&format!("{} residents marked as moved out\n", report.moved_out));
     } else if report.absent > 0 {
         text.push_str(&format!(
-            "{} residents are not in the file and were left as they are\n",
-            report.absent
+            "{} residents are not in the file and were left as they are{}\n",
+            report.absent,
+            if summary.refused > 0 {
+                ": mend the refused rows first, their people may be among them"
+            } else {
+                ""
+            }
         ));
     }
     for refusal in &report.refusals {

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Session, deliveries::count_table, output::table};
 use crate::{
-    domain::{DeliveryState, RoundId, RoundState, Site},
+    domain::{DeliveryState, RoundId, RoundState, Site, UnitPlace},
     planner::chart,
     release::plan::{self, PlanSummary, RoundSpec},
     store::{DeliveryFilter, Round, Silent, StateCount, StoredRefusal},
@@ -406,6 +406,13 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
     let silent = store.silent_households(id).await?;
     let refused = store.refusals(false).await?;
     let summary = plan::plan_summary(&round);
+    let spec = plan::round_spec(&round)?;
+    let unplanned: Vec<_> = store
+        .without_window(id)
+        .await?
+        .into_iter()
+        .filter(|(place, _)| spec.communities.is_empty() || spec.communities.contains(&place.community))
+        .collect();
     let open: i64 = counts
         .iter()
         .filter(|count| !DeliveryState::parse(&count.state).is_some_and(DeliveryState::is_final))
@@ -415,14 +422,26 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
         "round": id, "state": round.state, "units": units, "units_told": told, "people": summary.people,
         "deliveries": counts, "open_deliveries": open,
         "households_without_contact": silent.iter().map(|unit| unit.households).sum::<i64>(),
-        "without_contact_by_unit": silent, "not_planned_for": refused.len(), "not_planned_for_rows": refused,
+        "without_contact_by_unit": silent, "people_without_window": unplanned.iter().map(|(_, people)| people).sum::<i64>(),
+        "without_window_by_unit": unplanned.iter().map(|(place, people)| json!({ "unit": place, "people": people })).collect::<Vec<_>>(),
+        "not_planned_for": refused.len(), "not_planned_for_rows": refused,
         "over_capacity_units": summary.over_capacity_units,
     });
     session.out.answer(&answer, || {
-        status_words(&round, &summary, (told, units), &counts, open, &silent, &refused)
+        status_words(
+            &round,
+            &summary,
+            (told, units),
+            &counts,
+            open,
+            &silent,
+            &unplanned,
+            &refused,
+        )
     })
 }
 
+#[expect(clippy::too_many_arguments, reason = "the parts of one report")]
 fn status_words(
     round: &Round,
     summary: &PlanSummary,
@@ -430,6 +449,7 @@ fn status_words(
     counts: &[StateCount],
     open: i64,
     silent: &[Silent],
+    unplanned: &[(UnitPlace, i64)],
     refused: &[StoredRefusal],
 ) -> String {
     let mut text = format!(
@@ -442,9 +462,15 @@ fn status_words(
         text.push_str(&format!("{}\n\n", count_table(counts)));
     }
     text.push_str(&silent_words(silent, 50));
-    if refused.is_empty() {
-        text.push_str("every row of the imported files is planned for\n");
-    } else {
+    if !unplanned.is_empty() {
+        text.push_str(&format!(
+            "{} people in {} units came onto the roster after this round was planned: they have NO window. Plan a round for \
+             their communities\n",
+            unplanned.iter().map(|(_, people)| people).sum::<i64>(),
+            unplanned.len()
+        ));
+    }
+    if !refused.is_empty() {
         text.push_str(&format!(
             "{} rows of the imported files were refused: these people are NOT planned for until the rows are mended\n",
             refused.len()

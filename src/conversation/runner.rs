@@ -140,11 +140,12 @@ impl Runner {
 
     async fn answer(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if self.per_person.check_key(&message.contact.0).is_err() {
-            metrics::counter!("weir_inbound_over_limit_total").increment(1);
-            self.store
-                .answer(message.id, message.contact, &ReplyRow::default(), now)
-                .await?;
+        if let InboundContent::Membership { allowed } = message.content {
+            let row = ReplyRow {
+                blocked: !allowed,
+                ..ReplyRow::default()
+            };
+            self.store.answer(message.id, message.contact, &row, now).await?;
             return Ok(());
         }
         let stored = self.store.person(message.contact).await?;
@@ -169,6 +170,17 @@ impl Runner {
             now,
         };
         let turn = dialogue::step(&known, &state, &message.content);
+        if self.per_person.check_key(&message.contact.0).is_err() {
+            // Too many to answer; but STOP is obeyed, however many came before it.
+            metrics::counter!("weir_inbound_over_limit_total").increment(1);
+            let stopped = turn.effects.contains(&Effect::Stop).then_some(true);
+            let row = ReplyRow {
+                stopped,
+                ..ReplyRow::default()
+            };
+            self.store.answer(message.id, message.contact, &row, now).await?;
+            return Ok(());
+        }
         let mut row = ReplyRow {
             state: Some(turn.state.to_stored()),
             language_hint: stored.language.is_none().then_some(message.language).flatten(),

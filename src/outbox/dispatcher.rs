@@ -42,7 +42,7 @@ const UNREACHABLE_PAUSE: Duration = Duration::from_secs(2);
 // A lease shorter than a send would let a second dispatcher write to the same household.
 const _: () = assert!(SEND_SECONDS_MAX < LEASE.as_secs());
 /// Shorter pauses than this are not worth a write to the store.
-const PAUSE_STORED_MIN: Duration = Duration::from_secs(5);
+const PAUSE_STORED_MIN: Duration = Duration::from_secs(2);
 
 /// Until when a channel asked to be left alone, as seen by all its lanes.
 #[derive(Debug, Default)]

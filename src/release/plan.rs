@@ -347,13 +347,15 @@ pub async fn release_round(
             round.over_capacity
         ));
     }
+    let others = store.overlapping_rounds(id, now).await?;
+    if let Some(other) = others.first() {
+        return refused(format!(
+            "round {other} is released and gives units of round {id} another window within a day: nobody must be told two \
+             times. Cancel one of them"
+        ));
+    }
     let spec = round_spec(&round)?;
-    let units = store.units_to_tell(id, usize::MAX >> 1).await?;
-    let lead = TimeDelta::minutes(spec.lead_minutes);
-    let deadlines: Vec<_> = units
-        .iter()
-        .map(|unit| (unit.starts_at - lead, unit.recipients))
-        .collect();
+    let (deadlines, recipients) = deadlines(store, id, &spec).await?;
     let first_at = spec.notice_from.max(now);
     let pace = release::pace(&deadlines, spec.notice_from, now);
     let pace_per_minute = pace.per_minute * PACE_HEADROOM;
@@ -365,9 +367,47 @@ pub async fn release_round(
     Ok(Release {
         pace_per_minute,
         first_at,
-        recipients: units.iter().map(|unit| u64::from(unit.recipients)).sum(),
+        recipients,
         late_units: pace.late,
     })
+}
+
+/// When each unit that is still to be told must be told at the latest, with its recipients; and all recipients.
+async fn deadlines(
+    store: &Store,
+    id: RoundId,
+    spec: &RoundSpec,
+) -> Result<(Vec<(DateTime<Utc>, u32)>, u64), StoreError> {
+    let units = store.units_to_tell(id, usize::MAX >> 1).await?;
+    let lead = TimeDelta::minutes(spec.lead_minutes);
+    let recipients = units.iter().map(|unit| u64::from(unit.recipients)).sum();
+    Ok((
+        units
+            .iter()
+            .map(|unit| (unit.starts_at - lead, unit.recipients))
+            .collect(),
+        recipients,
+    ))
+}
+
+/// Raises the pace of a releasing round that has fallen behind, so that those who are left are still told in time.
+pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let spec = round_spec(round)?;
+    let (deadlines, _) = deadlines(store, round.id, &spec).await?;
+    if deadlines.is_empty() {
+        return Ok(());
+    }
+    let needed = release::pace(&deadlines, spec.notice_from, now).per_minute * PACE_HEADROOM;
+    if round.pace_per_minute.is_some_and(|pace| pace < needed) {
+        tracing::warn!(
+            round = round.id.0,
+            pace_per_minute = needed,
+            "round {} fell behind; the rest is told faster",
+            round.id
+        );
+        store.raise_pace(round.id, needed).await?;
+    }
+    Ok(())
 }
 
 /// A round that must exist.
@@ -403,6 +443,9 @@ pub async fn move_round(
     };
     let round = existing(store, id).await?;
     if store.move_round(id, from, to, now).await? {
+        if to == RoundState::Releasing {
+            raise_pace(store, &round, now).await?;
+        }
         return Ok(());
     }
     let wanted: Vec<_> = from.iter().map(|state| state.as_str()).collect();

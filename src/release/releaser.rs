@@ -1,11 +1,16 @@
 //! Fans releasing rounds out into the outbox: which units next, at the round's pace, and whom to remind.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::plan;
 use crate::{
     channels::sms::segment,
     clock::Clock,
@@ -25,6 +30,8 @@ const UNITS_PER_STEP: usize = 64;
 const BURST: Duration = Duration::from_secs(30);
 /// Who was told a moment ago needs no reminder on its heels.
 const JUST_TOLD: TimeDelta = TimeDelta::minutes(15);
+/// Contacts told by one step beside the units whose turn it is.
+const LATECOMERS_PER_STEP: usize = 1_000;
 const IDLE: Duration = Duration::from_millis(500);
 const AFTER_ERROR: Duration = Duration::from_secs(1);
 
@@ -41,12 +48,18 @@ pub struct Releaser {
     pub config: Config,
     /// Told when something is written into the outbox.
     pub written: watch::Sender<u64>,
+    /// The audience for which everybody is known to be told; see [`Store::audience_version`].
+    pub audience_seen: Arc<Mutex<Option<(i64, i64)>>>,
 }
 
 impl Releaser {
     /// Steps until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let mut failing = false;
+        // While the service was away the rounds fell behind.
+        if let Err(error) = self.catch_up().await {
+            tracing::error!(%error, "the rounds' pace could not be looked at");
+        }
         while !stop.is_cancelled() {
             let rest = match self.step().await {
                 Ok(0) => self.clock.rest(IDLE),
@@ -66,17 +79,40 @@ impl Releaser {
         }
     }
 
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        for round in self.store.rounds().await? {
+            if round.state == RoundState::Releasing {
+                plan::raise_pace(&self.store, &round, self.clock.now()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Tells the units whose turn it is, reminds those whose window is near, ends rounds that are over. Gives the
     /// number of units told or reminded.
     pub async fn step(&self) -> Result<usize, StoreError> {
         let mut worked = 0;
+        let version = self.store.audience_version().await?;
+        let mut settled = true;
+        let mut over = false;
         for round in self.store.rounds().await? {
             if round.state == RoundState::Releasing {
                 worked += self.tell(&round).await?;
+                worked += self.remind(&round).await?;
+                if *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) != Some(version) {
+                    let late = self.tell_latecomers(&round).await?;
+                    settled &= late == 0;
+                    worked += late;
+                }
+                over |= round.last_window_ends_at < self.clock.now();
             }
         }
-        worked += self.remind().await?;
-        self.store.finish_rounds(self.clock.now()).await?;
+        if settled {
+            *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);
+        }
+        if over {
+            self.store.finish_rounds(self.clock.now()).await?;
+        }
         Ok(worked)
     }
 
@@ -108,7 +144,7 @@ impl Releaser {
         let deliveries = self.window_deliveries(round, &units, now).await?;
         let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
         self.store
-            .tell(&windows, false, &deliveries, Some((round.id, gate.next_at)), now)
+            .tell(round.id, &windows, false, &deliveries, Some(gate.next_at), now)
             .await?;
         self.written.send_modify(|count| *count += 1);
         metrics::counter!("weir_units_told_total").increment(units.len() as u64);
@@ -122,7 +158,18 @@ impl Releaser {
         now: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
         let units: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
-        let (audience, details) = self.audience(&units, round.id).await?;
+        let audience = self.store.audience(&units).await?;
+        self.to_contacts(round, &audience, now).await
+    }
+
+    /// The window notice of a round for each of these contacts.
+    async fn to_contacts(
+        &self,
+        round: &Round,
+        audience: &[AudienceContact],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<NewDelivery>, StoreError> {
+        let details = self.windows_of(audience, round.id).await?;
         Ok(audience
             .iter()
             .filter_map(|contact| {
@@ -133,18 +180,17 @@ impl Releaser {
             .collect())
     }
 
-    async fn audience(
+    async fn windows_of(
         &self,
-        units: &[UnitId],
+        audience: &[AudienceContact],
         round: RoundId,
-    ) -> Result<(Vec<AudienceContact>, BTreeMap<ContactId, Vec<WindowView>>), StoreError> {
-        let audience = self.store.audience(units).await?;
+    ) -> Result<BTreeMap<ContactId, Vec<WindowView>>, StoreError> {
         let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
         let mut details: BTreeMap<ContactId, Vec<WindowView>> = BTreeMap::new();
         for (contact, window) in self.store.contact_windows(&contacts, round).await? {
             details.entry(contact).or_default().push(window);
         }
-        Ok((audience, details))
+        Ok(details)
     }
 
     fn delivery(
@@ -207,24 +253,40 @@ impl Releaser {
         }
     }
 
-    async fn remind(&self) -> Result<usize, StoreError> {
+    async fn remind(&self, round: &Round) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let before = TimeDelta::from_std(self.config.notices.reminder_before).unwrap_or_default();
-        let units = self.store.units_to_remind(now + before, UNITS_PER_STEP).await?;
-        let mut by_round: BTreeMap<RoundId, Vec<UnitToTell>> = BTreeMap::new();
-        for unit in &units {
-            by_round.entry(unit.round).or_default().push(*unit);
+        let units = self
+            .store
+            .units_to_remind(round.id, now + before, UNITS_PER_STEP)
+            .await?;
+        if units.is_empty() {
+            return Ok(0);
         }
-        for (round, units) in by_round {
-            let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
-            let (units, _just_told): (Vec<_>, Vec<_>) = units
-                .into_iter()
-                .partition(|unit| unit.told_at.is_some_and(|at| now - at >= JUST_TOLD));
-            let deliveries = self.reminders(round, &units, now).await?;
-            self.store.tell(&windows, true, &deliveries, None, now).await?;
-            self.written.send_modify(|count| *count += 1);
-        }
-        Ok(units.len())
+        let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
+        let told_earlier: Vec<UnitToTell> = units
+            .into_iter()
+            .filter(|unit| unit.told_at.is_some_and(|at| now - at >= JUST_TOLD))
+            .collect();
+        let deliveries = self.reminders(round.id, &told_earlier, now).await?;
+        self.store
+            .tell(round.id, &windows, true, &deliveries, None, now)
+            .await?;
+        self.written.send_modify(|count| *count += 1);
+        Ok(windows.len())
+    }
+
+    /// Tells those who became part of a told unit only afterwards, and by phone those whose chat stopped working.
+    async fn tell_latecomers(&self, round: &Round) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let contacts = self
+            .store
+            .untold_contacts(round, now, LATECOMERS_PER_STEP)
+            .await?;
+        let deliveries = self.to_contacts(round, &contacts, now).await?;
+        let added = self.store.enqueue(&deliveries, now).await? as usize;
+        self.written.send_modify(|count| *count += 1);
+        Ok(added)
     }
 
     /// One reminder for each contact and start: it speaks of the windows that start then.
@@ -235,7 +297,8 @@ impl Releaser {
         now: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
-        let (audience, details) = self.audience(&ids, round).await?;
+        let audience = self.store.audience(&ids).await?;
+        let details = self.windows_of(&audience, round).await?;
         let mut deliveries = Vec::new();
         for contact in &audience {
             let mut by_start: BTreeMap<DateTime<Utc>, Vec<WindowView>> = BTreeMap::new();

@@ -70,7 +70,7 @@ pub struct ImportReport {
     pub buildings_placed: u64,
     /// Residents marked as moved out.
     pub moved_out: u64,
-    /// Residents of these communities who are not in the file, and were left alone.
+    /// Residents of these communities who are not in the file, and were left as they are.
     pub absent: i64,
     /// Where the refused rows are.
     pub refused_file: Option<PathBuf>,
@@ -203,7 +203,9 @@ async fn import_roster(
     report.refused_file = refused.finish()?;
     if options.replace_community {
         let absent = import.absent().await?;
-        if absent > 0 && !options.dry_run && watcher.may_move_out(absent) {
+        // A person whose row was refused is absent only by a mistake in the file.
+        let certain = report.summary.refused == 0 && !options.dry_run;
+        if absent > 0 && certain && watcher.may_move_out(absent) {
             report.moved_out = import.move_out_absent(now).await?;
         } else {
             report.absent = absent;

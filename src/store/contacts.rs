@@ -48,6 +48,8 @@ pub struct Person {
     pub language: Option<Language>,
     /// The person said STOP.
     pub stopped: bool,
+    /// The channel says that this address does not work.
+    pub unreachable: bool,
     /// The home that a chat chose.
     pub home: Option<UnitId>,
     /// The residents that this contact stands for.
@@ -151,10 +153,12 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
+        let state = known(ContactState::parse(&state), "contacts.state", &state)?;
         Ok(Person {
             contact,
             language: language.and_then(|code| code.parse().ok()),
-            stopped: known(ContactState::parse(&state), "contacts.state", &state)? == ContactState::Stopped,
+            stopped: state == ContactState::Stopped,
+            unreachable: state == ContactState::Unreachable,
             home: home.map(UnitId),
             residents: residents
                 .into_iter()

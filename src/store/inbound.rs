@@ -3,9 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{
-    Result, Store, StoreError, in_transaction, json, on_pool, outbox::NewDelivery, service::instant, take_ids,
-};
+use super::{Result, Store, in_transaction, json, on_pool, outbox::NewDelivery, service::instant, take_ids};
 use crate::domain::{ContactId, Inbound, InboundContent, InboundId, Language, ResidentId, UnitId};
 
 const CONTENT: &str = "inbound.content";
@@ -49,8 +47,11 @@ pub struct ReplyRow {
     pub language_hint: Option<Language>,
     /// Stop (true) or start (false) notices to this contact.
     pub stopped: Option<bool>,
-    /// Stop also every other address of the residents behind this contact.
+    /// Stop also the other addresses of the residents behind this contact, but for those on which somebody else
+    /// depends.
     pub stop_everywhere: bool,
+    /// The person blocked the bot.
+    pub blocked: bool,
     /// The home that was chosen.
     pub home: Option<UnitId>,
     /// The resident that this chat proved to be.
@@ -134,19 +135,25 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        rows.into_iter()
+        Ok(rows
+            .into_iter()
             .map(|(id, contact, sealed, received_at)| {
-                let stored: StoredContent = serde_json::from_slice(&self.keys.open(CONTENT, id, &sealed)?)
-                    .map_err(|_| StoreError::Corrupt(CONTENT.into()))?;
-                Ok(WaitingInbound {
+                let plain = self.keys.open(CONTENT, id, &sealed).ok();
+                let stored = plain.and_then(|plain| serde_json::from_slice::<StoredContent>(&plain).ok());
+                let (content, language) = match stored {
+                    Some(stored) => (stored.content, stored.language),
+                    // It cannot be read; it is answered like anything else that cannot, and stops nobody.
+                    None => (InboundContent::Other, None),
+                };
+                WaitingInbound {
                     id: InboundId(id),
                     contact: ContactId(contact),
-                    content: stored.content,
-                    language: stored.language,
+                    content,
+                    language,
                     received_at: instant(received_at),
-                })
+                }
             })
-            .collect()
+            .collect())
     }
 
     /// The state of a contact's dialogue, as JSON.
@@ -234,7 +241,20 @@ impl Store {
 
 /// Each change of the contact as a statement over (contact, now, value).
 fn contact_changes(step: &ReplyRow) -> Vec<(&'static str, i64)> {
-    let mut changes = Vec::new();
+    // Each statement names all three parameters, as PostgreSQL asks.
+    let mut changes = vec![if step.blocked {
+        (
+            "update contacts set state = 'unreachable', state_reason = 'blocked', changed_at = $2 \
+             where id = $1 and state = 'active' and $3 = 0",
+            0,
+        )
+    } else {
+        (
+            "update contacts set state = 'active', state_reason = 'wrote again', changed_at = $2 \
+             where id = $1 and state = 'unreachable' and $3 = 0",
+            0,
+        )
+    }];
     match step.stopped {
         Some(true) => changes.push((
             "update contacts set state = 'stopped', state_reason = 'asked', changed_at = $2 \
@@ -251,8 +271,13 @@ fn contact_changes(step: &ReplyRow) -> Vec<(&'static str, i64)> {
     if step.stop_everywhere {
         changes.push((
             "update contacts set state = 'stopped', state_reason = 'asked', changed_at = $2 \
-             where $3 = 0 and (id = $1 or id in (select phone_contact_id from residents where chat_contact_id = $1) \
-               or id in (select chat_contact_id from residents where phone_contact_id = $1))",
+             where $3 = 0 and (id = $1 or id in (select p.phone_contact_id from residents p \
+                 where p.chat_contact_id = $1 and not exists (select 1 from residents q \
+                   where q.phone_contact_id = p.phone_contact_id and q.moved_out_at is null \
+                     and (q.chat_contact_id is null or q.chat_contact_id <> $1))) \
+               or id in (select p.chat_contact_id from residents p where p.phone_contact_id = $1 \
+                 and not exists (select 1 from residents q \
+                   where q.phone_contact_id = $1 and q.id <> p.id and q.moved_out_at is null)))",
             0,
         ));
     }

@@ -770,27 +770,30 @@ impl Store {
                select coalesce(chat.id, p.phone_contact_id) from {rows} \
                join residents p on p.unit_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
                left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable') \
-             or c.unit_id in (select cast(r.value->>'id' as bigint) from {rows}) order by c.id",
+             union select c.id, c.channel, c.state, c.language from {rows} \
+               join contacts c on c.unit_id = cast(r.value->>'id' as bigint) order by 1",
         );
-        let rows: Vec<(i64, String, String, Option<String>)> = on_pool!(self, |pool| {
+        let rows: Vec<AudienceRow> = on_pool!(self, |pool| {
             sqlx::query_as(sql)
                 .bind(json_ids(units.iter().map(|unit| unit.0)))
                 .fetch_all(pool)
                 .await?
         });
-        rows.into_iter()
-            .map(|(id, channel, state, language)| {
-                Ok(AudienceContact {
-                    contact: ContactId(id),
-                    channel: known(
-                        ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == channel),
-                        "contacts.channel",
-                        &channel,
-                    )?,
-                    state: known(ContactState::parse(&state), "contacts.state", &state)?,
-                    language: language.and_then(|code| code.parse().ok()),
-                })
-            })
-            .collect()
+        rows.into_iter().map(audience_contact).collect()
     }
+}
+
+pub(super) type AudienceRow = (i64, String, String, Option<String>);
+
+pub(super) fn audience_contact((id, channel, state, language): AudienceRow) -> Result<AudienceContact> {
+    Ok(AudienceContact {
+        contact: ContactId(id),
+        channel: known(
+            ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == channel),
+            "contacts.channel",
+            &channel,
+        )?,
+        state: known(ContactState::parse(&state), "contacts.state", &state)?,
+        language: language.and_then(|code| code.parse().ok()),
+    })
 }

@@ -83,7 +83,7 @@ pub struct StoredRefusal {
     pub place: String,
     /// The row repeats a person of the same file.
     pub is_repeat: bool,
-    /// The row's cells.
+    /// The row's cells; none once they were erased for their age.
     #[serde(skip)]
     pub cells: Vec<String>,
 }
@@ -246,6 +246,9 @@ impl Store {
     }
 
     fn refused_place(&self, id: i64, sealed: &str) -> Result<[String; 5]> {
+        if sealed.is_empty() {
+            return Ok(Default::default());
+        }
         let text = self.keys.open_text(PLACE, id, sealed)?;
         serde_json::from_str(&text).map_err(|_| StoreError::Corrupt(PLACE.into()))
     }
@@ -264,7 +267,11 @@ impl Store {
         });
         rows.into_iter()
             .map(|(id, file, line, column, reason, place, kind, cells)| {
-                let cells = self.keys.open_text(CELLS, id, &cells)?;
+                let cells = if cells.is_empty() {
+                    "[]".into()
+                } else {
+                    self.keys.open_text(CELLS, id, &cells)?
+                };
                 let place = self.refused_place(id, &place)?;
                 Ok(StoredRefusal {
                     id,

@@ -90,7 +90,8 @@ impl Store {
         };
         let mut updates = Vec::new();
         for (index, (row, sealed, channel)) in rows.iter().enumerate() {
-            if self.keys.is_current(sealed) {
+            // Erased values are empty.
+            if sealed.is_empty() || self.keys.is_current(sealed) {
                 continue;
             }
             let plain = self.keys.open(name, *row, sealed)?;

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    NewDelivery, Result, Store, in_transaction, json, json_ids, on_pool,
-    outbox::{INSERT, INSERT_BODIES},
+    AudienceContact, NewDelivery, Result, Store, in_transaction, json, json_ids, on_pool,
+    outbox::{AudienceRow, INSERT, INSERT_BODIES, audience_contact},
     service::{instant, known},
     take_ids,
 };
@@ -338,16 +338,22 @@ impl Store {
         Ok(rows.into_iter().map(unit_to_tell).collect())
     }
 
-    /// Units of releasing rounds whose window starts before `before` and that have not been reminded.
-    pub async fn units_to_remind(&self, before: DateTime<Utc>, limit: usize) -> Result<Vec<UnitToTell>> {
+    /// Told units of a round whose window starts before `before` and that have not been reminded.
+    pub async fn units_to_remind(
+        &self,
+        round: RoundId,
+        before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<UnitToTell>> {
         let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select w.id, w.round_id, w.unit_id, w.starts_at, w.released_at, cast(0 as bigint) from windows w \
-                 join rounds o on o.id = w.round_id where o.state = 'releasing' and w.reminded_at is null \
-                   and w.released_at is not null and w.starts_at <= $1 order by w.starts_at, w.id limit $2",
+                 where w.round_id = $3 and w.reminded_at is null and w.released_at is not null \
+                   and w.starts_at <= $1 order by w.starts_at, w.id limit $2",
             )
             .bind(before.timestamp_millis())
             .bind(limit as i64)
+            .bind(round.0)
             .fetch_all(pool)
             .await?
         });
@@ -440,10 +446,11 @@ impl Store {
     /// False, and nothing written, when the round is not releasing any more.
     pub async fn tell(
         &self,
+        round: RoundId,
         windows: &[i64],
         reminder: bool,
         deliveries: &[NewDelivery],
-        next: Option<(RoundId, DateTime<Utc>)>,
+        next: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
         let now_ms = now.timestamp_millis();
@@ -454,18 +461,16 @@ impl Store {
         });
         let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
         Ok(in_transaction!(self, |tx| {
-            let mut releasing = true;
-            if let Some((round, at)) = next {
-                releasing = sqlx::query(
-                    "update rounds set next_release_at = $2 where id = $1 and state = 'releasing'",
-                )
-                .bind(round.0)
-                .bind(at.timestamp_millis())
-                .execute(&mut *tx)
-                .await?
-                .rows_affected()
-                    == 1;
-            }
+            let releasing = sqlx::query(
+                "update rounds set next_release_at = coalesce(cast($2 as bigint), next_release_at) \
+                 where id = $1 and state = 'releasing'",
+            )
+            .bind(round.0)
+            .bind(next.map(|at| at.timestamp_millis()))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
             if releasing {
                 sqlx::query(mark)
                     .bind(json_ids(windows.iter().copied()))
@@ -504,10 +509,10 @@ impl Store {
                    where chat.id is null \
                  union select k.id, k.unit_id from {rows} \
                    join contacts k on k.id = cast(r.value->>'id' as bigint) where k.unit_id is not null) e \
-             join windows w on w.unit_id = e.unit_id and w.round_id = $2 \
+             cross join windows w \
              join sites s on s.id = w.site_id join units u on u.id = w.unit_id \
              join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
-             order by e.contact, w.starts_at, w.unit_id",
+             where w.unit_id = e.unit_id and w.round_id = $2 order by e.contact, w.starts_at, w.unit_id",
         );
         let rows: Vec<ViewRow> = on_pool!(self, |pool| {
             sqlx::query_as(sql)
@@ -599,6 +604,106 @@ impl Store {
                 },
             )
             .collect())
+    }
+
+    /// People on the roster whose unit has no window in this round, by unit.
+    pub async fn without_window(&self, round: RoundId) -> Result<Vec<(UnitPlace, i64)>> {
+        let rows: Vec<(String, String, String, String, String, i64)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select c.district, c.street, c.name, b.name, u.name, p.people from ( \
+                   select unit_id, count(*) as people from residents where moved_out_at is null group by unit_id) p \
+                 join units u on u.id = p.unit_id join buildings b on b.id = u.building_id \
+                 join communities c on c.id = b.community_id \
+                 where not exists (select 1 from windows w where w.round_id = $1 and w.unit_id = p.unit_id)",
+            )
+            .bind(round.0)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(district, street, community, building, unit, people)| {
+                (
+                    UnitPlace {
+                        district,
+                        street,
+                        community,
+                        building,
+                        unit,
+                    },
+                    people,
+                )
+            })
+            .collect())
+    }
+
+    /// Contacts of told units whose window is still to come and to whom no notice of it was written: people who came
+    /// onto the roster after their unit was told, and phones of those whose chat has stopped working.
+    pub async fn untold_contacts(
+        &self,
+        round: &Round,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<AudienceContact>> {
+        let rows: Vec<AudienceRow> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select distinct c.id, c.channel, c.state, c.language from windows w \
+                 join residents p on p.unit_id = w.unit_id and p.moved_out_at is null \
+                 left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
+                 join contacts c on c.id = coalesce(chat.id, p.phone_contact_id) and c.state <> 'unreachable' \
+                 where w.round_id = $1 and w.released_at is not null and w.starts_at > $2 \
+                   and not exists (select 1 from deliveries d where d.key = $3 || cast(c.id as text)) \
+                 order by c.id limit $4",
+            )
+            .bind(round.id.0)
+            .bind(now.timestamp_millis())
+            .bind(format!("window:{}:{}:", round.id, round.plan_revision))
+            .bind(limit as i64)
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(audience_contact).collect()
+    }
+
+    /// Changes whenever somebody may have become untold: by an import, or by a contact that stopped working.
+    pub async fn audience_version(&self) -> Result<(i64, i64)> {
+        Ok(on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select (select next from ids where name = 'residents'), \
+                   (select coalesce(max(changed_at), 0) from contacts where state = 'unreachable')",
+            )
+            .fetch_one(pool)
+            .await?
+        }))
+    }
+
+    /// Raises a releasing round's pace; a lower one is left as it is.
+    pub async fn raise_pace(&self, round: RoundId, per_minute: f64) -> Result<()> {
+        in_transaction!(self, |tx| {
+            sqlx::query("update rounds set pace_per_minute = $2 where id = $1 and pace_per_minute < $2")
+                .bind(round.0)
+                .bind(per_minute)
+                .execute(&mut *tx)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Other released rounds with a window still to come for a unit of this one.
+    pub async fn overlapping_rounds(&self, round: RoundId, now: DateTime<Utc>) -> Result<Vec<RoundId>> {
+        let rows: Vec<(i64,)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select o.id from rounds o where o.id <> $1 and o.state in ('releasing', 'paused') \
+                   and exists (select 1 from windows mine join windows theirs on theirs.unit_id = mine.unit_id \
+                     where mine.round_id = $1 and theirs.round_id = o.id and theirs.ends_at > $2 \
+                       and abs(theirs.starts_at - mine.starts_at) < 86400000) order by o.id",
+            )
+            .bind(round.0)
+            .bind(now.timestamp_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(|(id,)| RoundId(id)).collect())
     }
 
     /// Units of a round told so far, and all.

@@ -148,7 +148,9 @@ impl Store {
                 "delete from inbound where answered_at < $1",
                 "delete from dialogues where changed_at < $1",
                 "delete from residents where moved_out_at < $1",
-                "delete from refused_rows where import_id in (select i.id from imports i where i.started_at < $1)",
+                // That somebody is not planned for stays known; what their row held does not.
+                "update refused_rows set cells = '', place = '' where cells <> '' \
+                   and import_id in (select i.id from imports i where i.started_at < $1)",
             ] {
                 erased += sqlx::query(sql)
                     .bind(before)

@@ -215,7 +215,7 @@ async fn stop_counts_for_what_waits_in_the_queue() {
     app.import(CITY).await;
     app.link(735, "zh-hans", "+8619900000001").await;
     app.bot_api
-        .set_fault(weir::channels::telegram::fake::Fault::TooManyRequests { retry_after: 4 });
+        .set_fault(weir::channels::telegram::fake::Fault::TooManyRequests { retry_after: 1200 });
     let (round, _) = app.plan().await;
     app.release_at_once(round).await;
     eventually("the notice is back in the queue", async || {
@@ -225,6 +225,11 @@ async fn stop_counts_for_what_waits_in_the_queue() {
     app.bot_api.set_fault(weir::channels::telegram::fake::Fault::None);
     let before = app.to_chat(735).len();
     app.bot_api.user_says(735, "zh-hans", "居民", "退订");
+    eventually("STOP is understood", async || {
+        person(&app, Address::Chat(735)).await.stopped.then_some(())
+    })
+    .await;
+    app.jump_to(app.clock.now() + minutes(20));
     app.settled(round).await;
     let said = app.heard(735, before, 1).await;
     assert_eq!(said.len(), 1, "the answer alone: {said:?}");
@@ -466,14 +471,16 @@ async fn who_blocks_the_bot_is_not_written_to_and_may_come_back() {
     app.link(780, "zh-hans", "+8619900000001").await;
     app.bot_api.user_blocks(780);
     eventually("the block is known", async || {
-        person(&app, Address::Chat(780)).await.stopped.then_some(())
+        person(&app, Address::Chat(780)).await.unreachable.then_some(())
     })
     .await;
     app.bot_api.user_unblocks(780);
-    let said = app.ask(780, "/start", 1).await;
-    assert!(said[0].contains("订阅"), "how to begin again is said: {said:?}");
-    app.ask(780, "订阅", 1).await;
-    assert!(!person(&app, Address::Chat(780)).await.stopped);
+    app.ask(780, "/start", 1).await;
+    let person = person(&app, Address::Chat(780)).await;
+    assert!(
+        !person.unreachable && !person.stopped,
+        "who writes again is written to again"
+    );
 }
 
 /// What came in while nobody worked on the store is answered afterwards.

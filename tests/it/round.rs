@@ -490,6 +490,14 @@ async fn units_are_told_at_the_rounds_pace_also_across_a_restart() {
         .collect();
     told.sort_unstable();
     assert!(told.iter().all(|at| *at <= stopped || *at >= started));
+    // A round that fell behind while nobody worked goes on faster.
+    let pace = app
+        .store()
+        .round(round)
+        .await
+        .expect("reads")
+        .and_then(|round| round.pace_per_minute)
+        .unwrap_or(pace);
     // Half a minute's worth and one unit may be ahead of the pace, in any stretch.
     let ahead = (pace / 2.0).ceil() + 1.0;
     for (from, first) in told.iter().enumerate() {
@@ -507,4 +515,43 @@ async fn units_are_told_at_the_rounds_pace_also_across_a_restart() {
         "{} told in {at_work} min at {pace}",
         told.len()
     );
+}
+
+/// The chat refuses the window notice: the phone gets it instead, and nobody counts as told by the refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_reached_by_chat_is_told_by_phone() {
+    on_both(async |test| {
+        let app = TestApp::start(test).await;
+        app.import(CITY).await;
+        app.link(810, "zh-hans", "+8619900000001").await;
+        // A chat that is gone without a word: Telegram says so at the first message.
+        app.bot_api.user_blocks(810);
+        let (round, _) = app.plan().await;
+        app.release_at_once(round).await;
+        eventually("the phone has the notice", async || {
+            (!app.to_phone("+8619900000001").is_empty()).then_some(())
+        })
+        .await;
+        app.settled(round).await;
+        assert_eq!(app.to_phone("+8619900000001").len(), 1, "once");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_onto_the_roster_after_their_unit_was_told_is_told_too() {
+    on_both(async |test| {
+        let app = TestApp::start(test).await;
+        app.import(CITY).await;
+        let (round, _) = app.plan().await;
+        app.release_at_once(round).await;
+        app.settled(round).await;
+        app.import("锦江区,春熙街道,梧桐社区,1栋,1单元,103,新来的人,+8619900000099,zh-Hans,\n")
+            .await;
+        eventually("the newcomer is told", async || {
+            (app.to_phone("+8619900000099").len() == 1).then_some(())
+        })
+        .await;
+    })
+    .await;
 }

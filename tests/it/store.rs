@@ -540,6 +540,7 @@ async fn those_absent_move_out_only_in_the_communities_of_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story")]
 async fn refused_rows_wait_until_they_are_mended() {
     on_both(async |test| {
         let store = &test.store;
@@ -791,7 +792,7 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(&[], false, &[], Some((round, evening())), evening())
+                .tell(round, &[], false, &[], Some(evening()), evening())
                 .await
                 .expect("asks")
         );
@@ -818,27 +819,27 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             units.iter().map(|unit| unit.recipients).collect::<Vec<_>>(),
             [2, 1]
         );
-        let next = Some((round, evening() + minutes(1)));
+        let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(&[units[0].window], false, &[], next, evening())
+                .tell(round, &[units[0].window], false, &[], next, evening())
                 .await
                 .expect("tells")
         );
         assert_eq!(store.units_to_tell(round, 10).await.expect("reads").len(), 1);
         assert_eq!(store.told(round).await.expect("counts"), (1, 2));
         let due = store
-            .units_to_remind(evening() + minutes(61), 10)
+            .units_to_remind(round, evening() + minutes(61), 10)
             .await
             .expect("reads");
         assert_eq!(due.iter().map(|unit| unit.unit).collect::<Vec<_>>(), ids[..1]);
         store
-            .tell(&[units[0].window], true, &[], None, evening())
+            .tell(round, &[units[0].window], true, &[], None, evening())
             .await
             .expect("reminds");
         assert!(
             store
-                .units_to_remind(evening() + minutes(61), 10)
+                .units_to_remind(round, evening() + minutes(61), 10)
                 .await
                 .expect("reads")
                 .is_empty()
@@ -850,7 +851,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(&[units[1].window], false, &[], next, evening())
+            .tell(round, &[units[1].window], false, &[], next, evening())
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
