@@ -344,10 +344,11 @@ impl Store {
 
     /// Fills in what the two dialects write differently.
     fn sql(&self, text: &'static str) -> AssertSqlSafe<String> {
+        // Binary JSON is read once; text would be read again for each row or column.
         let (rows, lock) = match self.pool {
-            Pool::Sqlite { .. } => ("json_each($1) as r", ""),
+            Pool::Sqlite { .. } => ("jsonb_each($1) as r", ""),
             Pool::Postgres(_) => (
-                "json_array_elements($1::json) as r(value)",
+                "jsonb_array_elements($1::jsonb) as r(value)",
                 "for update skip locked",
             ),
         };
