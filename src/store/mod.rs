@@ -38,6 +38,9 @@ pub use service::Pause;
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 12;
+/// Pages (of 4 KiB) that gather in the write-ahead log before they go to the file: a page that many batches change is
+/// then written there once for all of them.
+const WAL_PAGES: &str = "8192";
 /// How long a statement waits for another process's write to SQLite.
 const SQLITE_BUSY: Duration = Duration::from_secs(30);
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
@@ -200,7 +203,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(SQLITE_BUSY)
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-32768");
+            .pragma("cache_size", "-32768")
+            .pragma("wal_autocheckpoint", WAL_PAGES);
         let file = options.get_filename().to_path_buf();
         let key_file = key_file.unwrap_or_else(|| default_key_file(&file));
         make_private(&file)?;
