@@ -31,7 +31,9 @@ pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
 pub use places::{BuildingPoint, UnitRow};
-pub use roster::{ImportSummary, NewResident, RefusedRow, RosterImport, RowOutcome, StoredRefusal};
+pub use roster::{
+    ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
+};
 pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 
