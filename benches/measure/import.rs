@@ -32,9 +32,10 @@ pub fn measure(residents: u64) -> Result<()> {
             })?;
             let figure = |name: &str| answer[name].as_f64().unwrap_or_default();
             // A namesake behind the same door is refused as a repeat.
-            let (taken, refused) = (figure(counted), figure("refused"));
+            let count = |name: &str| answer[name].as_u64().unwrap_or_default();
+            let (taken, refused) = (count(counted), count("refused"));
             ensure!(
-                taken + refused == residents as f64 && refused < taken / 100.0,
+                taken + refused == residents && refused < residents / 100,
                 "{counted}: {taken}, refused: {refused}"
             );
             let seconds = figure("seconds");

@@ -280,15 +280,13 @@ impl Store {
         name: &str,
         reference: Option<&str>,
     ) -> String {
-        match reference {
-            Some(reference) => self.keys.hash("ref", reference.as_bytes()),
-            None => {
-                let unit = self.keys.hash("unit", household_text(place, "").as_bytes());
-                let text = format!("{}{SEPARATOR}{name}", household_text(place, door));
-                let person = self.keys.hash("person", text.as_bytes());
-                format!("{}{person}", &unit[..UNIT_PREFIX_LEN])
-            }
+        if let Some(reference) = reference {
+            return self.keys.hash("ref", reference.as_bytes());
         }
+        let unit = self.keys.hash("unit", household_text(place, "").as_bytes());
+        let text = format!("{}{SEPARATOR}{name}", household_text(place, door));
+        let person = self.keys.hash("person", text.as_bytes());
+        format!("{}{person}", &unit[..UNIT_PREFIX_LEN])
     }
 
     pub(super) fn refused_fingerprint(&self, cells: &[String]) -> String {
@@ -952,25 +950,17 @@ fn changes(
 
 /// Makes one thing of each item, in order; half of them on a second thread, since sealing is work for the processor.
 fn on_two_threads<T: Sync, R: Send>(items: &[T], make: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
-    let (left, right) = items.split_at(items.len() / 2);
+    let middle = items.len() / 2;
+    let range =
+        |from: usize, to: usize| -> Vec<R> { (from..to).map(|index| make(index, &items[index])).collect() };
     std::thread::scope(|scope| {
-        let half = scope.spawn(|| {
-            let indices = left.len()..;
-            indices
-                .zip(right)
-                .map(|(index, item)| make(index, item))
-                .collect::<Vec<_>>()
-        });
-        let mut made: Vec<R> = left
-            .iter()
-            .enumerate()
-            .map(|(index, item)| make(index, item))
-            .collect();
-        match half.join() {
-            Ok(half) => made.extend(half),
+        let second = scope.spawn(|| range(middle, items.len()));
+        let mut all = range(0, middle);
+        match second.join() {
+            Ok(rest) => all.extend(rest),
             Err(panic) => std::panic::resume_unwind(panic),
         }
-        made
+        all
     })
 }
 
