@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 
 use super::{FileError, Reason, RefusedFile, RosterFile, RosterRow, RowFault, read_buildings, read_sites};
 use crate::domain::UnitPlace;
-use crate::store::{self, ImportSummary, NewResident, RosterImport, RowOutcome, Store, StoreError};
+use crate::store::{
+    self, ImportSummary, NewResident, RosterHashes, RosterImport, RowOutcome, Store, StoreError,
+};
 
 /// Rows that one transaction takes: memory stays flat, and other writers get their turn.
 const BATCH_LEN: usize = 5_000;
@@ -105,7 +107,14 @@ pub enum ImportError {
     Nothing,
 }
 
-type Batch = (Vec<Result<RosterRow, RowFault>>, u64, u64);
+/// Rows as the reader hands them over.
+struct Batch {
+    good: Vec<RosterRow>,
+    residents: Vec<NewResident>,
+    hashes: RosterHashes,
+    faults: Vec<RowFault>,
+    bytes_read: u64,
+}
 
 /// Imports what is named; sites first, since a roster alone cannot be planned.
 pub async fn run(
@@ -189,12 +198,14 @@ async fn import_roster(
     let mut refused = RefusedRows::new(path, options);
     let total = file.bytes_total();
     let (batches, mut ready) = mpsc::channel::<Result<Batch, FileError>>(BATCHES_AHEAD);
-    let reader = tokio::task::spawn_blocking(move || read_batches(file, &batches));
+    let hasher = store.clone();
+    let reader = tokio::task::spawn_blocking(move || read_batches(&hasher, file, &batches));
     let mut rows_read = 0;
     while let Some(batch) = ready.recv().await {
-        let (rows, bytes_read, _) = batch?;
-        rows_read += rows.len() as u64;
-        take_batch(&mut import, rows, &name, &mut refused, report).await?;
+        let batch = batch?;
+        let bytes_read = batch.bytes_read;
+        rows_read += (batch.good.len() + batch.faults.len()) as u64;
+        take_batch(&mut import, batch, &name, &mut refused, report).await?;
         watcher.progress(bytes_read, total, rows_read);
     }
     // The reader has sent its last batch; it ends by itself.
@@ -214,21 +225,31 @@ async fn import_roster(
     Ok(())
 }
 
-fn read_batches(mut file: RosterFile, batches: &mpsc::Sender<Result<Batch, FileError>>) {
+/// Reads and hashes, beside the store that takes what was read before.
+fn read_batches(store: &Store, mut file: RosterFile, batches: &mpsc::Sender<Result<Batch, FileError>>) {
     loop {
-        let mut rows = Vec::with_capacity(BATCH_LEN);
+        let mut good = Vec::with_capacity(BATCH_LEN);
+        let mut faults = Vec::new();
         let mut failed = None;
         for row in file.by_ref().take(BATCH_LEN) {
             match row {
-                Ok(row) => rows.push(row),
+                Ok(Ok(row)) => good.push(row),
+                Ok(Err(fault)) => faults.push(fault),
                 Err(error) => {
                     failed = Some(error);
                     break;
                 }
             }
         }
-        let last = rows.len() < BATCH_LEN;
-        let batch = (rows, file.bytes_read(), file.bytes_total());
+        let last = good.len() + faults.len() < BATCH_LEN;
+        let residents: Vec<NewResident> = good.iter().map(new_resident).collect();
+        let batch = Batch {
+            hashes: store.roster_hashes(&residents),
+            good,
+            residents,
+            faults,
+            bytes_read: file.bytes_read(),
+        };
         // A receiver that is gone has met an error of its own.
         if batches.blocking_send(Ok(batch)).is_err() {
             return;
@@ -245,22 +266,14 @@ fn read_batches(mut file: RosterFile, batches: &mpsc::Sender<Result<Batch, FileE
 
 async fn take_batch(
     import: &mut RosterImport,
-    rows: Vec<Result<RosterRow, RowFault>>,
+    batch: Batch,
     name: &str,
     refused: &mut RefusedRows,
     report: &mut ImportReport,
 ) -> Result<(), ImportError> {
-    let mut faults = Vec::new();
-    let mut good = Vec::with_capacity(rows.len());
-    for row in rows {
-        match row {
-            Ok(row) => good.push(row),
-            Err(fault) => faults.push((fault, false)),
-        }
-    }
-    let residents: Vec<NewResident> = good.iter().map(new_resident).collect();
-    let outcomes = import.rows(&residents).await?;
-    for (row, outcome) in good.into_iter().zip(outcomes) {
+    let mut faults: Vec<_> = batch.faults.into_iter().map(|fault| (fault, false)).collect();
+    let outcomes = import.hashed_rows(&batch.residents, &batch.hashes).await?;
+    for (row, outcome) in batch.good.into_iter().zip(outcomes) {
         match outcome {
             RowOutcome::Added => report.summary.added += 1,
             RowOutcome::Unchanged => report.summary.unchanged += 1,

@@ -31,13 +31,18 @@ pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
 pub use places::{BuildingPoint, UnitRow};
-pub use roster::{ImportSummary, NewResident, RefusedRow, RosterImport, RowOutcome, StoredRefusal};
+pub use roster::{
+    ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
+};
 pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 12;
+/// Pages (of 4 KiB) that gather in the write-ahead log before they go to the file: a page that many batches change is
+/// then written there once for all of them.
+const WAL_PAGES: &str = "8192";
 /// How long a statement waits for another process's write to SQLite.
 const SQLITE_BUSY: Duration = Duration::from_secs(30);
 const POSTGRES_ACQUIRE: Duration = Duration::from_secs(10);
@@ -235,7 +240,8 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(SQLITE_BUSY)
             .pragma("temp_store", "memory")
-            .pragma("cache_size", "-32768");
+            .pragma("cache_size", "-32768")
+            .pragma("wal_autocheckpoint", WAL_PAGES);
         let file = options.get_filename().to_path_buf();
         let key_file = key_file.unwrap_or_else(|| default_key_file(&file));
         make_private(&file)?;
@@ -389,10 +395,11 @@ impl Store {
 
     /// Fills in what the two dialects write differently.
     fn sql(&self, text: &'static str) -> AssertSqlSafe<String> {
+        // Binary JSON is read once; text would be read again for each row or column.
         let (rows, lock) = match self.pool {
-            Pool::Sqlite { .. } => ("json_each($1) as r", ""),
+            Pool::Sqlite { .. } => ("jsonb_each($1) as r", ""),
             Pool::Postgres(_) => (
-                "json_array_elements($1::json) as r(value)",
+                "jsonb_array_elements($1::jsonb) as r(value)",
                 "for update skip locked",
             ),
         };
