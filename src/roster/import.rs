@@ -16,7 +16,7 @@ use crate::store::{
 /// Rows that one transaction takes: memory stays flat, and other writers get their turn.
 const BATCH_LEN: usize = 5_000;
 /// Batches read ahead of the store.
-const BATCHES_AHEAD: usize = 2;
+const BATCHES_AHEAD: usize = 1;
 /// Refused rows named in the report itself; the file has them all.
 const REFUSALS_SHOWN: usize = 10;
 

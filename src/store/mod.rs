@@ -258,7 +258,7 @@ impl Store {
             .map_err(migration_error)?;
         let reader = SqlitePoolOptions::new()
             .max_connections(SQLITE_READERS)
-            .connect_lazy_with(options.pragma("cache_size", "-8192").read_only(false));
+            .connect_lazy_with(options.pragma("cache_size", "-4096").read_only(false));
         let keys = read_or_make_key(&key_file, Self::is_empty_sqlite(&writer).await?)?;
         Ok((
             Self {
