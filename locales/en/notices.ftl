@@ -2,8 +2,8 @@
 
 window-heading = Your time for the test:
     .sms = Your test:
-reminder-heading = Reminder: it is almost time for your test.
-    .sms = Reminder, your test:
+reminder-heading = Reminder: it is almost time for your test. Cannot come? Ask your community office.
+    .sms = Reminder. Cannot come? Ask your community office. Your test:
 correction-heading = Your time has changed. Please come at the new time:
     .sms = Your test time has changed to:
 windows-heading = Your time for the test:
@@ -16,10 +16,10 @@ site-with-address = { $site } ({ $address })
 crowded = It may be busy then. You may have to wait longer.
     .sms = It may be busy.
 more-windows = { $count } more are not listed. Please ask your community office.
-on-time = Please come at your time. No need to queue early.
+on-time = Please come at the time above. No need to queue early.
     .sms = No need to queue early.
-what-to-bring = Wear a mask all the time, carry your ID, and have your health code ready.
-    .sms = Bring mask, ID, health code.
+what-to-bring = Wear a mask all the time, carry your ID, and have your health code ready. No smartphone? Your ID is enough.
+    .sms = Bring mask and ID, health code if any.
 no-window = No test is planned for your home now. Once it is, you can see it here.
     .sms = No test is planned for your home now.
 stop-hint = Reply STOP to end notices.

@@ -14,6 +14,11 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::{Layer, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
 pub use output::Output;
 
@@ -38,10 +43,10 @@ pub struct Global {
     /// Answer with one JSON object on standard output.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log on standard error: error, warn, info, debug or trace, also by module (weir=debug). By default
-    /// warn, and info for `serve`.
-    #[arg(long, global = true, env = "WEIR_LOG", value_name = "LEVEL")]
-    log: Option<String>,
+    /// What to log on standard error: error, warn, info, debug or trace, also by module (weir::outbox=debug). By
+    /// default warn, and info for `serve`. Libraries are never heard below warnings.
+    #[arg(long, global = true, env = "WEIR_LOG", value_name = "LEVEL", value_parser = log_levels)]
+    log: Option<Targets>,
     /// Log as JSON lines.
     #[arg(long, global = true)]
     log_json: bool,
@@ -192,30 +197,93 @@ pub fn stop_on_signal() -> Result<CancellationToken> {
     Ok(stop)
 }
 
+/// Reads `info`, or `warn,weir::outbox=debug`.
+fn log_levels(text: &str) -> Result<Targets, String> {
+    let level = |name: &str| -> Result<LevelFilter, String> {
+        let known = name.trim().parse().ok().filter(|_| !name.trim().is_empty());
+        known.ok_or_else(|| {
+            format!(
+                "{name:?} is no level: write error, warn, info, debug, trace or off, or by module weir=debug, \
+                 with commas between"
+            )
+        })
+    };
+    let mut levels = Targets::new();
+    for part in text.split(',') {
+        levels = match part.split_once('=') {
+            Some((module, name)) => levels.with_target(module.trim(), level(name)?),
+            None => levels.with_default(level(part)?),
+        };
+    }
+    Ok(levels)
+}
+
+/// What may be logged at all, whatever is asked for: libraries log whole frames, requests and queries at their lower
+/// levels, and with them personal data.
+fn loggable() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("weir", LevelFilter::TRACE)
+        .with_target("sqlx", LevelFilter::ERROR)
+        .with_target("rusmpp", LevelFilter::ERROR)
+}
+
 fn start_logging(global: &Global, command: &Command) {
     // The service tells what it does; a command says it by its answer.
     let usual = if matches!(command, Command::Serve) {
-        "info"
+        LevelFilter::INFO
     } else {
-        "warn"
+        LevelFilter::WARN
     };
-    let level = global.log.as_deref().unwrap_or(usual);
-    let filter = tracing_subscriber::EnvFilter::try_new(level)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
-        // Libraries log whole frames and requests at their lower levels: personal data. They stay at warnings.
-        .add_directive("sqlx=error".parse().expect("a constant directive"))
-        .add_directive("teloxide_core=warn".parse().expect("a constant directive"))
-        .add_directive("hyper=warn".parse().expect("a constant directive"))
-        .add_directive("reqwest=warn".parse().expect("a constant directive"))
-        .add_directive("rusmppc=error".parse().expect("a constant directive"))
-        .add_directive("rusmpp=error".parse().expect("a constant directive"));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let levels = global.log.clone();
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr);
-    if global.log_json {
-        subscriber.json().init();
+    let lines = if global.log_json {
+        lines.json().boxed()
     } else {
-        subscriber.with_target(false).init();
+        lines.with_target(false).boxed()
+    };
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(levels.unwrap_or_else(|| Targets::new().with_default(usual)))
+        .with(loggable())
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn levels_are_read_as_they_are_written_and_nothing_else() {
+        let levels = log_levels("warn, weir::outbox=debug").expect("levels");
+        assert!(levels.would_enable("weir::outbox::dispatcher", &Level::DEBUG));
+        assert!(!levels.would_enable("weir::store", &Level::INFO));
+        for bad in ["nonsense===", "loud", "", "weir=", "info,,", "weir=loud"] {
+            let said = log_levels(bad).expect_err(bad);
+            assert!(said.contains("weir=debug"), "{said}");
+        }
+    }
+
+    #[test]
+    fn libraries_stay_quiet_whatever_is_asked_for() {
+        for library in [
+            "sqlx::query",
+            "rusmpp",
+            "rusmppc::connection",
+            "teloxide_core::net",
+            "hyper_util::client",
+            "reqwest::connect",
+        ] {
+            assert!(!loggable().would_enable(library, &Level::INFO), "{library}");
+        }
+        assert!(
+            !loggable().would_enable("sqlx::query", &Level::WARN),
+            "slow queries"
+        );
+        assert!(loggable().would_enable("weir::outbox", &Level::TRACE));
     }
 }
