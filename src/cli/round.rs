@@ -81,7 +81,8 @@ pub struct PlanArgs {
     /// Last day that may be used where the first does not suffice.
     #[arg(long)]
     until: Option<NaiveDate>,
-    /// Only this community; may be given more than once. All by default.
+    /// Only this community, as street/community where its name is not the only one; may be given more than once. All
+    /// by default.
     #[arg(long)]
     community: Vec<String>,
     /// People a minute over the whole city that the registration system can take.

@@ -14,6 +14,7 @@ use crate::{
         self, PlanInput, PlanSite, PlanUnit, Shortage,
         chart::{self, ChartData, ChartDay, Legend},
     },
+    release::communities::Communities,
     store::{NewRound, Round, Store, StoreError, UnitWithPeople},
 };
 
@@ -28,7 +29,7 @@ pub struct RoundSpec {
     pub from: NaiveTime,
     /// End of each day.
     pub to: NaiveTime,
-    /// Names of the communities; none means all.
+    /// Names of the communities, as [`Communities::named`] reads them; none means all.
     pub communities: Vec<String>,
     /// People a minute over the whole city, where the registration system cannot take more.
     pub city_cap: Option<f64>,
@@ -82,16 +83,9 @@ pub async fn plan_round(
     now: DateTime<Utc>,
 ) -> Result<(RoundId, PlanSummary), PlanError> {
     check(spec, now, config.city.time_zone)?;
-    let mut units = store.units_with_people(&spec.communities).await?;
+    let mut units = store.units_with_people(&[]).await?;
     if units.is_empty() {
-        return refused(if spec.communities.is_empty() {
-            "nobody is on the roster: `weir import roster.csv --sites sites.csv` first".to_owned()
-        } else {
-            format!(
-                "nobody on the roster lives in {}: check the name",
-                spec.communities.join(", ")
-            )
-        });
+        return refused("nobody is on the roster: `weir import roster.csv --sites sites.csv` first");
     }
     let sites = store.sites().await?;
     if sites.is_empty() {
@@ -100,6 +94,9 @@ pub async fn plan_round(
     units.sort_by(|a, b| a.place.natural_cmp(&b.place));
     let input = planner_input(spec, config, &units, &sites);
     // Planning is work for the processor alone: a city of a million units takes its time.
+    let communities =
+        Communities::named(&spec.communities, units.iter().map(|unit| &unit.place)).or_else(refused)?;
+    units.retain(|unit| communities.contains(&unit.place));
     let plan = tokio::task::block_in_place(|| planner::plan(&input));
     let summary = summary(spec, &units, &plan);
     let windows = windows(spec, config.city.time_zone, &plan);
