@@ -163,6 +163,7 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
     let svg = picture.is_ok().then(|| file.display().to_string());
     let answer = json!({
         "round": id, "units": summary.units, "people": summary.people, "sites": summary.sites,
+        "begins_later": summary.begins_later,
         "planned_peak_per_minute": summary.planned_peak_per_minute,
         "at_once_peak_per_minute": summary.at_once_peak_per_minute,
         "over_capacity_units": summary.over_capacity_units, "shortage": summary.shortage,
@@ -224,6 +225,13 @@ fn plan_words(
         summary.planned_peak_per_minute,
         summary.at_once_peak_per_minute,
     );
+    if let Some(begins) = summary.begins_later {
+        text.push_str(&format!(
+            "windows begin at {}, later than asked for: earlier ones could not be told {} min before\n",
+            begins.with_timezone(&zone).format("%F %H:%M"),
+            spec.lead_minutes,
+        ));
+    }
     text.push_str(&format!("\n{}", chart::terminal(&summary.load, 76, 9)));
     if let Some(shortage) = &summary.shortage {
         text.push_str(&format!(
