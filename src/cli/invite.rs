@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use clap::Args;
 use qrcode::{QrCode, render::svg};
 use serde_json::json;
@@ -12,13 +12,15 @@ use crate::{
     app::Service,
     domain::Language,
     i18n::{Texts, notices},
+    release::communities::Communities,
     store::UnitRow,
 };
 
 /// `weir invite`
 #[derive(Debug, Args)]
 pub struct InviteArgs {
-    /// Only this community; may be given more than once. All by default.
+    /// Only this community, as street/community where its name is not the only one; may be given more than once. All
+    /// by default.
     #[arg(long)]
     community: Vec<String>,
     /// The page to write: print it, cut it, post it.
@@ -32,15 +34,13 @@ pub struct InviteArgs {
 /// Writes the page.
 pub async fn run(args: &InviteArgs, session: &Session) -> Result<ExitCode> {
     let store = session.store().await?;
-    let mut units: Vec<UnitRow> = store
-        .units()
-        .await?
-        .into_iter()
-        .filter(|row| args.community.is_empty() || args.community.contains(&row.place.community))
-        .collect();
+    let mut units = store.units().await?;
     if units.is_empty() {
-        bail!("no units: `weir import` first, or check the community's name");
+        bail!("there are no units: `weir import` first");
     }
+    let places = units.iter().map(|row| &row.place);
+    let communities = Communities::named(&args.community, places).map_err(Error::msg)?;
+    units.retain(|row| communities.contains(&row.place));
     units.sort_by(|a, b| a.place.natural_cmp(&b.place));
     let bot = bot_name(args, session).await?;
     let links: Vec<String> = units

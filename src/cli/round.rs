@@ -81,7 +81,8 @@ pub struct PlanArgs {
     /// Last day that may be used where the first does not suffice.
     #[arg(long)]
     until: Option<NaiveDate>,
-    /// Only this community; may be given more than once. All by default.
+    /// Only this community, as street/community where its name is not the only one; may be given more than once. All
+    /// by default.
     #[arg(long)]
     community: Vec<String>,
     /// People a minute over the whole city that the registration system can take.
@@ -143,33 +144,42 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         lead_minutes: i64::try_from(args.lead.as_secs() / 60).context("--lead is too long")?,
         notice_from: plan::local(zone, notice_from.date(), notice_from.time()),
     };
-    check_writable(args.svg.as_deref())?;
+    if let Some(file) = &args.svg {
+        check_writable(file)?;
+    }
     let store = session.store().await?;
     let (id, summary) = plan::plan_round(&store, &session.config, &spec, session.clock.now()).await?;
     let sites = store.sites().await?;
     let file = args
         .svg
         .unwrap_or_else(|| PathBuf::from(format!("round-{id}.svg")));
-    write_picture(&file, id, &spec, &summary)?;
+    // The plan is made: without its picture it is still the plan, and its number must be told.
+    let picture = write_picture(&file, id, &spec, &summary);
+    if let Err(error) = &picture {
+        session.out.note(format!(
+            "note: the plan is made, but without its picture: {error:#}. `weir round show {id} --svg FILE` draws it"
+        ));
+    }
+    let svg = picture.is_ok().then(|| file.display().to_string());
     let answer = json!({
         "round": id, "units": summary.units, "people": summary.people, "sites": summary.sites,
+        "begins_later": summary.begins_later,
         "planned_peak_per_minute": summary.planned_peak_per_minute,
         "at_once_peak_per_minute": summary.at_once_peak_per_minute,
         "over_capacity_units": summary.over_capacity_units, "shortage": summary.shortage,
-        "svg": file.display().to_string(),
+        "svg": svg,
     });
     session.out.answer(&answer, || {
+        let picture = svg.map_or_else(String::new, |file| format!("The picture is in {file}. "));
         format!(
-            "{}\nThe picture is in {}. This is a draft: nobody is told before `weir round release {id}`.",
+            "{}\n{picture}This is a draft: nobody is told before `weir round release {id}`.",
             plan_words(id, &spec, &summary, &sites, session),
-            file.display()
         )
     })
 }
 
-/// A plan whose picture has no place is not made: planned again, it would stand there twice.
-fn check_writable(svg: Option<&Path>) -> Result<()> {
-    let file = svg.unwrap_or(Path::new("round.svg"));
+/// A plan whose picture was asked for where none can be is not made: the path is probably mistyped.
+fn check_writable(file: &Path) -> Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).with_context(|| unwritable(file))?;
     Ok(())
@@ -215,6 +225,13 @@ fn plan_words(
         summary.planned_peak_per_minute,
         summary.at_once_peak_per_minute,
     );
+    if let Some(begins) = summary.begins_later {
+        text.push_str(&format!(
+            "windows begin at {}, later than asked for: earlier ones could not be told {} min before\n",
+            begins.with_timezone(&zone).format("%F %H:%M"),
+            spec.lead_minutes,
+        ));
+    }
     text.push_str(&format!("\n{}", chart::terminal(&summary.load, 76, 9)));
     if let Some(shortage) = &summary.shortage {
         text.push_str(&format!(

@@ -16,13 +16,15 @@ pub(super) struct Capacity {
     window_min: usize,
 }
 
-/// One site's day, the same on each date.
+/// One site's day: the same on each date, but that the first may begin later.
 #[derive(Clone, Copy)]
 pub(super) struct SiteCapacity {
     /// People a minute.
     pub(super) rate: f64,
     /// First minute of the day.
     pub(super) opens: usize,
+    /// The same on the round's first day; from `opens` to `closes`.
+    opens_first: usize,
     /// Minute of the day at which it closes; at least `opens`.
     pub(super) closes: usize,
 }
@@ -71,7 +73,8 @@ impl Capacity {
     pub(super) fn finished(&self, site: usize, people: u64) -> f64 {
         let site = self.sites[site];
         let open = site.open_minutes() as f64;
-        let work = people as f64 / site.rate;
+        // What has passed of the first day counts as worked.
+        let work = people as f64 / site.rate + site.lost_minutes() as f64;
         let full_days = ((work / open).ceil() - 1.0).max(0.0);
         full_days * MINUTES_PER_DAY as f64 + site.opens as f64 + work - full_days * open
     }
@@ -79,19 +82,33 @@ impl Capacity {
 
 impl SiteCapacity {
     fn of(site: &PlanSite, input: &PlanInput) -> Self {
-        let opens = usize::from(site.opens_minute.max(input.from_minute));
+        let last_day = usize::from(input.days.max(1)) - 1;
+        let opens_on = |day| usize::from(site.opens_minute).max(input.samples_from(day));
+        let opens = opens_on(last_day);
         let closes = usize::from(site.closes_minute.min(input.to_minute)).min(MINUTES_PER_DAY);
+        let closes = closes.max(opens);
         let rate = site.people_per_minute;
         Self {
             rate: if rate.is_finite() { rate.max(0.0) } else { 0.0 },
             opens,
-            closes: closes.max(opens),
+            opens_first: opens_on(0).min(closes),
+            closes,
         }
     }
 
-    /// Minutes of sampling a day.
+    /// First minute of sampling on this day.
+    pub(super) fn opens_on(&self, day: usize) -> usize {
+        if day == 0 { self.opens_first } else { self.opens }
+    }
+
+    /// Minutes of sampling on a whole day.
     pub(super) fn open_minutes(&self) -> usize {
         self.closes - self.opens
+    }
+
+    /// Minutes by which the first day is shorter.
+    fn lost_minutes(&self) -> usize {
+        self.opens_first - self.opens
     }
 
     /// Whether anybody can be sampled here.
@@ -192,7 +209,8 @@ fn site_shortage(
     people: u64,
     beyond_desks: u64,
 ) -> SiteShortage {
-    let per_desk = site.desk_people_per_minute * (capacity.open_minutes() * days) as f64;
+    let open_minutes = capacity.open_minutes() * days - capacity.lost_minutes();
+    let per_desk = site.desk_people_per_minute * open_minutes as f64;
     // A site that is closed all round lacks hours; desks would stand idle.
     let desks = if per_desk > 0.0 {
         (beyond_desks as f64 / per_desk).ceil() as u32

@@ -28,6 +28,8 @@ pub struct PlanInput {
     pub days: u16,
     /// First minute of the day at which the round samples; sites may open later.
     pub from_minute: u16,
+    /// The same on the first day, a part of which may have passed; it counts where it is later.
+    pub first_day_from_minute: u16,
     /// Minute of the day at which the round's sampling ends; sites may close earlier.
     pub to_minute: u16,
     /// Arrivals a minute that the whole city may expect; without one the sites alone are the limit.
@@ -134,6 +136,14 @@ pub fn plan(input: &PlanInput) -> Plan {
     let shortage = capacity::shortage(input, &capacity, &placement);
     let windows = all_windows(input, &capacity, &sites, placement);
     summed_up(input, &sites, windows, shortage)
+}
+
+impl PlanInput {
+    /// First minute of this day at which the round samples.
+    fn samples_from(&self, day: usize) -> usize {
+        let first = if day == 0 { self.first_day_from_minute } else { 0 };
+        usize::from(self.from_minute.max(first))
+    }
 }
 
 impl PlannedWindow {

@@ -152,14 +152,15 @@ impl Queue {
     /// Sets the day's first start. Sites differ by up to the first window, so that the city begins evenly.
     fn open(&mut self, capacity: &Capacity) {
         let site = capacity.sites[self.site];
+        let opens = site.opens_on(self.day);
         let first = self.waiting.front().map_or(0, |unit| unit.minutes);
         let phase = match self.starts {
             Starts::Spread | Starts::Staggered => {
-                own_share(self.site) * first.min(site.open_minutes() - first) as f64
+                own_share(self.site) * first.min((site.closes - opens).saturating_sub(first)) as f64
             }
             Starts::Packed => 0.0,
         };
-        self.due = site.opens as f64 + phase.floor();
+        self.due = opens as f64 + phase.floor();
     }
 
     /// The minute from the first midnight on which the site next wants to start a unit.
@@ -342,8 +343,9 @@ impl Placer<'_> {
     fn gap(&self, site: usize, unit: Waiting, within_city_cap: bool) -> Option<(usize, usize)> {
         let open = self.capacity.sites[site];
         (0..self.capacity.days).find_map(|day| {
-            let mut start = open.opens;
-            for minute in open.opens..open.closes {
+            let opens = open.opens_on(day);
+            let mut start = opens;
+            for minute in opens..open.closes {
                 let fits = self
                     .taken
                     .site_has_room(self.capacity, site, day, minute, unit.share())
@@ -434,7 +436,8 @@ pub(super) fn over_capacity(input: &PlanInput, capacity: &Capacity, left: &[Left
 /// The site's hours; the round's where it is closed all day, and the whole day where even these are none.
 fn last_resort_hours(input: &PlanInput, capacity: &Capacity, site: usize) -> std::ops::Range<usize> {
     let site = capacity.sites[site];
-    let round = usize::from(input.from_minute)..usize::from(input.to_minute).min(MINUTES_PER_DAY);
+    let last_day = capacity.days - 1;
+    let round = input.samples_from(last_day)..usize::from(input.to_minute).min(MINUTES_PER_DAY);
     [site.opens..site.closes, round]
         .into_iter()
         .find(|hours| !hours.is_empty())

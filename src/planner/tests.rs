@@ -15,6 +15,7 @@ fn input(text: &str) -> PlanInput {
         sites: Vec::new(),
         days: 1,
         from_minute: 0,
+        first_day_from_minute: 0,
         to_minute: 1440,
         city_cap: None,
         window_min_minutes: 10,
@@ -28,6 +29,7 @@ fn input(text: &str) -> PlanInput {
             "cap" => input.city_cap = Some(value.parse().expect("people a minute")),
             "window" => input.window_min_minutes = value.parse().expect("minutes"),
             "hours" => (input.from_minute, input.to_minute) = hours(value),
+            "first day" => input.first_day_from_minute = minute(value),
             other => panic!("no such key: {other}"),
         }
     }
@@ -55,11 +57,12 @@ fn site(text: &str, index: usize) -> PlanSite {
     }
 }
 
+fn minute(clock: &str) -> u16 {
+    let (hour, minute) = clock.split_once(':').unwrap_or((clock, "0"));
+    hour.parse::<u16>().expect("hour") * 60 + minute.parse::<u16>().expect("minute")
+}
+
 fn hours(text: &str) -> (u16, u16) {
-    let minute = |clock: &str| -> u16 {
-        let (hour, minute) = clock.split_once(':').unwrap_or((clock, "0"));
-        hour.parse::<u16>().expect("hour") * 60 + minute.parse::<u16>().expect("minute")
-    };
     let (from, to) = text.split_once('-').expect("from-to");
     (minute(from), minute(to))
 }
@@ -220,6 +223,34 @@ fn the_rounds_hours_narrow_the_sites() {
 }
 
 #[test]
+fn the_first_day_begins_later_and_the_next_as_usual() {
+    assert_snapshot!(
+        planned("site: 1 desks, 60/h, 08-21; hours: 09:00-10:00; first day: 09:30; days: 2; units: 101x20 102x30 103x5"),
+        @"101 day 0 09:30-09:50 | 102 day 1 09:00-09:30 | 103 day 0 09:50-10:00"
+    );
+}
+
+#[test]
+fn nothing_is_left_of_the_first_day_at_a_site_that_has_closed() {
+    assert_snapshot!(
+        planned("site: 1 desks, 60/h, 08-09; hours: 08:00-20:00; first day: 10:00; days: 2; units: 101x20 102x30 103x10"),
+        @"101 day 1 08:00-08:20 | 102 day 1 08:20-08:50 | 103 day 1 08:50-09:00"
+    );
+}
+
+#[test]
+fn nobody_is_sent_to_what_has_passed_of_the_only_day() {
+    assert_snapshot!(
+        planned("site: 1 desks, 60/h, 08-12; site: 1 desks, 60/h, 08-10; first day: 11:30; hours: 08:00-20:00;
+                 units: 101x20@0 102x20@0 201x20@1"),
+        @r#"
+101 11:30-11:50 at 0 | 102 11:30-11:50 at 0 over capacity | 201 16:32-16:52 at 1 over capacity
+short of 1 desks or 0.33 h for 40 people, 0 beyond the city's cap
+"#
+    );
+}
+
+#[test]
 fn nobody_and_nowhere_are_no_reason_to_panic() {
     let mut nowhere = input("site: 1 desks, 60/h, 09-10; units: 101x0 102x5@7 103x5");
     nowhere.units[2].sites.clear();
@@ -330,6 +361,13 @@ fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
     prop_assert_eq!(expected, given, "each unit once, in order");
     prop_assert!(plan.without_site.is_empty());
 
+    let is_past =
+        |window: &PlannedWindow| usize::from(window.start_minute) < input.samples_from(window.day.into());
+    prop_assert!(
+        input.samples_from(0) >= input.to_minute.into() || !plan.windows.iter().any(is_past),
+        "not even over capacity before the day begins"
+    );
+
     let mut city = vec![0.0; usize::from(input.days) * MINUTES_PER_DAY];
     for (index, site) in input.sites.iter().enumerate() {
         let mut arrivals = city.clone();
@@ -382,10 +420,10 @@ fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
 }
 
 fn check_window(input: &PlanInput, site: &PlanSite, window: &PlannedWindow) -> Result<(), TestCaseError> {
-    let opens = site.opens_minute.max(input.from_minute);
+    let opens = usize::from(site.opens_minute).max(input.samples_from(window.day.into()));
     let closes = site.closes_minute.min(input.to_minute);
     prop_assert!(
-        opens <= window.start_minute && window.end_minute() <= closes,
+        opens <= window.start_minute.into() && window.end_minute() <= closes,
         "inside opening hours"
     );
     prop_assert!(window.day < input.days);
@@ -434,6 +472,7 @@ prop_compose! {
         units in vec((0_i64..8, 0_u32..200, vec(0_usize..100, 1..4)), 0..60),
         days in 1_u16..4,
         hours in prop::sample::select(vec![(0, 1440), (480, 1020), (600, 601)]),
+        first_day_from_minute in prop::sample::select(vec![0, 555, 777, 1440]),
         city_cap in prop::option::of(0.5_f64..20.0),
         window_min_minutes in 1_u32..30,
     ) -> PlanInput {
@@ -450,7 +489,10 @@ prop_compose! {
                 sites: candidates.into_iter().map(|site| site % sites.len()).collect(),
             })
             .collect();
-        PlanInput { units, sites, days, from_minute: hours.0, to_minute: hours.1, city_cap, window_min_minutes }
+        PlanInput {
+            units, sites, days, from_minute: hours.0, first_day_from_minute, to_minute: hours.1, city_cap,
+            window_min_minutes,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Rounds: planned, released at the round's pace, reminded of, paused, cancelled, done.
 
+pub mod communities;
 pub mod plan;
 pub mod releaser;

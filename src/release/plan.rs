@@ -14,6 +14,7 @@ use crate::{
         self, PlanInput, PlanSite, PlanUnit, Shortage,
         chart::{self, ChartData, ChartDay, Legend},
     },
+    release::communities::Communities,
     store::{NewRound, Round, Store, StoreError, UnitWithPeople},
 };
 
@@ -28,7 +29,7 @@ pub struct RoundSpec {
     pub from: NaiveTime,
     /// End of each day.
     pub to: NaiveTime,
-    /// Names of the communities; none means all.
+    /// Names of the communities, as [`Communities::named`] reads them; none means all.
     pub communities: Vec<String>,
     /// People a minute over the whole city, where the registration system cannot take more.
     pub city_cap: Option<f64>,
@@ -53,6 +54,9 @@ pub struct PlanSummary {
     pub at_once_peak_per_minute: f64,
     /// Units with a window beyond capacity.
     pub over_capacity_units: usize,
+    /// When windows begin, if the first hours that were asked for are too near for their notices.
+    #[serde(default)]
+    pub begins_later: Option<DateTime<Utc>>,
     /// What is missing, if anything is.
     pub shortage: Option<Shortage>,
     /// Expected arrivals by minute and day, without the nights.
@@ -74,6 +78,8 @@ fn refused<T>(text: impl Into<String>) -> Result<T, PlanError> {
     Err(PlanError::Refused(text.into()))
 }
 
+const LEAD_DAYS_MAX: i64 = 31;
+
 /// Plans a round and keeps it as a draft.
 pub async fn plan_round(
     store: &Store,
@@ -81,28 +87,36 @@ pub async fn plan_round(
     spec: &RoundSpec,
     now: DateTime<Utc>,
 ) -> Result<(RoundId, PlanSummary), PlanError> {
-    check(spec, now, config.city.time_zone)?;
-    let mut units = store.units_with_people(&spec.communities).await?;
+    let zone = config.city.time_zone;
+    check(spec, now, zone)?;
+    let begin = begin(spec, now, zone)?;
+    let mut units = store.units_with_people(&[]).await?;
     if units.is_empty() {
-        return refused(if spec.communities.is_empty() {
-            "nobody is on the roster: `weir import roster.csv --sites sites.csv` first".to_owned()
-        } else {
-            format!(
-                "nobody on the roster lives in {}: check the name",
-                spec.communities.join(", ")
-            )
-        });
+        return refused("nobody is on the roster: `weir import roster.csv --sites sites.csv` first");
     }
+    let communities =
+        Communities::named(&spec.communities, units.iter().map(|unit| &unit.place)).or_else(refused)?;
+    units.retain(|unit| communities.contains(&unit.place));
     let sites = store.sites().await?;
     if sites.is_empty() {
         return refused("there are no sites: `weir import --sites sites.csv` first");
     }
     units.sort_by(|a, b| a.place.natural_cmp(&b.place));
-    let input = planner_input(spec, config, &units, &sites);
+    let days = RoundSpec {
+        date: begin.date,
+        ..spec.clone()
+    };
+    let input = PlanInput {
+        first_day_from_minute: begin.minute,
+        ..planner_input(&days, config, &units, &sites)
+    };
     // Planning is work for the processor alone: a city of a million units takes its time.
     let plan = tokio::task::block_in_place(|| planner::plan(&input));
-    let summary = summary(spec, &units, &plan);
-    let windows = windows(spec, config.city.time_zone, &plan);
+    let summary = PlanSummary {
+        begins_later: begin.later,
+        ..summary(&days, &units, &plan)
+    };
+    let windows = windows(&days, zone, &plan);
     let round = NewRound {
         spec: serde_json::to_string(spec).unwrap_or_default(),
         summary: serde_json::to_string(&summary).unwrap_or_default(),
@@ -131,10 +145,62 @@ fn check(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<(), PlanError
             now.with_timezone(&zone).format("%F %H:%M")
         ));
     }
+    if spec.lead_minutes > LEAD_DAYS_MAX * 24 * 60 {
+        return refused(format!("--lead is {LEAD_DAYS_MAX} days at most"));
+    }
     if spec.city_cap.is_some_and(|cap| !cap.is_finite() || cap < 1.0) {
         return refused("--city-cap is people a minute: 1 or more");
     }
     Ok(())
+}
+
+/// Where a round's windows begin.
+struct Begin {
+    /// The first day that has windows.
+    date: NaiveDate,
+    /// From this minute of it on.
+    minute: u16,
+    /// The same as an instant, where it is later than was asked for.
+    later: Option<DateTime<Utc>>,
+}
+
+/// A window is told its lead before: what was asked for begins no earlier than that from now, on a later day if
+/// nothing is left of the first.
+fn begin(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<Begin, PlanError> {
+    let (from, to) = (minute_of(spec.from), minute_of(spec.to));
+    let instant = |date, minute| local(zone, date, NaiveTime::MIN) + TimeDelta::minutes(i64::from(minute));
+    let earliest = next_minute(now + TimeDelta::minutes(spec.lead_minutes));
+    if instant(spec.date, from) >= earliest {
+        return Ok(Begin {
+            date: spec.date,
+            minute: from,
+            later: None,
+        });
+    }
+    let mut date = earliest.with_timezone(&zone).date_naive().max(spec.date);
+    let mut minute = ((earliest - instant(date, 0)).num_minutes() as u16).max(from);
+    if minute >= to {
+        (date, minute) = (date + Days::new(1), from);
+    }
+    if date > spec.until {
+        return refused(format!(
+            "nothing is left of the round: told {} min before, windows begin at {} at the earliest. \
+             Choose a later --until or --to, or a shorter --lead",
+            spec.lead_minutes,
+            earliest.with_timezone(&zone).format("%F %H:%M"),
+        ));
+    }
+    Ok(Begin {
+        date,
+        minute,
+        later: Some(instant(date, minute)),
+    })
+}
+
+/// The first whole minute that is not before `at`.
+fn next_minute(at: DateTime<Utc>) -> DateTime<Utc> {
+    let over = at.timestamp_millis().rem_euclid(60_000);
+    at + TimeDelta::milliseconds((60_000 - over) % 60_000)
 }
 
 /// An instant of the city's day; in a gap that a clock change leaves, the first instant after it.
@@ -187,6 +253,7 @@ fn planner_input(spec: &RoundSpec, config: &Config, units: &[UnitWithPeople], si
             .collect(),
         days: ((spec.until - spec.date).num_days() + 1) as u16,
         from_minute: minute_of(spec.from),
+        first_day_from_minute: 0,
         to_minute: minute_of(spec.to),
         city_cap: spec.city_cap,
         window_min_minutes: (config.planner.window_min.as_secs() / 60).max(1) as u32,
@@ -224,6 +291,7 @@ fn summary(spec: &RoundSpec, units: &[UnitWithPeople], plan: &planner::Plan) -> 
         planned_peak_per_minute: plan.peak_per_minute(),
         at_once_peak_per_minute: forecast::at_once_peak_per_minute(people),
         over_capacity_units: plan.windows.iter().filter(|window| window.over_capacity).count(),
+        begins_later: None,
         shortage: plan.shortage.clone(),
         load: chart::days(&plan.load, spec.date),
     }
