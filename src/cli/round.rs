@@ -14,7 +14,10 @@ use super::{Session, deliveries::count_table, output::table};
 use crate::{
     domain::{DeliveryState, RoundId, RoundState, Site, UnitPlace},
     planner::chart,
-    release::plan::{self, PlanSummary, RoundSpec},
+    release::{
+        communities::Communities,
+        plan::{self, PlanSummary, RoundSpec},
+    },
     store::{DeliveryFilter, Round, Silent, StateCount, StoredRefusal},
 };
 
@@ -424,11 +427,15 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
     let refused = store.refusals(false).await?;
     let summary = plan::plan_summary(&round);
     let spec = plan::round_spec(&round)?;
+    let units_known = store.units().await?;
+    let places = units_known.iter().map(|unit| &unit.place);
+    // A name that has become ambiguous since hides nobody.
+    let communities = Communities::named(&spec.communities, places).unwrap_or(Communities::All);
     let unplanned: Vec<_> = store
         .without_window(id)
         .await?
         .into_iter()
-        .filter(|(place, _)| spec.communities.is_empty() || spec.communities.contains(&place.community))
+        .filter(|(place, _)| communities.contains(place))
         .collect();
     let open: i64 = counts
         .iter()
