@@ -96,7 +96,7 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    /// The database is away for now: trying again later can help.
+    /// The database is away or out of room: a later try can succeed.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Database(error) => match error {
