@@ -455,7 +455,7 @@ mod tests {
         // Five seconds' worth may be ahead: the second finds 40 of 50 taken and still passes.
         assert_eq!(next(units, &mut rounds, &mut city, at(0.0)), 2);
         assert_eq!((rounds[0].admitted, rounds[1].admitted), (1, 1));
-        assert_eq!(city.admit(at(0.0), 1), Err(at(0.5)), "80 less 50, at 10 a second");
+        assert_eq!(city.admit(at(0.0), 1), Err(at(0.05)), "80 less 50, at 10 a second");
     }
 
     #[test]
