@@ -9,6 +9,7 @@ mod copy;
 mod inbound;
 mod keys;
 mod outbox;
+mod pacing;
 mod places;
 mod roster;
 mod rotation;
@@ -30,11 +31,14 @@ pub use keys::{KeyError, Keys};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
+pub use pacing::{
+    ByHandRecord, CityMove, LogKind, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket, ToldCount,
+};
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{
     ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
 };
-pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople};
+pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 
 /// Connections that read while one writes.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     AudienceContact, NewDelivery, Result, Store, in_transaction, json, json_ids, on_pool,
     outbox::{AudienceRow, INSERT, INSERT_BODIES, audience_contact},
+    pacing::{COUNT_TOLD, CityMove, ENSURE_PACING, MOVE_GATE, ToldCount},
     service::{instant, known},
     take_ids,
 };
@@ -85,6 +86,17 @@ pub struct UnitToTell {
     pub told_at: Option<DateTime<Utc>>,
     /// Contacts that the notice will reach; 0 where that was not counted.
     pub recipients: u32,
+}
+
+/// What a telling has to do with pacing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Steering<'a> {
+    /// How it moved the city's gate, if it passed it.
+    pub city: Option<CityMove>,
+    /// Whom each window's notice reaches.
+    pub counts: &'a [ToldCount],
+    /// It is the first of two steps: the link follows with the second.
+    pub two_step: bool,
 }
 
 /// Households of a unit that no working contact reaches.
@@ -443,7 +455,8 @@ impl Store {
 
     /// Writes the deliveries of these windows into the outbox, marks the windows told (or reminded), and notes
     /// when the round may go on: all together, so that a restart neither forgets nor repeats a unit.
-    /// False, and nothing written, when the round is not releasing any more.
+    /// False, and nothing written, when the round is not releasing any more, or the city's gate was moved meanwhile.
+    #[expect(clippy::too_many_arguments, reason = "what one transaction stores")]
     pub async fn tell(
         &self,
         round: RoundId,
@@ -451,13 +464,16 @@ impl Store {
         reminder: bool,
         deliveries: &[NewDelivery],
         next: Option<DateTime<Utc>>,
+        steering: &Steering<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
         let now_ms = now.timestamp_millis();
         let mark = self.sql(if reminder {
-            "update windows set reminded_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
+            "update windows set reminded_at = $2 where $3 >= 0 \
+               and id in (select cast(r.value->>'id' as bigint) from {rows})"
         } else {
-            "update windows set released_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
+            "update windows set released_at = $2, called_at = case when $3 = 1 then called_at else $2 end \
+             where id in (select cast(r.value->>'id' as bigint) from {rows})"
         });
         let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
         Ok(in_transaction!(self, |tx| {
@@ -471,12 +487,37 @@ impl Store {
             .await?
             .rows_affected()
                 == 1;
+            let mut passed = true;
+            if let Some(city) = steering.city.filter(|_| releasing) {
+                sqlx::query(ENSURE_PACING).execute(&mut *tx).await?;
+                passed = sqlx::query(MOVE_GATE)
+                    .bind(city.seen.0)
+                    .bind(city.seen.1.timestamp_millis())
+                    .bind(city.next.0)
+                    .bind(city.next.1.timestamp_millis())
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected()
+                    == 1;
+            }
+            if !passed {
+                // Another process let others through meanwhile: nothing of this is true any more.
+                tx.rollback().await?;
+                return Ok(false);
+            }
             if releasing {
                 sqlx::query(mark)
                     .bind(json_ids(windows.iter().copied()))
                     .bind(now_ms)
+                    .bind(i64::from(steering.two_step))
                     .execute(&mut *tx)
                     .await?;
+                if !steering.counts.is_empty() {
+                    sqlx::query(self.sql(COUNT_TOLD))
+                        .bind(json(&steering.counts))
+                        .execute(&mut *tx)
+                        .await?;
+                }
                 if !deliveries.is_empty() {
                     let first = take_ids!(tx, "deliveries", deliveries.len());
                     let (rows, bodies) = self.delivery_rows(deliveries, first, now);
@@ -554,7 +595,7 @@ impl Store {
             sqlx::query(
                 "update rounds set state = 'done', changed_at = $1 where state = 'releasing' \
                    and last_window_ends_at < $1 and not exists (select 1 from windows w where w.round_id = rounds.id \
-                   and w.released_at is null) and not exists (select 1 from deliveries d \
+                   and w.called_at is null) and not exists (select 1 from deliveries d \
                    where d.round_id = rounds.id and d.state in ('held', 'queued', 'sending', 'accepted'))",
             )
             .bind(now.timestamp_millis())
@@ -720,9 +761,9 @@ impl Store {
     }
 }
 
-type ToTellRow = (i64, i64, i64, i64, Option<i64>, i64);
+pub(super) type ToTellRow = (i64, i64, i64, i64, Option<i64>, i64);
 
-fn unit_to_tell((window, round, unit, starts_at, told_at, recipients): ToTellRow) -> UnitToTell {
+pub(super) fn unit_to_tell((window, round, unit, starts_at, told_at, recipients): ToTellRow) -> UnitToTell {
     UnitToTell {
         window,
         round: RoundId(round),

@@ -7,7 +7,7 @@ use weir::{
     },
     store::{
         BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, NewRound, Pause, Recorded,
-        RefusedRow, ReplyRow, RowOutcome, Store, StoreError,
+        RefusedRow, ReplyRow, RowOutcome, Steering, Store, StoreError,
     },
 };
 
@@ -792,7 +792,7 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(round, &[], false, &[], Some(evening()), evening())
+                .tell(round, &[], false, &[], Some(evening()), &Steering::default(), evening())
                 .await
                 .expect("asks")
         );
@@ -822,7 +822,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
         let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(round, &[units[0].window], false, &[], next, evening())
+                .tell(round, &[units[0].window], false, &[], next, &Steering::default(), evening())
                 .await
                 .expect("tells")
         );
@@ -834,7 +834,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             .expect("reads");
         assert_eq!(due.iter().map(|unit| unit.unit).collect::<Vec<_>>(), ids[..1]);
         store
-            .tell(round, &[units[0].window], true, &[], None, evening())
+            .tell(round, &[units[0].window], true, &[], None, &Steering::default(), evening())
             .await
             .expect("reminds");
         assert!(
@@ -851,7 +851,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(round, &[units[1].window], false, &[], next, evening())
+            .tell(round, &[units[1].window], false, &[], next, &Steering::default(), evening())
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
