@@ -9,6 +9,7 @@ create table pacing (
     per_second double precision not null default 0, -- recipients that may be told a second
     starts_per_second double precision not null default 0, -- recipients whose windows may start a second
     safe_per_second double precision not null default 0, -- what holds when nothing is decided any more
+    nominal_capacity double precision, -- sessions a second, as far as the feed has told
     reasons text not null default '[]', -- JSON: in words
     decided_at bigint,
     gate_level double precision not null default 0, -- the city's gate: recipients the rate has not caught up with

@@ -32,7 +32,8 @@ pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
 pub use pacing::{
-    ByHandRecord, CityMove, LogKind, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket, ToldCount,
+    ByHandRecord, CityMove, LogKind, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
+    ToldCount, ToldRound,
 };
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{

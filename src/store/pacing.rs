@@ -31,6 +31,8 @@ pub struct PacingRow {
     pub starts_per_second: f64,
     /// Recipients a second that are safe when nothing is known.
     pub safe_per_second: f64,
+    /// Sessions a second that the system can do when all is well, as far as it has been heard.
+    pub nominal_capacity: Option<f64>,
     /// Why, in words.
     pub reasons: Vec<String>,
     /// When it was decided.
@@ -71,6 +73,8 @@ pub struct NewDecision {
     pub starts_per_second: f64,
     /// Recipients a second that are safe when nothing is known.
     pub safe_per_second: f64,
+    /// Sessions a second that the system can do when all is well, as far as it has been heard.
+    pub nominal_capacity: Option<f64>,
     /// Why, in words.
     pub reasons: Vec<String>,
 }
@@ -167,6 +171,21 @@ pub struct StartBucket {
     pub chat: u64,
 }
 
+/// A round that people were told of lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToldRound {
+    /// When the first of them got the link.
+    pub first_told_at: DateTime<Utc>,
+    /// The end of the last told window.
+    pub last_window_ends_at: DateTime<Utc>,
+    /// People in the told units.
+    pub people: u64,
+    /// Recipients by text message.
+    pub sms: u64,
+    /// Recipients by chat.
+    pub chat: u64,
+}
+
 #[derive(sqlx::FromRow)]
 struct Row {
     law: String,
@@ -177,6 +196,7 @@ struct Row {
     per_second: f64,
     starts_per_second: f64,
     safe_per_second: f64,
+    nominal_capacity: Option<f64>,
     reasons: String,
     decided_at: Option<i64>,
     gate_level: f64,
@@ -198,6 +218,7 @@ impl Row {
             per_second: self.per_second,
             starts_per_second: self.starts_per_second,
             safe_per_second: self.safe_per_second,
+            nominal_capacity: self.nominal_capacity,
             reasons: serde_json::from_str(&self.reasons).unwrap_or_default(),
             decided_at: self.decided_at.map(instant),
             gate_level: self.gate_level,
@@ -236,7 +257,7 @@ impl Store {
         let row: Option<Row> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select law, sample, sampled_at, mode, mode_since, per_second, starts_per_second, safe_per_second, \
-                   reasons, decided_at, gate_level, gate_at, by_hand, by_hand_actor, by_hand_reason, by_hand_at \
+                   nominal_capacity, reasons, decided_at, gate_level, gate_at, by_hand, by_hand_actor, by_hand_reason, by_hand_at \
                  from pacing where id = 1",
             )
             .fetch_optional(pool)
@@ -259,7 +280,8 @@ impl Store {
                 "update pacing set law = $1, sample = coalesce($2, sample), \
                    sampled_at = case when $2 is null then sampled_at else $8 end, \
                    mode_since = case when mode = $3 then mode_since else $8 end, mode = $3, per_second = $4, \
-                   starts_per_second = $5, safe_per_second = $6, reasons = $7, decided_at = $8 where id = 1",
+                   starts_per_second = $5, safe_per_second = $6, reasons = $7, decided_at = $8, \
+                   nominal_capacity = coalesce($9, nominal_capacity) where id = 1",
             )
             .bind(&decision.law)
             .bind(decision.sample.as_deref())
@@ -269,6 +291,7 @@ impl Store {
             .bind(decision.safe_per_second)
             .bind(json(&decision.reasons))
             .bind(now_ms)
+            .bind(decision.nominal_capacity)
             .execute(&mut *tx)
             .await?;
             if !log.is_empty() {
@@ -438,6 +461,30 @@ impl Store {
             .into_iter()
             .map(|(starts_at, sms, chat)| StartBucket {
                 starts_at: instant(starts_at),
+                sms: sms as u64,
+                chat: chat as u64,
+            })
+            .collect())
+    }
+
+    /// Rounds whose people got the link from `from` on.
+    pub async fn told_rounds(&self, from: DateTime<Utc>) -> Result<Vec<ToldRound>> {
+        let rows: Vec<(i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select min(called_at), max(ends_at), cast(sum(people) as bigint), cast(sum(told_sms) as bigint), \
+                   cast(sum(told_chat) as bigint) from windows where called_at >= $1 \
+                 group by round_id order by round_id",
+            )
+            .bind(from.timestamp_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(first, last, people, sms, chat)| ToldRound {
+                first_told_at: instant(first),
+                last_window_ends_at: instant(last),
+                people: people as u64,
                 sms: sms as u64,
                 chat: chat as u64,
             })
