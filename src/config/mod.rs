@@ -36,6 +36,8 @@ pub struct Config {
     pub sms: SmsConfig,
     /// The city.
     pub city: CityConfig,
+    /// How releases follow the registration system's load.
+    pub pacing: PacingConfig,
     /// Which windows the planner gives.
     pub planner: PlannerConfig,
     /// When notices leave and how they are retried.
@@ -164,6 +166,22 @@ pub struct CityConfig {
     pub official_channel: String,
 }
 
+/// `[pacing]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PacingConfig {
+    /// Share of its capacity that the registration system is kept at.
+    pub set_point: f64,
+    /// Sessions a second that it completes when all is well; by default what its feed says.
+    pub nominal_capacity: Option<f64>,
+    /// Share of the capacity taken by people who come without being told.
+    pub background_share: f64,
+    /// Share of the usual rate that is safe once the load feed has been silent for 20 s.
+    pub safe_share: f64,
+    /// What that falls to while the silence lasts.
+    pub safe_share_min: f64,
+}
+
 /// `[planner]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -280,6 +298,18 @@ impl Default for CityConfig {
             emergency_number: "120".into(),
             price_hotline: "12315".into(),
             official_channel: String::new(),
+        }
+    }
+}
+
+impl Default for PacingConfig {
+    fn default() -> Self {
+        Self {
+            set_point: 0.85,
+            nominal_capacity: None,
+            background_share: 0.03,
+            safe_share: 0.5,
+            safe_share_min: 0.3,
         }
     }
 }
