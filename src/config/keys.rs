@@ -79,6 +79,7 @@ pub(super) const KEYS: &[Key] = &[
     key("city.price_hotline", "text; empty if there is none"),
     key("city.official_channel", "text; empty if there is none"),
     key("planner.window_min", "a duration from 1m to 4h, such as 10m"),
+    key("planner.walk_max_metres", "a whole number from 1 to 20000"),
     key(
         "notices.reminder_before",
         "a duration shorter than 24h, such as 30m",

@@ -10,4 +10,4 @@ pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, Unkno
 pub use ids::*;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
-pub use round::{RoundState, Window, WindowView};
+pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};

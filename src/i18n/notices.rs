@@ -181,6 +181,9 @@ pub(crate) mod tests {
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(20),
             over_capacity: false,
+            lane: Lane::Regular,
+            revision: 1,
+            own: false,
         }
     }
 
