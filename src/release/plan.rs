@@ -11,7 +11,7 @@ use crate::{
     domain::{RoundId, RoundState, Site, Window},
     pacing::{forecast, release},
     planner::{
-        self, PlanInput, PlanSite, PlanUnit, Shortage,
+        self, Choice, Choices, ChoicesId, PlanInput, PlanSite, PlanUnit, Shortage, Span, Supply,
         chart::{self, ChartData, ChartDay, Legend},
     },
     release::communities::Communities,
@@ -106,10 +106,8 @@ pub async fn plan_round(
         date: begin.date,
         ..spec.clone()
     };
-    let input = PlanInput {
-        first_day_from_minute: begin.minute,
-        ..planner_input(&days, config, &units, &sites)
-    };
+    let mut input = planner_input(&days, config, &units, &sites);
+    input.supply.first_day_from_minute = begin.minute;
     // Planning is work for the processor alone: a city of a million units takes its time.
     let plan = tokio::task::block_in_place(|| planner::plan(&input));
     let summary = PlanSummary {
@@ -219,44 +217,59 @@ fn minute_of(time: NaiveTime) -> u16 {
 }
 
 fn planner_input(spec: &RoundSpec, config: &Config, units: &[UnitWithPeople], sites: &[Site]) -> PlanInput {
-    let mut candidates: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::new();
+    let mut choices = Choices::default();
+    let mut lists: HashMap<(&str, &str, &str), ChoicesId> = HashMap::new();
+    let units = units
+        .iter()
+        .map(|unit| {
+            let place = &unit.place;
+            let key = (
+                place.district.as_str(),
+                place.street.as_str(),
+                place.community.as_str(),
+            );
+            let choices = *lists
+                .entry(key)
+                .or_insert_with(|| choices.add(sites_for(key, sites).into_iter().map(Choice::at)));
+            PlanUnit {
+                unit: unit.unit,
+                building: unit.building,
+                people: unit.people,
+                green_people: 0,
+                choices,
+            }
+        })
+        .collect();
     PlanInput {
-        units: units
-            .iter()
-            .map(|unit| {
-                let place = &unit.place;
-                let key = (
-                    place.district.as_str(),
-                    place.street.as_str(),
-                    place.community.as_str(),
-                );
-                PlanUnit {
-                    unit: unit.unit,
-                    building: unit.building,
-                    people: unit.people,
-                    sites: candidates
-                        .entry(key)
-                        .or_insert_with(|| sites_for(key, sites))
-                        .clone(),
-                }
-            })
-            .collect(),
-        sites: sites
-            .iter()
-            .map(|site| PlanSite {
-                site: site.id,
-                people_per_minute: site.people_per_minute(),
-                desk_people_per_minute: f64::from(site.samples_per_desk_hour) / 60.0,
-                opens_minute: minute_of(site.opens),
-                closes_minute: minute_of(site.closes),
-            })
-            .collect(),
+        units,
+        supply: supply(spec, config, sites),
+        choices,
+        ..PlanInput::default()
+    }
+}
+
+fn supply(spec: &RoundSpec, config: &Config, sites: &[Site]) -> Supply {
+    Supply {
+        sites: sites.iter().map(plan_site).collect(),
         days: ((spec.until - spec.date).num_days() + 1) as u16,
         from_minute: minute_of(spec.from),
-        first_day_from_minute: 0,
         to_minute: minute_of(spec.to),
         city_cap: spec.city_cap,
         window_min_minutes: (config.planner.window_min.as_secs() / 60).max(1) as u32,
+        ..Supply::default()
+    }
+}
+
+fn plan_site(site: &Site) -> PlanSite {
+    PlanSite {
+        site: site.id,
+        desks: site.desks,
+        green_desks: site.green_desks,
+        desk_people_per_minute: f64::from(site.samples_per_desk_hour) / 60.0,
+        open: vec![Span {
+            from: minute_of(site.opens),
+            to: minute_of(site.closes),
+        }],
     }
 }
 
