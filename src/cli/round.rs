@@ -97,6 +97,13 @@ pub struct PlanArgs {
     /// No notice leaves before; by default 18:00 the evening before. As 2026-09-02T18:00.
     #[arg(long, value_name = "TIME", value_parser = day_and_time)]
     notice_from: Option<NaiveDateTime>,
+    /// A notice leaves at most this long before its window; by default as early as the pace brings it.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    ahead: Option<std::time::Duration>,
+    /// Tell each unit's window first, without the link to register; send the link when the window has come, at the
+    /// pace that the registration system can take.
+    #[arg(long)]
+    two_step: bool,
     /// Where to write the picture of the load curve; by default round-ID.svg in this folder.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -146,6 +153,8 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         city_cap: args.city_cap,
         lead_minutes: i64::try_from(args.lead.as_secs() / 60).context("--lead is too long")?,
         notice_from: plan::local(zone, notice_from.date(), notice_from.time()),
+        ahead_minutes: args.ahead.map(|ahead| (ahead.as_secs() / 60) as i64),
+        two_step: args.two_step,
     };
     if let Some(file) = &args.svg {
         check_writable(file)?;

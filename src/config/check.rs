@@ -67,6 +67,10 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         (Duration::from_mins(1)..=Duration::from_hours(4)).contains(&config.planner.window_min),
     );
     checks.need(
+        "planner.walk_max_metres",
+        (1..=20_000).contains(&config.planner.walk_max_metres),
+    );
+    checks.need(
         "notices.reminder_before",
         config.notices.reminder_before < days(1),
     );

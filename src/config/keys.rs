@@ -90,6 +90,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("pacing.safe_share_min", "a share from 0.05 to 1.0, such as 0.3"),
     key("planner.window_min", "a duration from 1m to 4h, such as 10m"),
+    key("planner.walk_max_metres", "a whole number from 1 to 20000"),
     key(
         "notices.reminder_before",
         "a duration shorter than 24h, such as 30m",

@@ -189,6 +189,8 @@ pub struct PlannerConfig {
     /// The shortest window.
     #[serde(with = "duration")]
     pub window_min: Duration,
+    /// How far people are sent, in metres as the crow flies, where it is known where they live.
+    pub walk_max_metres: u32,
 }
 
 /// `[notices]`
@@ -318,6 +320,7 @@ impl Default for PlannerConfig {
     fn default() -> Self {
         Self {
             window_min: Duration::from_mins(10),
+            walk_max_metres: 900,
         }
     }
 }

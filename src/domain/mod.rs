@@ -12,4 +12,4 @@ pub use ids::*;
 pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
-pub use round::{RoundState, Window, WindowView};
+pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};

@@ -11,7 +11,7 @@ use crate::{
     domain::{RoundId, RoundState, Site, Window},
     pacing::{forecast, release},
     planner::{
-        self, PlanInput, PlanSite, PlanUnit, Shortage,
+        self, Choice, Choices, ChoicesId, PlanInput, PlanSite, PlanUnit, Shortage, Span, Supply,
         chart::{self, ChartData, ChartDay, Legend},
     },
     release::communities::Communities,
@@ -37,6 +37,27 @@ pub struct RoundSpec {
     pub lead_minutes: i64,
     /// No notice leaves before.
     pub notice_from: DateTime<Utc>,
+    /// A notice leaves at most this many minutes before its window; none: as early as the pace brings it.
+    #[serde(default)]
+    pub ahead_minutes: Option<i64>,
+    /// The first notice tells the window, a second one, at its time, brings the link.
+    #[serde(default)]
+    pub two_step: bool,
+}
+
+/// How a round's units are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Steps {
+    /// A notice leaves at most this many minutes before its window.
+    pub ahead_minutes: Option<i64>,
+    /// The first notice tells the window, a second one, at its time, brings the link.
+    pub two_step: bool,
+}
+
+/// How a stored round's units are told; plainly, where its plan says nothing of it.
+pub fn steps(round: &Round) -> Steps {
+    serde_json::from_str(&round.spec).unwrap_or_default()
 }
 
 /// What the planner answered.
@@ -106,10 +127,8 @@ pub async fn plan_round(
         date: begin.date,
         ..spec.clone()
     };
-    let input = PlanInput {
-        first_day_from_minute: begin.minute,
-        ..planner_input(&days, config, &units, &sites)
-    };
+    let mut input = planner_input(&days, config, &units, &sites);
+    input.supply.first_day_from_minute = begin.minute;
     // Planning is work for the processor alone: a city of a million units takes its time.
     let plan = tokio::task::block_in_place(|| planner::plan(&input));
     let summary = PlanSummary {
@@ -147,6 +166,12 @@ fn check(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<(), PlanError
     }
     if spec.lead_minutes > LEAD_DAYS_MAX * 24 * 60 {
         return refused(format!("--lead is {LEAD_DAYS_MAX} days at most"));
+    }
+    if spec.ahead_minutes.is_some_and(|ahead| ahead <= spec.lead_minutes) {
+        return refused(format!(
+            "--ahead must be longer than --lead ({} min): a notice leaves between the two",
+            spec.lead_minutes
+        ));
     }
     if spec.city_cap.is_some_and(|cap| !cap.is_finite() || cap < 1.0) {
         return refused("--city-cap is people a minute: 1 or more");
@@ -219,44 +244,59 @@ fn minute_of(time: NaiveTime) -> u16 {
 }
 
 fn planner_input(spec: &RoundSpec, config: &Config, units: &[UnitWithPeople], sites: &[Site]) -> PlanInput {
-    let mut candidates: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::new();
+    let mut choices = Choices::default();
+    let mut lists: HashMap<(&str, &str, &str), ChoicesId> = HashMap::new();
+    let units = units
+        .iter()
+        .map(|unit| {
+            let place = &unit.place;
+            let key = (
+                place.district.as_str(),
+                place.street.as_str(),
+                place.community.as_str(),
+            );
+            let choices = *lists
+                .entry(key)
+                .or_insert_with(|| choices.add(sites_for(key, sites).into_iter().map(Choice::at)));
+            PlanUnit {
+                unit: unit.unit,
+                building: unit.building,
+                people: unit.people,
+                green_people: 0,
+                choices,
+            }
+        })
+        .collect();
     PlanInput {
-        units: units
-            .iter()
-            .map(|unit| {
-                let place = &unit.place;
-                let key = (
-                    place.district.as_str(),
-                    place.street.as_str(),
-                    place.community.as_str(),
-                );
-                PlanUnit {
-                    unit: unit.unit,
-                    building: unit.building,
-                    people: unit.people,
-                    sites: candidates
-                        .entry(key)
-                        .or_insert_with(|| sites_for(key, sites))
-                        .clone(),
-                }
-            })
-            .collect(),
-        sites: sites
-            .iter()
-            .map(|site| PlanSite {
-                site: site.id,
-                people_per_minute: site.people_per_minute(),
-                desk_people_per_minute: f64::from(site.samples_per_desk_hour) / 60.0,
-                opens_minute: minute_of(site.opens),
-                closes_minute: minute_of(site.closes),
-            })
-            .collect(),
+        units,
+        supply: supply(spec, config, sites),
+        choices,
+        ..PlanInput::default()
+    }
+}
+
+fn supply(spec: &RoundSpec, config: &Config, sites: &[Site]) -> Supply {
+    Supply {
+        sites: sites.iter().map(plan_site).collect(),
         days: ((spec.until - spec.date).num_days() + 1) as u16,
         from_minute: minute_of(spec.from),
-        first_day_from_minute: 0,
         to_minute: minute_of(spec.to),
         city_cap: spec.city_cap,
         window_min_minutes: (config.planner.window_min.as_secs() / 60).max(1) as u32,
+        ..Supply::default()
+    }
+}
+
+fn plan_site(site: &Site) -> PlanSite {
+    PlanSite {
+        site: site.id,
+        desks: site.desks,
+        green_desks: site.green_desks,
+        desk_people_per_minute: f64::from(site.samples_per_desk_hour) / 60.0,
+        open: vec![Span {
+            from: minute_of(site.opens),
+            to: minute_of(site.closes),
+        }],
     }
 }
 
@@ -425,7 +465,7 @@ pub async fn release_round(
     let spec = round_spec(&round)?;
     let (deadlines, recipients) = deadlines(store, id, &spec).await?;
     let first_at = spec.notice_from.max(now);
-    let pace = release::pace(&deadlines, spec.notice_from, now);
+    let pace = pace(&spec, &deadlines, now);
     let pace_per_minute = pace.per_minute * PACE_HEADROOM;
     if !store.start_release(id, pace_per_minute, first_at, now).await? {
         return refused(format!(
@@ -438,6 +478,16 @@ pub async fn release_round(
         recipients,
         late_units: pace.late,
     })
+}
+
+fn pace(spec: &RoundSpec, deadlines: &[(DateTime<Utc>, u32)], now: DateTime<Utc>) -> release::Pace {
+    match spec.ahead_minutes {
+        None => release::pace(deadlines, spec.notice_from, now),
+        Some(ahead) => {
+            let lead = TimeDelta::minutes(spec.lead_minutes);
+            release::pace_ahead(deadlines, spec.notice_from, now, lead, TimeDelta::minutes(ahead))
+        }
+    }
 }
 
 /// When each unit that is still to be told must be told at the latest, with its recipients; and all recipients.
@@ -465,7 +515,7 @@ pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Res
     if deadlines.is_empty() {
         return Ok(());
     }
-    let needed = release::pace(&deadlines, spec.notice_from, now).per_minute * PACE_HEADROOM;
+    let needed = pace(&spec, &deadlines, now).per_minute * PACE_HEADROOM;
     if round.pace_per_minute.is_some_and(|pace| pace < needed) {
         tracing::warn!(
             round = round.id.0,

@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 const ROWS_PER_STATEMENT: usize = 2_000;
 
 /// Every table but `leases`, which speaks of running processes. A table comes after those it refers to.
-pub(super) const TABLES: [&str; 18] = [
+pub(super) const TABLES: [&str; 19] = [
     "meta",
     "ids",
     "communities",
@@ -32,6 +32,7 @@ pub(super) const TABLES: [&str; 18] = [
     "refused_rows",
     "rounds",
     "windows",
+    "own_windows",
     "deliveries",
     "bodies",
     "parts",

@@ -15,6 +15,7 @@ mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod windows;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -41,6 +42,9 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
+pub use windows::{
+    Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove,
+};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
@@ -400,6 +404,11 @@ impl Store {
 
     /// Fills in what the two dialects write differently.
     fn sql(&self, text: &'static str) -> AssertSqlSafe<String> {
+        self.sql_of(text.to_owned())
+    }
+
+    /// The same for a statement that is put together from constants.
+    fn sql_of(&self, text: String) -> AssertSqlSafe<String> {
         // Binary JSON is read once; text would be read again for each row or column.
         let (rows, lock) = match self.pool {
             Pool::Sqlite { .. } => ("jsonb_each($1) as r", ""),

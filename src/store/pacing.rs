@@ -4,8 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{
-    NewDelivery, Result, Store, UnitToTell, in_transaction, json, json_ids, on_pool,
-    outbox::{INSERT, INSERT_BODIES},
+    Result, Store, UnitToTell, in_transaction, json, on_pool,
     rounds::{ToTellRow, unit_to_tell},
     service::instant,
     take_ids,
@@ -501,7 +500,7 @@ impl Store {
     ) -> Result<Vec<UnitToTell>> {
         let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
             sqlx::query_as(
-                "select id, round_id, unit_id, starts_at, released_at, told_sms + told_chat from windows \
+                "select id, round_id, unit_id, starts_at, told_sms + told_chat from windows \
                  where round_id = $1 and called_at is null and released_at is not null and starts_at <= $2 \
                  order by starts_at, id limit $3",
             )
@@ -512,59 +511,6 @@ impl Store {
             .await?
         });
         Ok(rows.into_iter().map(unit_to_tell).collect())
-    }
-
-    /// Writes the calls of these windows into the outbox, marks them called and moves the city's gate: all together.
-    /// False, and nothing written, when the round is not releasing any more or the gate was moved meanwhile.
-    pub async fn call(
-        &self,
-        round: RoundId,
-        windows: &[i64],
-        deliveries: &[NewDelivery],
-        city: &CityMove,
-        now: DateTime<Utc>,
-    ) -> Result<bool> {
-        let mark = self.sql(
-            "update windows set called_at = $2 where called_at is null \
-               and id in (select cast(r.value->>'id' as bigint) from {rows})",
-        );
-        let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
-        let called = in_transaction!(self, |tx| {
-            let releasing: Option<(i64,)> =
-                sqlx::query_as("select id from rounds where id = $1 and state = 'releasing'")
-                    .bind(round.0)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            sqlx::query(ENSURE_PACING).execute(&mut *tx).await?;
-            let moved = releasing.is_some()
-                && sqlx::query(MOVE_GATE)
-                    .bind(city.seen.0)
-                    .bind(city.seen.1.timestamp_millis())
-                    .bind(city.next.0)
-                    .bind(city.next.1.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected()
-                    == 1;
-            if moved {
-                sqlx::query(mark)
-                    .bind(json_ids(windows.iter().copied()))
-                    .bind(now.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await?;
-                if !deliveries.is_empty() {
-                    let first = take_ids!(tx, "deliveries", deliveries.len());
-                    let (rows, bodies) = self.delivery_rows(deliveries, first, now);
-                    sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
-                    sqlx::query(insert_bodies)
-                        .bind(json(&bodies))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-            }
-            moved
-        });
-        Ok(called)
     }
 
     /// Notices of rounds that wait in the queue of a channel, counted up to `limit`.

@@ -68,6 +68,7 @@ pub async fn small_round(store: &Store) -> (weir::domain::RoundId, Vec<UnitId>) 
             ends_at: evening() + minutes(60 * hour + 20),
             people: 3,
             over_capacity: false,
+            green: None,
         })
         .collect();
     let round = NewRound {
@@ -92,12 +93,16 @@ pub fn site(name: &str) -> Site {
         district: "锦江区".into(),
         street: "春熙街道".into(),
         community: "锦绣社区1".into(),
+        serves: vec!["望江社区2".into(), "合江街道/东湖社区".into()],
         address: "锦绣广场".into(),
         desks: 3,
         green_desks: 1,
         samples_per_desk_hour: 120,
         opens: "08:00:00".parse().expect("a time"),
         closes: "21:00:00".parse().expect("a time"),
+        breaks: [("12:00:00", "13:00:00"), ("17:30:00", "18:00:00")]
+            .map(|(from, to)| (from.parse().expect("a time"), to.parse().expect("a time")))
+            .into(),
         coordinates: None,
     }
 }
@@ -877,7 +882,8 @@ async fn places_sites_and_points_are_kept() {
         assert_ne!(units[0].code, units[1].code);
         assert_eq!(
             store.save_sites(&[site("锦绣采样点")]).await.expect("saves"),
-            (0, 0)
+            (0, 0),
+            "with breaks and communities, nothing is new"
         );
         let wider = Site {
             desks: 5,
