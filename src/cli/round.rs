@@ -434,6 +434,7 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
     let counts = store.count_deliveries(&filter).await?;
     let silent = store.silent_households(id).await?;
     let refused = store.refusals(false).await?;
+    let pacing = super::pacing::current(&store, session).await?;
     let summary = plan::plan_summary(&round);
     let spec = plan::round_spec(&round)?;
     let units_known = store.units().await?;
@@ -458,10 +459,10 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
         "without_contact_by_unit": silent, "people_without_window": unplanned.iter().map(|(_, people)| people).sum::<i64>(),
         "without_window_by_unit": unplanned.iter().map(|(place, people)| json!({ "unit": place, "people": people })).collect::<Vec<_>>(),
         "not_planned_for": refused.len(), "not_planned_for_rows": refused,
-        "over_capacity_units": summary.over_capacity_units,
+        "over_capacity_units": summary.over_capacity_units, "pacing": pacing,
     });
     session.out.answer(&answer, || {
-        status_words(
+        format!("{}\n", pacing.words()) + &status_words(
             &round,
             &summary,
             (told, units),

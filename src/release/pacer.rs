@@ -25,7 +25,7 @@ use crate::{
         law::{self, Action, ByHand, Decision, Mode, Params, State, Tick},
         release::CityPace,
     },
-    registration::client::RegistrationClient,
+    registration::RegistrationClient,
     store::{ByHandRecord, LogKind, NewDecision, NewLogEntry, PacingRow, Round, Store, StoreError, ToldRound},
 };
 
@@ -293,15 +293,15 @@ impl Pacer {
 
     async fn sample(&self) -> Option<LoadSample> {
         let feed = self.feed.as_ref()?;
-        let answer = feed.load().await;
+        let answer = feed.load(self.clock.now()).await;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
-            Ok(sample) => {
+            Ok(reading) => {
                 if seen.failing {
                     tracing::info!("the load feed answers again");
                 }
                 seen.failing = false;
-                Some(sample)
+                reading.is_new.then_some(reading.sample)
             }
             Err(error) => {
                 if !seen.failing {
