@@ -186,7 +186,7 @@ impl<'a> From<&'a Registration> for RegistrationBody<'a> {
     fn from(registration: &'a Registration) -> Self {
         let (reference, name, phone) = match &registration.person {
             Person::Ref(reference) => (Some(reference.as_str().into()), None, None),
-            Person::Named { name, phone } => (None, Some(name.as_str().into()), Some(phone.as_str().into())),
+            Person::Named { name, phone } => (None, Some(name.as_str().into()), Some(phone.as_e164().into())),
         };
         Self {
             reference,
