@@ -32,6 +32,14 @@ create table pacing_log (
 create index pacing_log_at on pacing_log (at);
 insert into ids (name, next) values ('pacing_log', 1);
 
+-- What windows alone do not tell of starts to come: of those whose window moved after they were told, some still come
+-- at its old time (more than none), and as many fewer at the new one (less than none). Counts, by start.
+create table pacing_moved (
+    starts_at bigint primary key,
+    sms double precision not null,
+    chat double precision not null
+);
+
 -- Whom a told window's notice reached, by channel, and when these people were given the link: with the notice, or
 -- by the second of two steps.
 alter table windows add column told_sms bigint not null default 0;

@@ -2,6 +2,7 @@
 //! its decision into the store, where the releaser finds it.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -26,7 +27,10 @@ use crate::{
         release::CityPace,
     },
     registration::RegistrationClient,
-    store::{ByHandRecord, LogKind, NewDecision, NewLogEntry, PacingRow, Round, Store, StoreError, ToldRound},
+    store::{
+        ByHandRecord, LogKind, MovedStart, NewDecision, NewLogEntry, PacingRow, Round, StartBucket, Store, StoreError,
+        ToldRound,
+    },
 };
 
 /// A decision that is older than this is treated as silence.
@@ -40,8 +44,8 @@ const FORECAST_HOURS: u32 = 2;
 const WHENEVER: TimeDelta = TimeDelta::hours(24);
 /// Counts over whole rounds change slowly and cost most; they are read anew after this.
 const ROUNDS_EVERY: TimeDelta = TimeDelta::seconds(60);
-/// Share of those told of a move who come at the new time; the others come at the old one.
-const OBEY_MOVE: f64 = 0.75;
+/// Share of those told of a move who come at the old time all the same.
+const DISOBEY_MOVE: f64 = 0.25;
 /// Where the feed says nothing of the capacity, what completes tells it only while the system is this busy.
 const MEASURABLE_UTILISATION: f64 = 0.3;
 /// While nothing is steered there is only somebody's word to look for.
@@ -329,6 +333,10 @@ impl Pacer {
             forecast.add_starts(start.starts_at, ChannelKind::Sms, start.sms as f64);
             forecast.add_starts(start.starts_at, ChannelKind::Telegram, start.chat as f64);
         }
+        for moved in self.store.moved(origin, now + LOOK_AHEAD).await? {
+            forecast.add_starts(moved.starts_at, ChannelKind::Sms, moved.sms);
+            forecast.add_starts(moved.starts_at, ChannelKind::Telegram, moved.chat);
+        }
         let (mut sms, mut chat) = (0.0, 0.0);
         for round in self.told_rounds(now).await? {
             let from = round.first_told_at;
@@ -390,6 +398,8 @@ impl Pacer {
             delay: None,
             starts_per_minute: Some(decision.starts_per_second * 60.0 * people_each),
         };
+        // A whole day: windows move far where little capacity is left.
+        let known = self.store.told_by_start(now, now + WHENEVER).await?;
         for round in self.releasing().await? {
             let moved = replan::replan(&self.store, &self.config, &round, &quota, now).await?;
             if moved.moved_units == 0 {
@@ -407,6 +417,8 @@ impl Pacer {
             tracing::warn!(round = round.id.0, "{}", entry.what);
             self.store.log_pacing(&[entry], now).await?;
         }
+        let moved_to = self.store.told_by_start(now, now + WHENEVER).await?;
+        self.store.add_moved(&stay_behind(&known, &moved_to)).await?;
         Ok(())
     }
 }
@@ -461,6 +473,22 @@ fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64) -> f64 {
     let (sms, telegram) = (forecast.come(ChannelKind::Sms), forecast.come(ChannelKind::Telegram));
     let come = sms + telegram_share * (telegram - sms);
     params.safe_share_min * params.set_point * params.nominal_capacity / come.max(1e-3)
+}
+
+/// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.
+fn stay_behind(before: &[StartBucket], after: &[StartBucket]) -> Vec<MovedStart> {
+    let mut left: BTreeMap<DateTime<Utc>, (f64, f64)> = BTreeMap::new();
+    for (buckets, sign) in [(before, DISOBEY_MOVE), (after, -DISOBEY_MOVE)] {
+        for bucket in buckets {
+            let (sms, chat) = left.entry(bucket.starts_at).or_default();
+            *sms += sign * bucket.sms as f64;
+            *chat += sign * bucket.chat as f64;
+        }
+    }
+    left.into_iter()
+        .filter(|(_, (sms, chat))| sms.abs() + chat.abs() > f64::EPSILON)
+        .map(|(starts_at, (sms, chat))| MovedStart { starts_at, sms, chat })
+        .collect()
 }
 
 fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLogEntry> {
@@ -607,5 +635,59 @@ impl PacingStatus {
             }
             (Some(_), false) => format!("pacing is {}: nothing is released ({why})", self.mode),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_those_who_were_moved_is_still_expected_at_the_old_time() {
+        let at = |minute| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let start = |minute, sms| StartBucket {
+            starts_at: at(minute),
+            sms,
+            chat: 0,
+        };
+        let before = [start(10, 100), start(20, 40)];
+        let after = [start(20, 40), start(30, 100)];
+        let left: Vec<_> = stay_behind(&before, &after)
+            .into_iter()
+            .map(|moved| (moved.starts_at, moved.sms))
+            .collect();
+        assert_eq!(left, [(at(10), 25.0), (at(30), -25.0)]);
+    }
+
+    #[test]
+    fn what_is_not_decided_any_more_falls_to_the_safe_rate_and_a_pause_stays() {
+        let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::hours(1);
+        let mut config = Config::default();
+        let row = |per_second, age| PacingRow {
+            per_second,
+            safe_per_second: 10.0,
+            decided_at: Some(now - TimeDelta::seconds(age)),
+            ..PacingRow::default()
+        };
+        let pace = |config: &Config, row: &PacingRow| city_pace(config, row, now);
+        assert_eq!(pace(&config, &row(40.0, 5)), CityPace::Unsteered);
+        config.pacing.nominal_capacity = Some(50.0);
+        assert_eq!(pace(&config, &PacingRow::default()), CityPace::Stopped);
+        assert_eq!(pace(&config, &row(40.0, 20)), CityPace::PerSecond(40.0));
+        assert_eq!(pace(&config, &row(40.0, 21)), CityPace::PerSecond(10.0));
+        assert_eq!(pace(&config, &row(4.0, 21)), CityPace::PerSecond(4.0));
+        assert_eq!(pace(&config, &row(0.0, 21)), CityPace::Stopped);
+        let held = PacingRow {
+            by_hand: Some(ByHandRecord {
+                what: HELD.into(),
+                actor: String::new(),
+                reason: String::new(),
+                at: now,
+            }),
+            ..row(40.0, 5)
+        };
+        assert_eq!(pace(&config, &held), CityPace::Stopped);
+        config.pacing.nominal_capacity = None;
+        assert_eq!(pace(&config, &held), CityPace::Stopped, "steered or not");
     }
 }

@@ -41,7 +41,7 @@ pub(super) const TABLES: [&str; 19] = [
     "inbound",
 ];
 const TABLES_LATE: [&str; 2] = ["dialogues", "job_runs"];
-const TABLES_PACING: [&str; 2] = ["pacing", "pacing_log"];
+const TABLES_PACING: [&str; 3] = ["pacing", "pacing_log", "pacing_moved"];
 
 #[derive(Serialize, Deserialize)]
 struct Header {

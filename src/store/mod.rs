@@ -33,7 +33,7 @@ pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
 pub use pacing::{
-    ByHandRecord, CityMove, LogKind, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
+    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
     ToldCount, ToldRound,
 };
 pub use places::{BuildingPoint, UnitRow};

@@ -170,6 +170,17 @@ pub struct StartBucket {
     pub chat: u64,
 }
 
+/// Recipients who come at a start although no window says so, or as many fewer than the windows say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MovedStart {
+    /// The start.
+    pub starts_at: DateTime<Utc>,
+    /// By text message.
+    pub sms: f64,
+    /// By chat.
+    pub chat: f64,
+}
+
 /// A round that people were told of lately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToldRound {
@@ -462,6 +473,53 @@ impl Store {
                 starts_at: instant(starts_at),
                 sms: sms as u64,
                 chat: chat as u64,
+            })
+            .collect())
+    }
+
+    /// Adds recipients who come at a start although no window says so (or fewer than none).
+    pub async fn add_moved(&self, moved: &[MovedStart]) -> Result<()> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = moved
+            .iter()
+            .map(|one| {
+                serde_json::json!({
+                    "starts": one.starts_at.timestamp_millis(), "sms": one.sms, "chat": one.chat,
+                })
+            })
+            .collect();
+        let sql = self.sql(
+            "insert into pacing_moved (starts_at, sms, chat) select cast(r.value->>'starts' as bigint), \
+               cast(r.value->>'sms' as double precision), cast(r.value->>'chat' as double precision) \
+             from {rows} where true on conflict (starts_at) do update set \
+               sms = pacing_moved.sms + excluded.sms, chat = pacing_moved.chat + excluded.chat",
+        );
+        in_transaction!(self, |tx| {
+            sqlx::query(sql).bind(json(&rows)).execute(&mut *tx).await?;
+        });
+        Ok(())
+    }
+
+    /// What was added so, for starts of this time.
+    pub async fn moved(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<MovedStart>> {
+        let rows: Vec<(i64, f64, f64)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select starts_at, sms, chat from pacing_moved where starts_at >= $1 and starts_at < $2 \
+                 order by starts_at",
+            )
+            .bind(from.timestamp_millis())
+            .bind(until.timestamp_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(starts_at, sms, chat)| MovedStart {
+                starts_at: instant(starts_at),
+                sms,
+                chat,
             })
             .collect())
     }
