@@ -259,6 +259,7 @@ impl Stage {
             city_cap: None,
             lead_minutes: 30,
             notice_from: now,
+            must_not: Vec::new(),
         };
         let (round, summary) = plan::plan_round(store, &self.config, &spec, now).await?;
         self.out.line(format!(

@@ -4,13 +4,14 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::{Text, Texts, Voice, span};
-use crate::domain::{Body, Button, ChannelKind, Language, WindowView};
+use crate::domain::{Body, Button, ChannelKind, Lane, Language, UnitPlace, WindowView};
 
 /// So many windows are told in one message; the phone of a dormitory's warden may stand for hundreds.
 const WINDOWS_TOLD_MAX: usize = 10;
-/// The button data that asks for the windows, and for the menu; the conversation reads them.
+/// The button data that asks for the windows, for the menu, and for another time; the conversation reads them.
 pub(crate) const ASK_WINDOWS: &str = "windows";
 pub(crate) const ASK_MENU: &str = "menu";
+pub(crate) const ASK_OTHER_TIME: &str = "other_time";
 
 /// Tells the windows of a round. It may be read on another day, so it always names the date.
 pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
@@ -59,9 +60,22 @@ pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDa
         lines.push(voice.say(&Text::WhatToBring));
     }
     if voice.channel == ChannelKind::Sms {
+        if !windows.is_empty() {
+            lines.push(voice.say(&Text::OtherTimeHint));
+        }
         lines.push(voice.say(&Text::MenuHint));
     }
-    body(voice, &lines, &Text::MenuOpen, ASK_MENU)
+    let mut answer = body(voice, &lines, &Text::MenuOpen, ASK_MENU);
+    if let (Some(row), false) = (answer.buttons.first_mut(), windows.is_empty()) {
+        row.insert(
+            0,
+            Button::Choice {
+                label: voice.say(&Text::MenuOtherTime),
+                data: ASK_OTHER_TIME.into(),
+            },
+        );
+    }
+    answer
 }
 
 /// Proves that a channel works.
@@ -108,9 +122,20 @@ fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Bo
 /// Each window once, the earliest first.
 fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: Option<NaiveDate>) -> Vec<String> {
     let mut ordered: Vec<&WindowView> = windows.iter().collect();
-    ordered.sort_by(|a, b| (a.starts_at, &a.place).cmp(&(b.starts_at, &b.place)));
+    let shown = |window: &WindowView| {
+        let WindowView {
+            starts_at, ends_at, ..
+        } = *window;
+        (starts_at, window.place.clone(), window.site_name.clone(), window.lane, ends_at)
+    };
+    ordered.sort_by_cached_key(|window| shown(window));
     // Several residents of one unit share its window.
-    ordered.dedup_by(|a, b| (a.starts_at, &a.place, &a.site_name) == (b.starts_at, &b.place, &b.site_name));
+    ordered.dedup_by(|a, b| shown(a) == shown(b));
+    let in_green: Vec<&UnitPlace> = ordered
+        .iter()
+        .filter(|window| window.lane == Lane::Green)
+        .map(|window| &window.place)
+        .collect();
     let mut lines = Vec::new();
     for window in ordered.iter().take(WINDOWS_TOLD_MAX) {
         let place = window.place.within_community();
@@ -124,10 +149,12 @@ fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: Option<NaiveDa
                 address: &window.address,
             })
         };
-        let mut line = voice.say(&Text::WindowLine {
-            place: &place,
-            time: &time,
-            site: &site,
+        let (place, time, site) = (place.as_str(), time.as_str(), site.as_str());
+        let mut line = voice.say(&match window.lane {
+            Lane::Green => Text::GreenLine { place, time, site },
+            // Who in the same home may use the green lane has a time of their own, said beside this one.
+            Lane::Regular if in_green.contains(&&window.place) => Text::OthersLine { place, time, site },
+            Lane::Regular => Text::WindowLine { place, time, site },
         });
         if window.over_capacity {
             line.push('\n');
@@ -150,7 +177,7 @@ pub(crate) mod tests {
     use chrono_tz::Asia::Shanghai;
 
     use super::*;
-    use crate::domain::{UnitId, UnitPlace};
+    use crate::domain::UnitId;
 
     /// The parts that a text message of this text takes, all in UCS-2.
     fn sms_parts(text: &str) -> usize {

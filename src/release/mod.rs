@@ -1,5 +1,7 @@
 //! Rounds: planned, released at the round's pace, reminded of, paused, cancelled, done.
 
 pub mod communities;
+mod input;
 pub mod plan;
 pub mod releaser;
+pub mod replan;

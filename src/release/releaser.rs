@@ -21,7 +21,7 @@ use crate::{
     },
     i18n::{Texts, Voice, notices},
     pacing::release::ReleaseGate,
-    store::{AudienceContact, ContactState, NewDelivery, Round, Store, StoreError, UnitToTell},
+    store::{AudienceContact, ContactState, DueReminder, NewDelivery, Round, Store, StoreError, UnitToTell},
 };
 
 /// Units told by one transaction: some 5,000 contacts, so that memory stays flat whatever the round's size.
@@ -97,6 +97,7 @@ impl Releaser {
         let mut over = false;
         for round in self.store.rounds().await? {
             if round.state == RoundState::Releasing {
+                worked += self.correct(&round).await?;
                 worked += self.tell(&round).await?;
                 worked += self.remind(&round).await?;
                 if *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) != Some(version) {
@@ -143,9 +144,14 @@ impl Releaser {
         }
         let deliveries = self.window_deliveries(round, &units, now).await?;
         let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
-        self.store
-            .tell(round.id, &windows, false, &deliveries, Some(gate.next_at), now)
+        let told = self
+            .store
+            .tell(round, &windows, &deliveries, Some(gate.next_at), now)
             .await?;
+        if !told {
+            // Stopped, or its windows moved since the texts were written: the next step writes them anew.
+            return Ok(0);
+        }
         self.written.send_modify(|count| *count += 1);
         metrics::counter!("weir_units_told_total").increment(units.len() as u64);
         Ok(units.len())
@@ -249,6 +255,7 @@ impl Releaser {
         let today = now.with_timezone(&city.time_zone).date_naive();
         match kind {
             NoticeKind::Reminder => notices::reminder(&voice, city.time_zone, windows, today),
+            NoticeKind::Correction => notices::correction(&voice, city.time_zone, windows),
             _ => notices::window_notice(&voice, city.time_zone, windows),
         }
     }
@@ -263,17 +270,67 @@ impl Releaser {
         if units.is_empty() {
             return Ok(0);
         }
-        let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
-        let told_earlier: Vec<UnitToTell> = units
-            .into_iter()
-            .filter(|unit| unit.told_at.is_some_and(|at| now - at >= JUST_TOLD))
+        let told_earlier: Vec<DueReminder> = units
+            .iter()
+            .filter(|due| now - due.told_at >= JUST_TOLD)
+            .copied()
             .collect();
         let deliveries = self.reminders(round.id, &told_earlier, now).await?;
-        self.store
-            .tell(round.id, &windows, true, &deliveries, None, now)
-            .await?;
+        if !self.store.remind(round, &units, &deliveries, now).await? {
+            return Ok(0);
+        }
         self.written.send_modify(|count| *count += 1);
-        Ok(windows.len())
+        Ok(units.len())
+    }
+
+    /// Tells those who knew a window that moved its new time: one message with all their windows of the round as they are
+    /// now. It is not paced: until it comes they hold a time that is no longer so. Whoever is being sent an old time at
+    /// this moment is told after that has left. Whose first notice never left hears no correction of it, but the
+    /// notice itself.
+    async fn correct(&self, round: &Round) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let due = self.store.units_to_correct(round.id, UNITS_PER_STEP).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let units: Vec<UnitId> = due.iter().map(|(_, unit)| *unit).collect();
+        let audience = self.store.audience(&units).await?;
+        let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
+        let told = self.store.told_contacts(round, &contacts).await?;
+        let busy = self.store.hearing_old_times(round.id).await?;
+        let details = self.windows_of(&audience, round.id).await?;
+        let mut waiting: Vec<UnitId> = Vec::new();
+        let mut deliveries = Vec::new();
+        for contact in &audience {
+            let (Some(left), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact)) else {
+                continue;
+            };
+            let windows: &Vec<WindowView> = &windows.iter().filter(|window| window.ends_at > now).cloned().collect();
+            if busy.contains(&contact.contact) {
+                waiting.extend(windows.iter().map(|window| window.unit));
+                continue;
+            }
+            // Whatever moves next makes another key; the same moves make no second message.
+            let revision: i64 = windows.iter().map(|window| window.revision).sum();
+            let key = format!("correction:{}:{}:{revision}", round.id, contact.contact);
+            let moved_before = windows.iter().any(|window| window.revision > 2);
+            let kind = if *left || moved_before {
+                NoticeKind::Correction
+            } else {
+                NoticeKind::Window
+            };
+            deliveries.push(self.delivery(key, round.id, contact, kind, windows, now));
+        }
+        let done: Vec<i64> = due
+            .iter()
+            .filter(|(_, unit)| !waiting.contains(unit))
+            .map(|(window, _)| *window)
+            .collect();
+        if (done.is_empty() && deliveries.is_empty()) || !self.store.correct(round, &done, &deliveries, now).await? {
+            return Ok(0);
+        }
+        self.written.send_modify(|count| *count += 1);
+        Ok(done.len())
     }
 
     /// Tells those who became part of a told unit only afterwards, and by phone those whose chat stopped working.
@@ -284,7 +341,7 @@ impl Releaser {
             .untold_contacts(round, now, LATECOMERS_PER_STEP)
             .await?;
         let deliveries = self.to_contacts(round, &contacts, now).await?;
-        let added = self.store.enqueue(&deliveries, now).await? as usize;
+        let added = self.store.tell_late(round, &deliveries, now).await? as usize;
         self.written.send_modify(|count| *count += 1);
         Ok(added)
     }
@@ -293,17 +350,19 @@ impl Releaser {
     async fn reminders(
         &self,
         round: RoundId,
-        units: &[UnitToTell],
+        due: &[DueReminder],
         now: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
-        let ids: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
+        let ids: Vec<UnitId> = due.iter().map(|due| due.unit).collect();
         let audience = self.store.audience(&ids).await?;
         let details = self.windows_of(&audience, round).await?;
         let mut deliveries = Vec::new();
         for contact in &audience {
             let mut by_start: BTreeMap<DateTime<Utc>, Vec<WindowView>> = BTreeMap::new();
             for window in details.get(&contact.contact).into_iter().flatten() {
-                if ids.contains(&window.unit) {
+                // A unit's people may have several times: its window, the green lane's, and their own.
+                let is_due = |due: &DueReminder| (due.unit, due.starts_at) == (window.unit, window.starts_at);
+                if due.iter().any(is_due) {
                     by_start.entry(window.starts_at).or_default().push(window.clone());
                 }
             }

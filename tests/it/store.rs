@@ -797,7 +797,7 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(round, &[], false, &[], Some(evening()), evening())
+                .tell(&read(store, round).await, &[], &[], Some(evening()), evening())
                 .await
                 .expect("asks")
         );
@@ -827,7 +827,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
         let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(round, &[units[0].window], false, &[], next, evening())
+                .tell(&read(store, round).await, &[units[0].window], &[], next, evening())
                 .await
                 .expect("tells")
         );
@@ -839,7 +839,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             .expect("reads");
         assert_eq!(due.iter().map(|unit| unit.unit).collect::<Vec<_>>(), ids[..1]);
         store
-            .tell(round, &[units[0].window], true, &[], None, evening())
+            .remind(&read(store, round).await, &due, &[], evening())
             .await
             .expect("reminds");
         assert!(
@@ -856,7 +856,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(round, &[units[1].window], false, &[], next, evening())
+            .tell(&read(store, round).await, &[units[1].window], &[], next, evening())
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
