@@ -378,14 +378,14 @@ fn replan_words(outcome: &Replanned, done: bool) -> String {
     let (moved, added) = if done { ("moved", "were added") } else { ("would move", "would be added") };
     let mut text = format!(
         "{} windows {moved}, {} people, at most {} min later\n{} of them had been told: their people {} the new time, once\n",
-        outcome.moved,
+        outcome.moved_units,
         outcome.people,
         outcome.minutes_max,
-        outcome.told,
+        outcome.told_units,
         if done { "are now told" } else { "would be told" },
     );
-    if outcome.added > 0 {
-        text.push_str(&format!("{} windows {added} for units that had none\n", outcome.added));
+    if outcome.added_units > 0 {
+        text.push_str(&format!("{} windows {added} for units that had none\n", outcome.added_units));
     }
     if outcome.over_capacity > 0 {
         text.push_str(&format!(
@@ -399,7 +399,7 @@ fn replan_words(outcome: &Replanned, done: bool) -> String {
             outcome.stuck_recipients
         ));
     }
-    if !done && outcome.moved + outcome.added > 0 {
+    if !done && outcome.moved_units + outcome.added_units > 0 {
         text.push_str("Nothing has changed yet: repeat it with --yes\n");
     }
     text

@@ -1006,6 +1006,7 @@ fn masked(name: &str) -> String {
 mod tests {
     use std::fmt::Write as _;
 
+    use chrono::TimeDelta;
     use chrono_tz::Asia::Shanghai;
 
     use super::*;
@@ -1016,6 +1017,7 @@ mod tests {
     };
 
     /// What a person does, in a script.
+    #[derive(Clone, Copy)]
     enum Act<'a> {
         Type(&'a str),
         /// The first button of the last message with buttons whose data begins so.
@@ -1045,6 +1047,8 @@ mod tests {
         buttons: Vec<Button>,
         now: DateTime<Utc>,
         transcript: String,
+        /// What the runner would find out.
+        fetched: Vec<Fetched>,
     }
 
     const SMALL_CITY: [&str; 5] = [
@@ -1074,6 +1078,7 @@ mod tests {
                 buttons: Vec::new(),
                 now: view(0).starts_at,
                 transcript: String::new(),
+                fetched: Vec::new(),
             }
         }
 
@@ -1127,11 +1132,27 @@ mod tests {
                 other => format!("({other:?})"),
             };
             let _ = writeln!(self.transcript, "> {heard}");
-            let turn = self.turn(&content, matches.as_deref());
+            let mut turn = self.turn(&content, matches.as_deref());
+            if let Some(want) = &turn.wants {
+                let _ = writeln!(self.transcript, "? {}", wanted(want));
+                assert!(turn.replies.is_empty(), "it is no turn yet");
+                let fetched = self.fetched.remove(0);
+                turn = self.turn_knowing(&content, matches.as_deref(), Some(&fetched));
+                assert_eq!(turn.wants, None);
+            }
             self.show(turn, matches.as_deref().unwrap_or_default());
         }
 
         fn turn(&self, content: &InboundContent, phone_matches: Option<&[PhoneMatch]>) -> Turn {
+            self.turn_knowing(content, phone_matches, None)
+        }
+
+        fn turn_knowing(
+            &self,
+            content: &InboundContent,
+            phone_matches: Option<&[PhoneMatch]>,
+            fetched: Option<&Fetched>,
+        ) -> Turn {
             let known = Known {
                 channel: self.channel,
                 person: &self.person,
@@ -1140,7 +1161,7 @@ mod tests {
                 city: &self.city,
                 sender_name: "社区通知",
                 phone_matches,
-                fetched: None,
+                fetched,
                 fresh_code: "4821",
                 now: self.now,
             };
@@ -1216,6 +1237,96 @@ mod tests {
                 .find(|data| data.starts_with(wanted))
                 .expect("the button is on the screen")
                 .clone()
+        }
+    }
+
+    fn wanted(want: &Want) -> String {
+        match want {
+            Want::OtherTimes(of) => format!("other times of {of:?}"),
+            Want::Take(offer) => format!("take {}", offer.starts_at.format("%H:%M")),
+        }
+    }
+
+    /// The view's time, some minutes later.
+    fn time_at(minutes: i64) -> Time {
+        let view = view(minutes);
+        Time {
+            starts_at: view.starts_at,
+            ends_at: view.ends_at,
+            site: view.site_name,
+            place: view.place.within_community(),
+        }
+    }
+
+    fn offers(minutes: &[i64], gone: bool) -> Fetched {
+        let offer = |minutes: &i64| {
+            let time = time_at(*minutes);
+            let offer = TimeOffer {
+                round: RoundId(1),
+                unit: UnitId(3),
+                site: SiteId(1),
+                starts_at: time.starts_at,
+                ends_at: time.ends_at,
+            };
+            (offer, time)
+        };
+        Fetched::Offers {
+            instead_of: time_at(0),
+            offers: minutes.iter().map(offer).collect(),
+            gone,
+        }
+    }
+
+    #[test]
+    fn another_time_is_offered_and_taken() {
+        for language in Language::ALL {
+            let mut transcript = String::new();
+            for channel in ChannelKind::ALL {
+                let mut script = Script::new(channel, None);
+                script.now -= TimeDelta::hours(20);
+                script.person.language = Some(language);
+                script.person.residents = vec![PersonResident {
+                    resident: ResidentId(7),
+                    unit: UnitId(3),
+                }];
+                let several = vec![
+                    (RoundId(1), UnitId(3), time_at(0)),
+                    (RoundId(1), UnitId(2), time_at(30)),
+                ];
+                script.fetched = vec![
+                    Fetched::Which(several),
+                    offers(&[30, 60, 200], false),
+                    offers(&[60, 200], true),
+                    Fetched::Taken,
+                    offers(&[], false),
+                    Fetched::TooNear(time_at(0)),
+                    Fetched::NothingToChange,
+                    Fetched::NotProven,
+                ];
+                let take: &[Act<'_>] = match channel {
+                    ChannelKind::Telegram => &[Tap("take:0"), Tap("take:1")],
+                    ChannelKind::Sms => &[Type("1"), Type("0000"), Type("4821"), Type("2"), Type("4821")],
+                };
+                let again = "换时间";
+                transcript += &script.play(
+                    &[
+                        &[Type(again), Type("1")],
+                        take,
+                        &[Type(again), Type("other time"), Type(again), Type(again)],
+                    ]
+                    .concat(),
+                );
+            }
+            insta::assert_snapshot!(format!("other-time-{}", language.code()), transcript);
+        }
+    }
+
+    #[test]
+    fn a_forged_or_old_choice_takes_nothing() {
+        let script = Script::new(ChannelKind::Telegram, Some(Language::ZhHans));
+        for data in ["take:0", "take:99", "other_time:5"] {
+            let turn = script.turn(&InboundContent::Choice(data.into()), None);
+            assert_eq!(turn.wants, Some(Want::OtherTimes(None)), "{data}");
         }
     }
 

@@ -288,6 +288,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_green_lane_is_said_beside_the_rest_of_the_home() {
+        let texts = Texts::load().expect("the built-in texts are whole");
+        let green = WindowView {
+            lane: Lane::Green,
+            ends_at: view(0).starts_at + TimeDelta::hours(5),
+            ..view(-60)
+        };
+        for language in Language::ALL {
+            let mut out = String::new();
+            for channel in ChannelKind::ALL {
+                let voice = voice(&texts, language, channel);
+                for views in [vec![green.clone()], vec![view(0), green.clone()]] {
+                    let body = window_notice(&voice, Shanghai, &views);
+                    let parts = sms_parts(&body.text);
+                    assert!(channel == ChannelKind::Telegram || parts <= 5, "{}", body.text);
+                    let _ = writeln!(out, "== by {}, {parts} SMS parts\n{}\n", channel.as_str(), body.text);
+                }
+            }
+            insta::assert_snapshot!(format!("green-{}", language.code()), out);
+        }
+    }
+
+    #[test]
     fn a_phone_of_very_many_homes_is_told_what_is_left_out() {
         let texts = Texts::load().expect("the built-in texts are whole");
         let views: Vec<_> = (0..300).map(view).collect();

@@ -46,9 +46,9 @@ pub struct ReplanQuota {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Replanned {
     /// Windows that moved.
-    pub moved: usize,
+    pub moved_units: usize,
     /// Of them, those whose people had been told, and are now told the new time.
-    pub told: usize,
+    pub told_units: usize,
     /// The people of all of them.
     pub people: u64,
     /// The furthest that one moved, in minutes.
@@ -58,7 +58,7 @@ pub struct Replanned {
     /// Recipients whose window should have moved, but has moved too often already.
     pub stuck_recipients: u64,
     /// Units that came onto the roster after the round was planned, and now have a window.
-    pub added: usize,
+    pub added_units: usize,
 }
 
 /// What is to be written.
@@ -85,11 +85,11 @@ pub async fn replan(
             return Ok(moves.outcome);
         }
         if store.apply_moves(&round, &moves.moves, &moves.added, now).await? {
-            metrics::counter!("weir_windows_moved_total").increment(moves.outcome.moved as u64);
+            metrics::counter!("weir_windows_moved_total").increment(moves.outcome.moved_units as u64);
             tracing::warn!(
                 round = round.id.0,
-                moved = moves.outcome.moved,
-                told = moves.outcome.told,
+                moved = moves.outcome.moved_units,
+                told = moves.outcome.told_units,
                 "windows of round {} moved later",
                 round.id
             );
@@ -143,7 +143,7 @@ async fn asked(
     let mut moves =
         tokio::task::block_in_place(|| restagger(&windows, &supply, &given, &calendar, &sites, quota, now));
     moves.added = added(store, config, round, &spec, &calendar, &windows, &moves.moves, now).await?;
-    moves.outcome.added = moves.added.len();
+    moves.outcome.added_units = moves.added.len();
     Ok(moves)
 }
 
@@ -199,8 +199,8 @@ fn restagger(
         if starts_at <= window.starts_at || window.moves >= MOVES_MAX {
             continue;
         }
-        outcome.moved += 1;
-        outcome.told += usize::from(window.told);
+        outcome.moved_units += 1;
+        outcome.told_units += usize::from(window.told);
         outcome.people += u64::from(window.people);
         outcome.minutes_max = outcome.minutes_max.max((starts_at - window.starts_at).num_minutes());
         outcome.over_capacity += usize::from(moved.over_capacity);

@@ -692,17 +692,17 @@ async fn a_round_under_way_moves_later_and_takes_in_newcomers() {
     let stored = app.store().round(round).await.expect("reads").expect("is there");
     let now = app.clock.now();
     let seen = replan::preview(app.store(), &app.config, &stored, &quota, now).await.expect("looks");
-    assert_eq!((seen.moved, seen.told), (6, 6), "{seen:?}");
+    assert_eq!((seen.moved_units, seen.told_units), (6, 6), "{seen:?}");
     assert_eq!(app.windows(round).await, before, "a preview changes nothing");
     let done = replan::replan(app.store(), &app.config, &stored, &quota, now).await.expect("moves");
-    assert_eq!(done.moved, 6);
+    assert_eq!(done.moved_units, 6);
     let after = app.windows(round).await;
     for (place, window) in &after {
         let old = before.iter().find(|(known, _)| known == place).expect("the same units");
         assert!(window.starts_at > old.1.starts_at && window.starts_at >= now + minutes(150), "{window:?}");
     }
     let again = replan::replan(app.store(), &app.config, &stored, &quota, now).await.expect("looks");
-    assert_eq!(again.moved, 0, "asking again moves nothing");
+    assert_eq!(again.moved_units, 0, "asking again moves nothing");
     app.settled(round).await;
     app.quiet().await;
     assert_eq!(app.to_phone("+8619900000001").len(), 2);
@@ -713,7 +713,7 @@ async fn a_round_under_way_moves_later_and_takes_in_newcomers() {
     let quota = ReplanQuota::default();
     let now = app.clock.now();
     let added = replan::replan(app.store(), &app.config, &stored, &quota, now).await.expect("adds");
-    assert_eq!((added.moved, added.added), (0, 1));
+    assert_eq!((added.moved_units, added.added_units), (0, 1));
     app.settled(round).await;
     let windows = app.windows(round).await;
     let sent = app.to_phone("+8619900000009");
