@@ -6,6 +6,7 @@ mod deliveries;
 mod import;
 mod invite;
 mod output;
+mod pacing;
 mod round;
 mod send_test;
 
@@ -66,6 +67,9 @@ enum Command {
     /// Plan, release and watch rounds.
     #[command(subcommand)]
     Round(round::RoundCommand),
+    /// See how releases follow the registration system's load; hold or free them by hand.
+    #[command(subcommand)]
+    Pacing(pacing::PacingCommand),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
     /// Write links and QR codes to post at the doors.
@@ -158,6 +162,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import(args) => import::run(&args, &session).await,
         Command::Round(command) => round::run(command, &session).await,
+        Command::Pacing(command) => pacing::run(command, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,

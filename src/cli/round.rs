@@ -134,6 +134,13 @@ pub struct PlanArgs {
     /// No notice leaves before; by default 18:00 the evening before. As 2026-09-02T18:00.
     #[arg(long, value_name = "TIME", value_parser = day_and_time)]
     notice_from: Option<NaiveDateTime>,
+    /// A notice leaves at most this long before its window; by default as early as the pace brings it.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    ahead: Option<std::time::Duration>,
+    /// Tell each unit's window first, without the link to register; send the link when the window has come, at the
+    /// pace that the registration system can take.
+    #[arg(long)]
+    two_step: bool,
     /// Where to write the picture of the load curve; by default round-ID.svg in this folder.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -201,6 +208,8 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         lead_minutes: i64::try_from(args.lead.as_secs() / 60).context("--lead is too long")?,
         notice_from: plan::local(zone, notice_from.date(), notice_from.time()),
         must_not: args.must_not,
+        ahead_minutes: args.ahead.map(|ahead| (ahead.as_secs() / 60) as i64),
+        two_step: args.two_step,
     };
     if let Some(file) = &args.svg {
         check_writable(file)?;
@@ -584,6 +593,7 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
     let counts = store.count_deliveries(&filter).await?;
     let silent = store.silent_households(id).await?;
     let refused = store.refusals(false).await?;
+    let pacing = super::pacing::current(&store, session).await?;
     let summary = plan::plan_summary(&round);
     let spec = plan::round_spec(&round)?;
     let units_known = store.units().await?;
@@ -608,10 +618,10 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
         "without_contact_by_unit": silent, "people_without_window": unplanned.iter().map(|(_, people)| people).sum::<i64>(),
         "without_window_by_unit": unplanned.iter().map(|(place, people)| json!({ "unit": place, "people": people })).collect::<Vec<_>>(),
         "not_planned_for": refused.len(), "not_planned_for_rows": refused,
-        "over_capacity_units": summary.over_capacity_units,
+        "over_capacity_units": summary.over_capacity_units, "pacing": pacing,
     });
     session.out.answer(&answer, || {
-        status_words(
+        format!("{}\n", pacing.words()) + &status_words(
             &round,
             &summary,
             (told, units),

@@ -13,16 +13,31 @@ pub(crate) const ASK_WINDOWS: &str = "windows";
 pub(crate) const ASK_MENU: &str = "menu";
 pub(crate) const ASK_OTHER_TIME: &str = "other_time";
 
-/// Tells the windows of a round. It may be read on another day, so it always names the date.
-pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
-    announce(
-        voice,
-        tz,
-        windows,
-        None,
-        &Text::WindowHeading,
-        &[Text::OnTime, Text::WhatToBring],
-    )
+/// Tells the windows of a round, with the page where people register, if there is one. It may be read on another day,
+/// so it always names the date.
+pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>) -> Body {
+    let advice = [Text::OnTime, Text::WhatToBring];
+    let body = announce(voice, tz, windows, None, &Text::WindowHeading, &with_link(&advice, link));
+    with_link_button(voice, body, link)
+}
+
+/// Tells the windows of a round where a second message brings the link.
+pub fn first_of_two(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    let advice = [Text::WaitForCall, Text::WhatToBring];
+    announce(voice, tz, windows, None, &Text::WindowHeading, &advice)
+}
+
+/// The second of two messages: the window has come, here is the link, and what to do where it fails. On `today`.
+pub fn call(
+    voice: &Voice<'_>,
+    tz: Tz,
+    windows: &[WindowView],
+    link: Option<&str>,
+    today: NaiveDate,
+) -> Body {
+    let advice = with_link(&[Text::CallRemedy], link);
+    let body = announce(voice, tz, windows, Some(today), &Text::CallHeading, &advice);
+    with_link_button(voice, body, link)
 }
 
 /// Reminds shortly before the window, on `today`.
@@ -38,15 +53,10 @@ pub fn reminder(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveD
 }
 
 /// Tells windows that have moved.
-pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
-    announce(
-        voice,
-        tz,
-        windows,
-        None,
-        &Text::CorrectionHeading,
-        &[Text::WhatToBring],
-    )
+pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>) -> Body {
+    let advice = with_link(&[Text::WhatToBring], link);
+    let body = announce(voice, tz, windows, None, &Text::CorrectionHeading, &advice);
+    with_link_button(voice, body, link)
 }
 
 /// Answers "my window" on `today`; with no window, says so.
@@ -86,6 +96,23 @@ pub fn test_message(voice: &Voice<'_>) -> Body {
 /// Stands under the code on the sheet at each door.
 pub fn scan_code(texts: &Texts, language: Language) -> String {
     texts.say(language, ChannelKind::Telegram, &Text::ScanCode)
+}
+
+/// The link, where there is one, before what else there is to heed.
+fn with_link<'a>(advice: &[Text<'a>], link: Option<&'a str>) -> Vec<Text<'a>> {
+    let link = link.map(|link| Text::RegisterLink { link });
+    link.into_iter().chain(advice.iter().copied()).collect()
+}
+
+fn with_link_button(voice: &Voice<'_>, mut body: Body, link: Option<&str>) -> Body {
+    if let Some(url) = link.filter(|_| voice.channel == ChannelKind::Telegram) {
+        let button = Button::Link {
+            label: voice.say(&Text::OpenRegistration),
+            url: url.to_owned(),
+        };
+        body.buttons.insert(0, vec![button]);
+    }
+    body
 }
 
 /// A heading, the windows, what to heed, and how to stop.
@@ -217,10 +244,16 @@ pub(crate) mod tests {
     const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2022, 9, 2).expect("a date");
 
     type Teller = fn(&Voice<'_>, &[WindowView]) -> Body;
-    const TELLERS: [(&str, Teller); 4] = [
-        ("window", |voice, views| window_notice(voice, Shanghai, views)),
+    const LINK: Option<&str> = Some("https://hs.example.cn/r");
+    const TELLERS: [(&str, Teller); 7] = [
+        ("window", |voice, views| window_notice(voice, Shanghai, views, None)),
+        ("window with a link", |voice, views| {
+            window_notice(voice, Shanghai, views, LINK)
+        }),
+        ("first of two", |voice, views| first_of_two(voice, Shanghai, views)),
+        ("call", |voice, views| call(voice, Shanghai, views, LINK, TODAY)),
         ("reminder", |voice, views| reminder(voice, Shanghai, views, TODAY)),
-        ("correction", |voice, views| correction(voice, Shanghai, views)),
+        ("correction", |voice, views| correction(voice, Shanghai, views, None)),
         ("windows", |voice, views| windows(voice, Shanghai, views, TODAY)),
     ];
 
@@ -277,7 +310,7 @@ pub(crate) mod tests {
         let views = [other, view(0), view(0)];
         let mut out = String::new();
         for channel in ChannelKind::ALL {
-            let body = window_notice(&voice(&texts, Language::ZhHans, channel), Shanghai, &views);
+            let body = window_notice(&voice(&texts, Language::ZhHans, channel), Shanghai, &views, None);
             let _ = writeln!(out, "{}\n{:?}\n", body.text, body.buttons);
         }
         let telegram = voice(&texts, Language::ZhHans, ChannelKind::Telegram);
@@ -318,6 +351,7 @@ pub(crate) mod tests {
             &voice(&texts, Language::En, ChannelKind::Telegram),
             Shanghai,
             &views,
+            None,
         );
         assert!(body.text.contains("290 more are not listed"));
         assert!(body.text.chars().count() < 4096, "Telegram takes no more");

@@ -32,6 +32,12 @@ pub struct RoundSpec {
     pub lead_minutes: i64,
     /// No notice leaves before.
     pub notice_from: DateTime<Utc>,
+    /// A notice leaves at most this many minutes before its window; none: as early as the pace brings it.
+    #[serde(default)]
+    pub ahead_minutes: Option<i64>,
+    /// The first notice tells the window, a second one, at its time, brings the link.
+    #[serde(default)]
+    pub two_step: bool,
     /// When people must not be called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub must_not: Vec<MustNotTime>,

@@ -11,8 +11,9 @@ use super::{
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, Site, SiteId, UnitId},
+    pacing::kernel::Response,
     planner::{
-        Choices, ChoicesId, GivenWindow, MustNot, PlanInput, PlanUnit, Whom,
+        Choices, ChoicesId, GivenWindow, MustNot, PlanInput, PlanUnit, StartsCap, Whom,
         request::{self, Calendar, Reach, RoundSpec},
     },
     store::{Store, TakenRoom, UnitWithPeople},
@@ -68,14 +69,38 @@ pub(super) async fn load(
         HashMap::new()
     };
     let taken = store.taken_room(from.round, from.now).await?;
+    let starts_cap = starts_cap(store, config).await?;
     let rounds = store.rounds().await?;
     let before = rounds.iter().filter(|round| Some(round.id) != from.round).count();
-    let input = PlanInput {
+    let mut input = PlanInput {
         given: given(&taken, &from.calendar, &sites),
         round_number: before as u32,
         ..of_units(spec, config, from, &units, &green, &sites)
     };
+    input.supply.starts_cap = starts_cap;
     Ok(Known { units, sites, input })
+}
+
+/// People whose windows may start in a minute, so that those who come online when their window starts stay within what
+/// the registration system is to be kept at; none where its capacity is not configured.
+async fn starts_cap(store: &Store, config: &Config) -> Result<Option<StartsCap>, PlanError> {
+    let pacing = &config.pacing;
+    let Some(capacity) = pacing.nominal_capacity else {
+        return Ok(None);
+    };
+    let sessions_per_second = (pacing.set_point - pacing.background_share).max(0.0) * capacity;
+    let recipients_per_minute = sessions_per_second * 60.0 / Response::default().come();
+    // One phone tells a household.
+    let (people, recipients) = store.people_and_recipients().await?;
+    let people_each = if recipients == 0 {
+        1.0
+    } else {
+        (people as f64 / recipients as f64).max(1.0)
+    };
+    Ok(Some(StartsCap {
+        per_minute: (recipients_per_minute * people_each).max(1.0),
+        opening: Vec::new(),
+    }))
 }
 
 fn of_units(

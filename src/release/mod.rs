@@ -2,6 +2,8 @@
 
 pub mod communities;
 mod input;
+mod paced;
+pub mod pacer;
 pub mod plan;
 pub mod releaser;
 pub mod replan;

@@ -23,6 +23,21 @@ use crate::{
 
 pub use crate::planner::request::{MustNotTime, RoundSpec, local};
 
+/// How a round's units are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Steps {
+    /// A notice leaves at most this many minutes before its window.
+    pub ahead_minutes: Option<i64>,
+    /// The first notice tells the window, a second one, at its time, brings the link.
+    pub two_step: bool,
+}
+
+/// How a stored round's units are told; plainly, where its plan says nothing of it.
+pub fn steps(round: &Round) -> Steps {
+    serde_json::from_str(&round.spec).unwrap_or_default()
+}
+
 /// What the planner answered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PlanSummary {
@@ -216,6 +231,12 @@ fn check(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<(), PlanError
             "--not {}-{}: the first time must be before the second",
             not.from.format("%H:%M"),
             not.to.format("%H:%M")
+        ));
+    }
+    if spec.ahead_minutes.is_some_and(|ahead| ahead <= spec.lead_minutes) {
+        return refused(format!(
+            "--ahead must be longer than --lead ({} min): a notice leaves between the two",
+            spec.lead_minutes
         ));
     }
     if spec.city_cap.is_some_and(|cap| !cap.is_finite() || cap < 1.0) {
@@ -458,7 +479,7 @@ pub async fn release_round(
     let spec = round_spec(&round)?;
     let (deadlines, recipients) = deadlines(store, id, &spec).await?;
     let first_at = spec.notice_from.max(now);
-    let pace = release::pace(&deadlines, spec.notice_from, now);
+    let pace = pace(&spec, &deadlines, now);
     let pace_per_minute = pace.per_minute * PACE_HEADROOM;
     if !store.start_release(id, pace_per_minute, first_at, now).await? {
         return refused(format!(
@@ -471,6 +492,16 @@ pub async fn release_round(
         recipients,
         late_units: pace.late,
     })
+}
+
+fn pace(spec: &RoundSpec, deadlines: &[(DateTime<Utc>, u32)], now: DateTime<Utc>) -> release::Pace {
+    match spec.ahead_minutes {
+        None => release::pace(deadlines, spec.notice_from, now),
+        Some(ahead) => {
+            let lead = TimeDelta::minutes(spec.lead_minutes);
+            release::pace_ahead(deadlines, spec.notice_from, now, lead, TimeDelta::minutes(ahead))
+        }
+    }
 }
 
 /// When each unit that is still to be told must be told at the latest, with its recipients; and all recipients.
@@ -498,7 +529,7 @@ pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Res
     if deadlines.is_empty() {
         return Ok(());
     }
-    let needed = release::pace(&deadlines, spec.notice_from, now).per_minute * PACE_HEADROOM;
+    let needed = pace(&spec, &deadlines, now).per_minute * PACE_HEADROOM;
     if round.pace_per_minute.is_some_and(|pace| pace < needed) {
         tracing::warn!(
             round = round.id.0,

@@ -41,6 +41,7 @@ pub(super) const TABLES: [&str; 19] = [
     "inbound",
 ];
 const TABLES_LATE: [&str; 2] = ["dialogues", "job_runs"];
+const TABLES_PACING: [&str; 3] = ["pacing", "pacing_log", "pacing_moved"];
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -62,7 +63,7 @@ struct Tail {
 }
 
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
-    TABLES.into_iter().chain(TABLES_LATE)
+    TABLES.into_iter().chain(TABLES_LATE).chain(TABLES_PACING)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {

@@ -9,6 +9,7 @@ mod copy;
 mod inbound;
 mod keys;
 mod outbox;
+mod pacing;
 mod places;
 mod roster;
 mod rotation;
@@ -31,11 +32,15 @@ pub use keys::{KeyError, Keys};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
+pub use pacing::{
+    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
+    ToldCount, ToldRound,
+};
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{
     ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
 };
-pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople};
+pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 pub use windows::{
     Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     AudienceContact, Result, Store, in_transaction, json, on_pool,
     outbox::{AudienceRow, audience_contact},
+    pacing::{CityMove, ToldCount},
     service::{instant, known},
     take_ids,
 };
@@ -84,6 +85,17 @@ pub struct UnitToTell {
     pub starts_at: DateTime<Utc>,
     /// Contacts that the notice will reach.
     pub recipients: u32,
+}
+
+/// What a telling has to do with pacing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Steering<'a> {
+    /// How it moved the city's gate, if it passed it.
+    pub city: Option<CityMove>,
+    /// Whom each window's notice reaches.
+    pub counts: &'a [ToldCount],
+    /// It is the first of two steps: the link follows with the second.
+    pub two_step: bool,
 }
 
 /// Households of a unit that no working contact reaches.
@@ -430,7 +442,7 @@ impl Store {
             sqlx::query(
                 "update rounds set state = 'done', changed_at = $1 where state = 'releasing' \
                    and last_window_ends_at < $1 and not exists (select 1 from windows w where w.round_id = rounds.id \
-                   and w.released_at is null) and not exists (select 1 from deliveries d \
+                   and w.called_at is null) and not exists (select 1 from deliveries d \
                    where d.round_id = rounds.id and d.state in ('held', 'queued', 'sending', 'accepted'))",
             )
             .bind(now.timestamp_millis())
@@ -596,9 +608,9 @@ impl Store {
     }
 }
 
-type ToTellRow = (i64, i64, i64, i64, i64);
+pub(super) type ToTellRow = (i64, i64, i64, i64, i64);
 
-fn unit_to_tell((window, round, unit, starts_at, recipients): ToTellRow) -> UnitToTell {
+pub(super) fn unit_to_tell((window, round, unit, starts_at, recipients): ToTellRow) -> UnitToTell {
     UnitToTell {
         window,
         round: RoundId(round),

@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use super::{
     NewDelivery, Result, Round, Store, StoreError, in_transaction, json, json_ids, on_pool,
     outbox::{INSERT, INSERT_BODIES},
+    pacing::{COUNT_TOLD, ENSURE_PACING, MOVE_GATE},
     roster::{PERSONAL, Personal},
-    rounds::{INSERT_WINDOWS, window_rows},
+    rounds::{INSERT_WINDOWS, Steering, window_rows},
     service::instant,
     take_ids,
 };
@@ -424,18 +425,40 @@ impl Store {
 
     /// Writes the deliveries of these windows into the outbox, marks the windows told, and notes when the round may go
     /// on: all together, so that a restart neither forgets nor repeats a unit. False, and nothing written, when the
-    /// round is not releasing any more, or windows have moved since it was read.
+    /// round is not releasing any more, windows have moved since it was read, or the city's gate was moved meanwhile.
     pub async fn tell(
         &self,
         round: &Round,
         windows: &[i64],
         deliveries: &[NewDelivery],
         next: Option<DateTime<Utc>>,
+        steering: &Steering<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let mark = "update windows set released_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})";
+        let mark = if steering.two_step {
+            "update windows set released_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
+        } else {
+            "update windows set released_at = $2, called_at = $2 \
+             where id in (select cast(r.value->>'id' as bigint) from {rows})"
+        };
         let written = self
-            .write_for(round, &[(mark, windows.to_vec())], deliveries, next, now)
+            .write_for(round, &[(mark, windows.to_vec())], deliveries, next, steering, now)
+            .await?;
+        Ok(written.is_some())
+    }
+
+    /// The same for the second of two steps: the windows' people are called.
+    pub async fn call(
+        &self,
+        round: &Round,
+        windows: &[i64],
+        deliveries: &[NewDelivery],
+        steering: &Steering<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let mark = "update windows set called_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})";
+        let written = self
+            .write_for(round, &[(mark, windows.to_vec())], deliveries, None, steering, now)
             .await?;
         Ok(written.is_some())
     }
@@ -466,7 +489,7 @@ impl Store {
             ),
         ];
         Ok(self
-            .write_for(round, &marks, deliveries, None, now)
+            .write_for(round, &marks, deliveries, None, &Steering::default(), now)
             .await?
             .is_some())
     }
@@ -482,14 +505,23 @@ impl Store {
         let mark = "update windows set corrects = 0, corrected_at = $2 \
             where id in (select cast(r.value->>'id' as bigint) from {rows})";
         let written = self
-            .write_for(round, &[(mark, windows.to_vec())], deliveries, None, now)
+            .write_for(
+                round,
+                &[(mark, windows.to_vec())],
+                deliveries,
+                None,
+                &Steering::default(),
+                now,
+            )
             .await?;
         Ok(written.is_some())
     }
 
     /// The same for those who came late; gives how many deliveries were new.
     pub async fn tell_late(&self, round: &Round, deliveries: &[NewDelivery], now: DateTime<Utc>) -> Result<u64> {
-        let written = self.write_for(round, &[], deliveries, None, now).await?;
+        let written = self
+            .write_for(round, &[], deliveries, None, &Steering::default(), now)
+            .await?;
         Ok(written.unwrap_or_default())
     }
 
@@ -501,6 +533,7 @@ impl Store {
         marks: &[(&'static str, Vec<i64>)],
         deliveries: &[NewDelivery],
         next: Option<DateTime<Utc>>,
+        steering: &Steering<'_>,
         now: DateTime<Utc>,
     ) -> Result<Option<u64>> {
         let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
@@ -516,8 +549,32 @@ impl Store {
             .await?
             .rows_affected()
                 == 1;
+            let mut passed = true;
+            if let Some(city) = steering.city.filter(|_| releasing) {
+                sqlx::query(ENSURE_PACING).execute(&mut *tx).await?;
+                passed = sqlx::query(MOVE_GATE)
+                    .bind(city.seen.0)
+                    .bind(city.seen.1.timestamp_millis())
+                    .bind(city.next.0)
+                    .bind(city.next.1.timestamp_millis())
+                    .execute(&mut *tx)
+                    .await?
+                    .rows_affected()
+                    == 1;
+            }
+            if !passed {
+                // Somebody else let others through meanwhile: what was decided here holds no more.
+                tx.rollback().await?;
+                return Ok(None);
+            }
             let mut written = None;
             if releasing {
+                if !steering.counts.is_empty() {
+                    sqlx::query(self.sql(COUNT_TOLD))
+                        .bind(json(&steering.counts))
+                        .execute(&mut *tx)
+                        .await?;
+                }
                 for (mark, rows) in marks {
                     sqlx::query(self.sql(mark))
                         .bind(json_ids(rows.iter().copied()))

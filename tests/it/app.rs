@@ -213,6 +213,8 @@ impl TestApp {
             lead_minutes: 30,
             notice_from: self.clock.now(),
             must_not: Vec::new(),
+            ahead_minutes: None,
+            two_step: false,
         };
         change(&mut spec);
         spec

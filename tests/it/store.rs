@@ -7,7 +7,7 @@ use weir::{
     },
     store::{
         Appointment, BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, NewDelivery, NewRound,
-        OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Round, RowOutcome, Store, StoreError, WindowMove,
+        OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Round, RowOutcome, Steering, Store, StoreError, WindowMove,
     },
 };
 
@@ -802,7 +802,7 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(&read(store, round).await, &[], &[], Some(evening()), evening())
+                .tell(&read(store, round).await, &[], &[], Some(evening()), &Steering::default(), evening())
                 .await
                 .expect("asks")
         );
@@ -832,7 +832,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
         let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(&read(store, round).await, &[units[0].window], &[], next, evening())
+                .tell(&read(store, round).await, &[units[0].window], &[], next, &Steering::default(), evening())
                 .await
                 .expect("tells")
         );
@@ -861,7 +861,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(&read(store, round).await, &[units[1].window], &[], next, evening())
+            .tell(&read(store, round).await, &[units[1].window], &[], next, &Steering::default(), evening())
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
@@ -1325,7 +1325,7 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
         ];
         assert!(
             store
-                .tell(&before, &[units[0].window], &notices, None, evening())
+                .tell(&before, &[units[0].window], &notices, None, &Steering::default(), evening())
                 .await
                 .expect("tells")
         );
@@ -1353,7 +1353,7 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
         let second = &store.units_to_tell(round, 10).await.expect("reads")[0];
         assert!(
             !store
-                .tell(&before, &[second.window], &[], None, evening())
+                .tell(&before, &[second.window], &[], None, &Steering::default(), evening())
                 .await
                 .expect("asks"),
             "nor tells anybody an old time"
@@ -1551,7 +1551,7 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         assert!(store.start_release(round, 60.0, evening(), evening()).await.expect("starts"));
         let now = read(store, round).await;
         let units = store.units_to_tell(round, 1).await.expect("reads");
-        assert!(store.tell(&now, &[units[0].window], &[], None, evening()).await.expect("tells"));
+        assert!(store.tell(&now, &[units[0].window], &[], None, &Steering::default(), evening()).await.expect("tells"));
         let due = store.units_to_remind(round, evening() + minutes(45), 10).await.expect("reads");
         assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Green]);
         assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
