@@ -4,14 +4,25 @@ window-heading = Your time for the test:
     .sms = Your test:
 reminder-heading = Reminder: it is almost time for your test. Cannot come? Ask your community office.
     .sms = Reminder. Cannot come? Ask your community office. Your test:
-correction-heading = Your time has changed. Please come at the new time:
-    .sms = Your test time has changed to:
+correction-heading = Your time has changed. Only this message counts. Please come at the new time:
+    .sms = Your test time has changed. Only this counts:
 windows-heading = Your time for the test:
     .sms = Your test:
 window-line = { $time }
     Place: { $site }
     Home: { $place }
     .sms = { $place }, { $time }, at { $site }.
+others-line = The rest of the family: { $time }
+    Place: { $site }
+    Home: { $place }
+    .sms = { $place }, the others: { $time }, at { $site }.
+green-line = Students, the elderly and city-support workers, by the green lane: { $time }
+    Come at any time in these hours. There are desks of your own.
+    Place: { $site }
+    Home: { $place }
+    .sms = { $place }, green lane (students, elderly, city-support workers): any time { $time }, at { $site }.
+other-time-hint = Cannot come? Reply OTHER TIME.
+    .sms = Cannot come? Reply OTHER TIME
 site-with-address = { $site } ({ $address })
 crowded = It may be busy then. You may have to wait longer.
     .sms = It may be busy.

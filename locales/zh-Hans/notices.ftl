@@ -4,7 +4,7 @@ window-heading = 您的采样时段：
     .sms = 核酸采样通知：
 reminder-heading = 提醒：快到您的采样时段了。来不了，请找社区工作人员。
     .sms = 提醒，快到采样时间了。来不了，请找社区工作人员。
-correction-heading = 您的采样时段有变动。请按新的时间来：
+correction-heading = 您的采样时段有变动。以这条为准，请按新的时间来：
     .sms = 采样时段有变动，以这条为准：
 windows-heading = 您的采样时段：
     .sms = 您的采样时段：
@@ -12,6 +12,17 @@ window-line = { $time }
     地点：{ $site }
     住址：{ $place }
     .sms = { $place }，{ $time }，到{ $site }。
+others-line = 其他家人：{ $time }
+    地点：{ $site }
+    住址：{ $place }
+    .sms = { $place }，其他家人：{ $time }，到{ $site }。
+green-line = 学生、老人、城市运行保障人员走绿色通道：{ $time }
+    这段时间里什么时候来都可以。有专门的采样台。
+    地点：{ $site }
+    住址：{ $place }
+    .sms = { $place }，学生、老人、保障人员走绿色通道：{ $time }都可以来，到{ $site }。
+other-time-hint = 来不了，请回复“换时间”。
+    .sms = 来不了，请回复：换时间
 site-with-address = { $site }({ $address })
 crowded = 这个时段人可能较多，要多等一会儿。
     .sms = 人可能较多，要多等一会儿。

@@ -4,7 +4,7 @@ window-heading = 您的採樣時段：
     .sms = 核酸採樣通知：
 reminder-heading = 提醒：快到您的採樣時段了。來不了，請找社區工作人員。
     .sms = 提醒，快到採樣時間了。來不了，請找社區工作人員。
-correction-heading = 您的採樣時段有變動。請按新的時間來：
+correction-heading = 您的採樣時段有變動。以這條為準，請按新的時間來：
     .sms = 採樣時段有變動，以這條為準：
 windows-heading = 您的採樣時段：
     .sms = 您的採樣時段：
@@ -12,6 +12,17 @@ window-line = { $time }
     地點：{ $site }
     住址：{ $place }
     .sms = { $place }，{ $time }，到{ $site }。
+others-line = 其他家人：{ $time }
+    地點：{ $site }
+    住址：{ $place }
+    .sms = { $place }，其他家人：{ $time }，到{ $site }。
+green-line = 學生、老人、城市運行保障人員走綠色通道：{ $time }
+    這段時間裡什麼時候來都可以。有專門的採樣台。
+    地點：{ $site }
+    住址：{ $place }
+    .sms = { $place }，學生、老人、保障人員走綠色通道：{ $time }都可以來，到{ $site }。
+other-time-hint = 來不了，請回覆「換時間」。
+    .sms = 來不了，請回覆：換時間
 site-with-address = { $site }({ $address })
 crowded = 這個時段人可能較多，要多等一會兒。
     .sms = 人可能較多，要多等一會兒。

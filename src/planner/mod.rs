@@ -12,6 +12,7 @@ mod explain;
 mod nearest;
 mod offers;
 mod place;
+pub mod request;
 mod restagger;
 mod shortage;
 mod supply;

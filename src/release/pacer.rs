@@ -384,19 +384,10 @@ impl Pacer {
 
     async fn restagger(&self, decision: &Decision) -> Result<(), PlanError> {
         let now = self.clock.now();
-        let told = self.told_rounds(now).await?;
-        let people: u64 = told.iter().map(|round| round.people).sum();
-        let recipients: u64 = told.iter().map(|round| round.sms + round.chat).sum();
-        // The law counts recipients, windows hold people: a household shares a phone.
-        let people_each = if recipients > 0 && people > recipients {
-            people as f64 / recipients as f64
-        } else {
-            1.0
-        };
         let quota = ReplanQuota {
             from: Some(now + law::RESTAGGER_FROM),
             delay: None,
-            starts_per_minute: Some(decision.starts_per_second * 60.0 * people_each),
+            starts_per_minute: Some(decision.starts_per_second * 60.0),
         };
         // A whole day: windows move far where little capacity is left.
         let known = self.store.told_by_start(now, now + WHENEVER).await?;

@@ -47,6 +47,11 @@ pub(super) enum Said {
     Call,
     /// It is almost time.
     Reminder,
+    /// The windows as they are now that some moved.
+    Correction {
+        /// Without the link: the call follows.
+        two_step: bool,
+    },
 }
 
 impl Said {
@@ -54,12 +59,13 @@ impl Said {
         match self {
             Self::Window { .. } | Self::Call => NoticeKind::Window,
             Self::Reminder => NoticeKind::Reminder,
+            Self::Correction { .. } => NoticeKind::Correction,
         }
     }
 
     fn too_late(self) -> &'static str {
         match self {
-            Self::Window { .. } | Self::Reminder => "released when its window had begun",
+            Self::Window { .. } | Self::Reminder | Self::Correction { .. } => "released when its window had begun",
             Self::Call => "released when its window had long ended",
         }
     }
@@ -127,6 +133,10 @@ impl Releaser {
         let rounds = self.store.rounds().await?;
         let mut city = self.city_gate().await?;
         let mut settled = !city.is_stopped();
+        // Corrections wait for no gate: until they come, people hold a time that is no longer so.
+        for round in rounds.iter().filter(|round| round.state == RoundState::Releasing) {
+            worked += self.correct(round).await?;
+        }
         worked += self.tell(&rounds, &mut city).await?;
         worked += self.call(&rounds, &mut city).await?;
         for round in rounds {
@@ -209,7 +219,7 @@ impl Releaser {
         // In time for at least one of the windows it speaks of.
         let in_time = |window: &WindowView| match said {
             Said::Call => window.ends_at + CALL_GRACE,
-            Said::Window { .. } | Said::Reminder => window.starts_at,
+            Said::Window { .. } | Said::Reminder | Said::Correction { .. } => window.starts_at,
         };
         let expires_at = windows.iter().map(in_time).max().unwrap_or(now);
         let (state, reason) = match contact.state {
@@ -257,6 +267,9 @@ impl Releaser {
         let link = self.config.registration.link.as_deref();
         match said {
             Said::Reminder => notices::reminder(&voice, city.time_zone, windows, today),
+            Said::Correction { two_step } => {
+                notices::correction(&voice, city.time_zone, windows, link.filter(|_| !two_step))
+            }
             Said::Window { two_step: true } => notices::first_of_two(&voice, city.time_zone, windows),
             Said::Window { two_step: false } => {
                 notices::window_notice(&voice, city.time_zone, windows, link)
@@ -277,13 +290,66 @@ impl Releaser {
         }
         let told_earlier: Vec<DueReminder> = units
             .iter()
+            .filter(|due| now - due.told_at >= JUST_TOLD)
             .copied()
-            .filter(|unit| now - unit.told_at >= JUST_TOLD)
             .collect();
         let deliveries = self.reminders(round.id, &told_earlier, now).await?;
-        self.store.remind(round, &units, &deliveries, now).await?;
+        if !self.store.remind(round, &units, &deliveries, now).await? {
+            return Ok(0);
+        }
         self.written.send_modify(|count| *count += 1);
         Ok(units.len())
+    }
+
+    /// Tells those who knew a window that moved its new time: one message with all their windows of the round as they are
+    /// now. It is not paced: until it comes they hold a time that is no longer so. Whoever is being sent an old time at
+    /// this moment is told after that has left. Whose first notice never left hears no correction of it, but the
+    /// notice itself.
+    async fn correct(&self, round: &Round) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let due = self.store.units_to_correct(round.id, UNITS_PER_STEP).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let units: Vec<UnitId> = due.iter().map(|(_, unit)| *unit).collect();
+        let audience = self.store.audience(&units).await?;
+        let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
+        let told = self.store.told_contacts(round, &contacts).await?;
+        let busy = self.store.hearing_old_times(round.id).await?;
+        let details = self.windows_of(&audience, round.id).await?;
+        let mut waiting: Vec<UnitId> = Vec::new();
+        let mut deliveries = Vec::new();
+        for contact in &audience {
+            let (Some(left), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact)) else {
+                continue;
+            };
+            let windows: &Vec<WindowView> = &windows.iter().filter(|window| window.ends_at > now).cloned().collect();
+            if busy.contains(&contact.contact) {
+                waiting.extend(windows.iter().map(|window| window.unit));
+                continue;
+            }
+            // Whatever moves next makes another key; the same moves make no second message.
+            let revision: i64 = windows.iter().map(|window| window.revision).sum();
+            let key = format!("correction:{}:{}:{revision}", round.id, contact.contact);
+            let moved_before = windows.iter().any(|window| window.revision > 2);
+            let two_step = plan::steps(round).two_step;
+            let said = if *left || moved_before {
+                Said::Correction { two_step }
+            } else {
+                Said::Window { two_step }
+            };
+            deliveries.push(self.delivery(key, round.id, contact, said, windows, now));
+        }
+        let done: Vec<i64> = due
+            .iter()
+            .filter(|(_, unit)| !waiting.contains(unit))
+            .map(|(window, _)| *window)
+            .collect();
+        if (done.is_empty() && deliveries.is_empty()) || !self.store.correct(round, &done, &deliveries, now).await? {
+            return Ok(0);
+        }
+        self.written.send_modify(|count| *count += 1);
+        Ok(done.len())
     }
 
     /// Tells those who became part of a told unit only afterwards, and by phone those whose chat stopped working.
@@ -294,7 +360,7 @@ impl Releaser {
             .untold_contacts(round, now, LATECOMERS_PER_STEP)
             .await?;
         let deliveries = self.to_contacts(round, &contacts, now).await?;
-        let added = self.store.enqueue(&deliveries, now).await? as usize;
+        let added = self.store.tell_late(round, &deliveries, now).await? as usize;
         self.written.send_modify(|count| *count += 1);
         Ok(added)
     }
@@ -303,17 +369,19 @@ impl Releaser {
     async fn reminders(
         &self,
         round: RoundId,
-        units: &[DueReminder],
+        due: &[DueReminder],
         now: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
-        let ids: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
+        let ids: Vec<UnitId> = due.iter().map(|due| due.unit).collect();
         let audience = self.store.audience(&ids).await?;
         let details = self.windows_of(&audience, round).await?;
         let mut deliveries = Vec::new();
         for contact in &audience {
             let mut by_start: BTreeMap<DateTime<Utc>, Vec<WindowView>> = BTreeMap::new();
             for window in details.get(&contact.contact).into_iter().flatten() {
-                if ids.contains(&window.unit) {
+                // A unit's people may have several times: its window, the green lane's, and their own.
+                let is_due = |due: &DueReminder| (due.unit, due.starts_at) == (window.unit, window.starts_at);
+                if due.iter().any(is_due) {
                     by_start.entry(window.starts_at).or_default().push(window.clone());
                 }
             }

@@ -14,7 +14,7 @@ use super::{
     take_ids,
 };
 use crate::domain::{
-    ContactId, Lane, ResidentId, RoundId, SiteId, Tag, UnitId, UnitPlace, Window, WindowView,
+    ContactId, Coordinates, Lane, ResidentId, RoundId, SiteId, Tag, UnitId, UnitPlace, Window, WindowView,
 };
 
 /// Windows moved by one statement.
@@ -388,6 +388,39 @@ impl Store {
             .await?
         });
         Ok(rows.into_iter().map(taken_room).collect())
+    }
+
+    /// The same at these sites, of all live rounds.
+    pub async fn taken_room_at(&self, sites: &[SiteId], after: DateTime<Utc>) -> Result<Vec<TakenRoom>> {
+        let sql = self.sql(
+            "select t.site_id, t.starts_at, t.ends_at, cast(sum(t.people) as bigint) from ( \
+               select w.round_id, w.site_id, w.starts_at, w.ends_at, w.people from {rows} \
+                 join windows w on w.site_id = cast(r.value->>'id' as bigint) \
+               union all select o.round_id, o.site_id, o.starts_at, o.ends_at, 1 from {rows} \
+                 join own_windows o on o.site_id = cast(r.value->>'id' as bigint)) t \
+             join rounds a on a.id = t.round_id and a.state in ('releasing', 'paused') \
+             where t.ends_at > $2 and t.people > 0 group by t.site_id, t.starts_at, t.ends_at order by 1, 2, 3",
+        );
+        let rows: Vec<(i64, i64, i64, i64)> = on_pool!(self, |pool| {
+            sqlx::query_as(sql)
+                .bind(json_ids(sites.iter().map(|site| site.0)))
+                .bind(after.timestamp_millis())
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows.into_iter().map(taken_room).collect())
+    }
+
+    /// Where a unit's building lies, if that is known.
+    pub async fn unit_point(&self, unit: UnitId) -> Result<Option<Coordinates>> {
+        let row: Option<(Option<f64>, Option<f64>)> = on_pool!(self, |pool| {
+            sqlx::query_as("select b.lat, b.lon from units u join buildings b on b.id = u.building_id where u.id = $1")
+                .bind(unit.0)
+                .fetch_optional(pool)
+                .await?
+        });
+        let point = row.and_then(|(lat, lon)| lat.zip(lon));
+        Ok(point.map(|(lat, lon)| Coordinates { lat, lon }))
     }
 
     /// Writes the deliveries of these windows into the outbox, marks the windows told, and notes when the round may go
