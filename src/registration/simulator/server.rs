@@ -18,7 +18,7 @@ use axum::{
     serve::ListenerExt,
 };
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::wire::{IDEMPOTENCY_KEY, LoadReport, RegistrationBody},
     books::{self, Books},
-    control::{Condition, Control},
-    crowd::{Crowd, CrowdOptions, Moved, Told},
+    control::{Condition, Control, People},
+    crowd::{Crowd, CrowdOptions},
     model::{Fate, Offer, ServerModel, Settings},
     people::Habits,
 };
@@ -44,7 +44,7 @@ const WAITS_LEN_MAX: usize = 100_000;
 /// Bodies are refused beyond it.
 const BODY_LEN_MAX: usize = 1024 * 1024;
 /// A silent system leaves a question open for so long, by the machine's clock.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 const ID_LEN_MAX: usize = 200;
 
 /// What kind of simulator it is.
@@ -119,14 +119,6 @@ struct Totals {
     failed: u64,
 }
 
-/// The body of `POST /people`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct People {
-    told: Vec<Told>,
-    moved: Vec<Moved>,
-}
-
 impl RegistrationSim {
     /// Listens on `addr`; port 0 takes a free one.
     pub async fn start(addr: SocketAddr, options: SimOptions, stop: CancellationToken) -> io::Result<Self> {
@@ -152,7 +144,9 @@ impl RegistrationSim {
             let stop = stop.clone();
             async move {
                 // Requests in the queue are not waited for: they would wait for the model, which stops too.
-                let _ = stop.run_until_cancelled(async { axum::serve(listener, router).await }).await;
+                let _ = stop
+                    .run_until_cancelled(async { axum::serve(listener, router).await })
+                    .await;
             }
         });
         tasks.spawn({
@@ -269,6 +263,7 @@ impl Sim {
         state.condition = condition;
         state.model.set_capacity_factor(condition.capacity_factor);
         state.model.set_error_rate(condition.error_rate);
+        self.crowd.set_strangers(condition.strangers_per_second);
         state.frozen = match (condition.frozen, state.frozen) {
             (false, _) => None,
             (true, None) => Some((state.report, state.totals)),
@@ -293,7 +288,9 @@ impl Sim {
     /// What is wrong with the caller, if anything is.
     fn refuse(&self, headers: &HeaderMap) -> Option<Response> {
         let token = self.options.token.as_ref()?;
-        let given = headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .map(header::HeaderValue::as_bytes);
         let is_right = given == Some(format!("Bearer {token}").as_bytes());
         (!is_right).then(|| error(StatusCode::UNAUTHORIZED, "the token is missing or wrong"))
     }
@@ -321,8 +318,8 @@ impl Sim {
         Some(state.frozen.unwrap_or((state.report, state.totals)))
     }
 
-    /// Lets a request wait for its turn. The error is what to answer at once.
-    fn enqueue(&self) -> Result<oneshot::Receiver<Fate>, Response> {
+    /// Lets a request wait for its turn. The error is how long to stay away, in seconds.
+    fn enqueue(&self) -> Result<oneshot::Receiver<Fate>, u64> {
         let seconds = (self.options.clock.now() - self.origin).as_seconds_f64();
         let mut state = self.state();
         // The model dates a request by its own time.
@@ -335,14 +332,7 @@ impl Sim {
                 state.waiting.insert(id, sender);
                 Ok(receiver)
             }
-            Offer::Refused => {
-                let seconds = state.model.queue_seconds().ceil().clamp(1.0, 3600.0);
-                let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many are waiting");
-                answer
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, header::HeaderValue::from(seconds as u64));
-                Err(answer)
-            }
+            Offer::Refused => Err(state.model.queue_seconds().ceil().clamp(1.0, 3600.0) as u64),
         }
     }
 }
@@ -421,15 +411,55 @@ async fn metrics(Shared(sim): Shared<Arc<Sim>>) -> Response {
         }
     };
     let count = |count: u64| Some(count as f64);
-    say("sessions_started_total", "counter", "Sessions begun.", count(totals.started));
-    say("sessions_completed_total", "counter", "Sessions that ended well.", count(totals.completed));
-    say("sessions_failed_total", "counter", "Sessions refused, timed out or failed.", count(totals.failed));
-    say("capacity_per_second", "gauge", "Sessions that it can complete a second.", report.capacity_per_second);
-    say("utilisation", "gauge", "Share of the capacity in use.", report.utilisation);
-    say("queue_seconds", "gauge", "Seconds that a new session waits.", report.queue_seconds);
-    say("p95_ms", "gauge", "Milliseconds within which 95 % of sessions end.", report.p95_ms);
+    say(
+        "sessions_started_total",
+        "counter",
+        "Sessions begun.",
+        count(totals.started),
+    );
+    say(
+        "sessions_completed_total",
+        "counter",
+        "Sessions that ended well.",
+        count(totals.completed),
+    );
+    say(
+        "sessions_failed_total",
+        "counter",
+        "Sessions refused, timed out or failed.",
+        count(totals.failed),
+    );
+    say(
+        "capacity_per_second",
+        "gauge",
+        "Sessions that it can complete a second.",
+        report.capacity_per_second,
+    );
+    say(
+        "utilisation",
+        "gauge",
+        "Share of the capacity in use.",
+        report.utilisation,
+    );
+    say(
+        "queue_seconds",
+        "gauge",
+        "Seconds that a new session waits.",
+        report.queue_seconds,
+    );
+    say(
+        "p95_ms",
+        "gauge",
+        "Milliseconds within which 95 % of sessions end.",
+        report.p95_ms,
+    );
     let as_of = report.as_of.timestamp_millis() as f64 / 1000.0;
-    say("as_of_seconds", "gauge", "When the period of these numbers ended.", Some(as_of));
+    say(
+        "as_of_seconds",
+        "gauge",
+        "When the period of these numbers ended.",
+        Some(as_of),
+    );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -442,7 +472,10 @@ async fn proofs(
         return refusal;
     }
     sim.be_slow().await;
-    let known = sim.state().books.proofs(&reference, sim.options.seed, sim.options.clock.now());
+    let known = sim
+        .state()
+        .books
+        .proofs(&reference, sim.options.seed, sim.options.clock.now());
     match known {
         Some(proofs) => Json(proofs).into_response(),
         None => error(StatusCode::NOT_FOUND, "nobody has registered this person"),
@@ -466,7 +499,12 @@ async fn register(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes
     };
     let receiver = match sim.enqueue() {
         Ok(receiver) => receiver,
-        Err(refusal) => return refusal,
+        Err(seconds) => {
+            let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many are waiting");
+            let headers = answer.headers_mut();
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+            return answer;
+        }
     };
     match receiver.await {
         Ok(Fate::Done { .. }) => {}
@@ -478,7 +516,11 @@ async fn register(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes
     sim.be_slow().await;
     let now = sim.options.clock.now();
     let is_new = sim.state().books.register(key, person, &body.round, now);
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     (status, Json(json!({ "registered": true }))).into_response()
 }
 
@@ -515,7 +557,10 @@ async fn tell(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes) ->
         Err(fault) => return error(StatusCode::BAD_REQUEST, &fault.to_string()),
     };
     if !sim.crowd.tell(&people.told) {
-        return error(StatusCode::UNPROCESSABLE_ENTITY, "these are more people than there can be");
+        return error(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "these are more people than there can be",
+        );
     }
     let moved = sim.crowd.move_windows(&people.moved);
     let told: u64 = people.told.iter().map(|told| u64::from(told.count)).sum();
