@@ -9,6 +9,7 @@ mod limits;
 mod pacing;
 mod planning;
 mod privacy;
+mod registration;
 mod round;
 mod store;
 mod support;
