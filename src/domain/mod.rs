@@ -5,6 +5,7 @@ mod ids;
 mod load;
 mod message;
 mod place;
+mod proof;
 mod round;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
@@ -12,4 +13,5 @@ pub use ids::*;
 pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
-pub use round::{RoundState, Window, WindowView};
+pub use proof::{Proof, ProofResult};
+pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
