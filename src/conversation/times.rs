@@ -95,9 +95,8 @@ impl Times<'_> {
                 near = Some(window.view);
                 continue;
             }
-            let same = |one: &Changeable| {
-                (one.round.id, one.told.view.unit) == (window.round, window.view.unit)
-            };
+            let same =
+                |one: &Changeable| (one.round.id, one.told.view.unit) == (window.round, window.view.unit);
             match changeable.iter().position(same) {
                 // People of one home with two times, such as one of the green lane: they change together.
                 Some(index) => changeable[index].told.residents.extend(&window.residents),
@@ -175,12 +174,13 @@ impl Times<'_> {
             };
             (offer, shown)
         });
-        let is_other = |shown: &Time| {
-            (shown.starts_at, &shown.site) != (view.starts_at, &view.site_name)
-        };
+        let is_other = |shown: &Time| (shown.starts_at, &shown.site) != (view.starts_at, &view.site_name);
         Ok(Fetched::Offers {
             instead_of: time(view),
-            offers: offered.filter(|(_, shown)| is_other(shown)).take(OFFERS_MAX).collect(),
+            offers: offered
+                .filter(|(_, shown)| is_other(shown))
+                .take(OFFERS_MAX)
+                .collect(),
             gone,
         })
     }
