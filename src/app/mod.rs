@@ -31,7 +31,8 @@ use crate::{
         receipts::Receipts,
     },
     pacing::limits::{Limits, Share},
-    release::releaser::Releaser,
+    registration::RegistrationClient,
+    release::{pacer::Pacer, releaser::Releaser},
     store::{KeyError, Store, StoreError},
 };
 
@@ -54,6 +55,7 @@ pub struct Service {
     pub texts: Texts,
     telegram: Option<Telegram>,
     carriers: Vec<Smpp>,
+    registration: Option<RegistrationClient>,
     incoming: IncomingSender,
     events: Arc<Mutex<mpsc::Receiver<Incoming>>>,
 }
@@ -71,6 +73,7 @@ impl Service {
             .take(1)
             .map(|carrier| Smpp::new(carrier.clone(), clock.clone()))
             .collect();
+        let registration = RegistrationClient::new(&config.registration).map_err(anyhow::Error::msg)?;
         let (incoming, events) = mpsc::channel(INCOMING_MAX);
         Ok(Self {
             config,
@@ -78,6 +81,7 @@ impl Service {
             texts,
             telegram,
             carriers,
+            registration,
             incoming,
             events: Arc::new(Mutex::new(events)),
         })
@@ -189,6 +193,14 @@ impl Service {
             audience_seen: Arc::default(),
         };
         loops.spawn(releaser.run(stop.clone()));
+        let pacer = Pacer::new(
+            store.clone(),
+            clock.clone(),
+            config.clone(),
+            self.registration.clone(),
+            written.clone(),
+        );
+        loops.spawn(pacer.run(stop.clone()));
         let runner = Runner::new(
             store.clone(),
             clock.clone(),
@@ -342,7 +354,7 @@ pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
 /// works, and gives way when asked.
 pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> Result<()> {
     let service = Service::new(config, clock)?;
-    let status = http::Status::new();
+    let status = http::Status::new(service.config.clone(), service.clock.clone());
     let mut listener = JoinSet::new();
     if let Some(address) = service.config.http.listen {
         let router = http::router(status.clone()).merge(service.webhook_router().unwrap_or_default());

@@ -6,6 +6,7 @@ mod deliveries;
 mod import;
 mod invite;
 mod output;
+mod pacing;
 mod registration;
 mod registration_sim;
 mod round;
@@ -68,6 +69,9 @@ enum Command {
     /// Plan, release and watch rounds.
     #[command(subcommand)]
     Round(round::RoundCommand),
+    /// See how releases follow the registration system's load; hold or free them by hand.
+    #[command(subcommand)]
+    Pacing(pacing::PacingCommand),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
     /// Write links and QR codes to post at the doors.
@@ -168,6 +172,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import(args) => import::run(&args, &session).await,
         Command::Round(command) => round::run(command, &session).await,
+        Command::Pacing(command) => pacing::run(command, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::Registration(command) => registration::run(&command, &session).await,

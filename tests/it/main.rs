@@ -6,6 +6,7 @@ mod cli;
 mod conversation;
 mod crash;
 mod limits;
+mod pacing;
 mod planning;
 mod privacy;
 mod registration;
