@@ -305,9 +305,14 @@ async fn the_same_conversation_works_by_words_and_digits() {
             .collect();
         let wrong = if code == "0000" { "0001" } else { "0000" };
         let said = app.text(visitor, wrong, 1).await;
+        assert!(said[0].contains("还可以试4次"), "{said:?}");
+        for _ in 0..3 {
+            app.text(visitor, wrong, 1).await;
+        }
+        let said = app.text(visitor, wrong, 1).await;
         assert!(said[0].contains("没有改动"), "{said:?}");
         let said = app.text(visitor, &code, 1).await;
-        assert!(!said[0].contains("已记住"), "one try for a code: {said:?}");
+        assert!(!said[0].contains("已记住"), "five tries for a code: {said:?}");
 
         let (round, _) = app.plan().await;
         app.release_at_once(round).await;

@@ -665,7 +665,11 @@ async fn a_notice_that_never_left_is_withdrawn_and_told_anew() {
     assert!(move_all(&app, round, 30).await);
     app.smsc.set_fault(Fault::None);
     app.clock.advance(minutes(2));
-    app.settled(round).await;
+    eventually("every phone is told", async || {
+        (app.count(round, "window", "delivered").await == 5).then_some(())
+    })
+    .await;
+    app.quiet().await;
     let windows = app.windows(round).await;
     for (phone, homes) in [("+8619900000001", vec!["1栋1单元"]), ("+8619900000004", vec!["2栋2单元", "3栋1单元"])] {
         let sent = app.to_phone(phone);
