@@ -208,7 +208,7 @@ impl Pacer {
                 "the load feed has not said yet what the system can do; pacing.nominal_capacity would".into(),
             );
         }
-        self.hold_or_free(&row, decision.mode == Mode::Paused).await?;
+        self.hold_or_free(decision.mode == Mode::Paused).await?;
         let new = NewDecision {
             law: serde_json::to_string(&state).unwrap_or_default(),
             sample: sample.and_then(|sample| serde_json::to_string(&sample).ok()),
@@ -255,7 +255,7 @@ impl Pacer {
     /// With nothing to steer by there is still somebody's word.
     async fn step_unsteered(&self, row: &PacingRow) -> Result<(), StoreError> {
         let held = is_held(row);
-        self.hold_or_free(row, held).await?;
+        self.hold_or_free(held).await?;
         let mode = if held { Mode::Paused.as_str() } else { UNSTEERED };
         if row.mode == mode {
             return Ok(());
@@ -278,14 +278,14 @@ impl Pacer {
     /// A pause also holds what waits in the outbox, again at each step, since a dispatcher or a resumed round may put
     /// something back; the end of it lets that go. Both may happen twice without harm, so they come before the decision
     /// is stored.
-    async fn hold_or_free(&self, row: &PacingRow, paused: bool) -> Result<(), StoreError> {
+    async fn hold_or_free(&self, paused: bool) -> Result<(), StoreError> {
         let now = self.clock.now();
         if paused {
             let held = self.store.hold_queued(now).await?;
             if held > 0 {
                 tracing::info!(held, "{held} notices that had not left are held");
             }
-        } else if row.mode == Mode::Paused.as_str() {
+        } else {
             let freed = self.store.free_held(now).await?;
             if freed > 0 {
                 tracing::info!(freed, "{freed} notices that were held go on");
