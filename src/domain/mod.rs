@@ -2,12 +2,14 @@
 
 mod household;
 mod ids;
+mod incident;
 mod message;
 mod place;
 mod round;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
+pub use incident::{IncidentScope, ManualState};
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
 pub use round::{RoundState, Window, WindowView};

@@ -95,8 +95,12 @@ impl Releaser {
         let version = self.store.audience_version().await?;
         let mut settled = true;
         let mut over = false;
+        // While a fault is declared for the whole city nobody is told anything new; for a part of it, nobody there.
+        let incidents = self.store.open_incidents().await?;
+        let halted = incidents.iter().any(|incident| incident.scope.is_everywhere());
+        settled &= incidents.is_empty();
         for round in self.store.rounds().await? {
-            if round.state == RoundState::Releasing {
+            if round.state == RoundState::Releasing && !halted {
                 worked += self.tell(&round).await?;
                 worked += self.remind(&round).await?;
                 if *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) != Some(version) {
@@ -104,8 +108,8 @@ impl Releaser {
                     settled &= late == 0;
                     worked += late;
                 }
-                over |= round.last_window_ends_at < self.clock.now();
             }
+            over |= round.state == RoundState::Releasing && round.last_window_ends_at < self.clock.now();
         }
         if settled {
             *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);

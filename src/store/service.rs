@@ -148,6 +148,8 @@ impl Store {
                 "delete from inbound where answered_at < $1",
                 "delete from dialogues where changed_at < $1",
                 "delete from residents where moved_out_at < $1",
+                "update manual_registrations set person = '' where person <> '' \
+                   and state in ('registered', 'refused') and changed_at < $1",
                 // That somebody is not planned for stays known; what their row held does not.
                 "update refused_rows set cells = '', place = '' where cells <> '' \
                    and import_id in (select i.id from imports i where i.started_at < $1)",
