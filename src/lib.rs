@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod outbox;
 pub mod pacing;
 pub mod planner;
+pub mod registration;
 pub mod release;
 pub mod roster;
 pub mod store;

@@ -25,12 +25,14 @@ use crate::{
     conversation::runner::Runner,
     domain::{Address, ChannelKind, Language, PhoneNumber},
     i18n::Texts,
+    incidents::{drain::Drain, teller::Teller},
     jobs::Timetable,
     outbox::{
         dispatcher::{Dispatcher, Lane, Outbox, PauseFlag},
         receipts::Receipts,
     },
     pacing::limits::{Limits, Share},
+    registration::RegistrationClient,
     release::releaser::Releaser,
     store::{KeyError, Store, StoreError},
 };
@@ -54,6 +56,7 @@ pub struct Service {
     pub texts: Texts,
     telegram: Option<Telegram>,
     carriers: Vec<Smpp>,
+    registration: Option<RegistrationClient>,
     incoming: IncomingSender,
     events: Arc<Mutex<mpsc::Receiver<Incoming>>>,
 }
@@ -71,6 +74,7 @@ impl Service {
             .take(1)
             .map(|carrier| Smpp::new(carrier.clone(), clock.clone()))
             .collect();
+        let registration = RegistrationClient::new(&config.registration).map_err(anyhow::Error::msg)?;
         let (incoming, events) = mpsc::channel(INCOMING_MAX);
         Ok(Self {
             config,
@@ -78,6 +82,7 @@ impl Service {
             texts,
             telegram,
             carriers,
+            registration,
             incoming,
             events: Arc::new(Mutex::new(events)),
         })
@@ -189,6 +194,24 @@ impl Service {
             audience_seen: Arc::default(),
         };
         loops.spawn(releaser.run(stop.clone()));
+        let teller = Teller {
+            store: store.clone(),
+            clock: clock.clone(),
+            texts: self.texts.clone(),
+            config: config.clone(),
+            written: written.clone(),
+        };
+        loops.spawn(teller.run(stop.clone()));
+        if let Some(client) = self.registration.clone() {
+            let drain = Drain {
+                store: store.clone(),
+                clock: clock.clone(),
+                config: config.clone(),
+                client,
+                alone_until: Arc::default(),
+            };
+            loops.spawn(drain.run(stop.clone()));
+        }
         let runner = Runner::new(
             store.clone(),
             clock.clone(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::RangeInclusive, str::FromStr, time::Durati
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, JobConfig, SmppConfig, TelegramConfig, TelegramMode};
+use super::{Config, JobConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode};
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
 pub(super) struct Finding {
@@ -61,6 +61,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         "city.emergency_number",
         !config.city.emergency_number.trim().is_empty(),
     );
+    checks.registration(&config.registration);
     checks.need(
         "planner.window_min",
         (Duration::from_mins(1)..=Duration::from_hours(4)).contains(&config.planner.window_min),
@@ -153,6 +154,39 @@ impl Checks {
                 (Duration::from_secs(1)..=Duration::from_mins(10)).contains(&carrier.enquire_link_interval),
             );
         }
+    }
+
+    fn registration(&mut self, registration: &RegistrationConfig) {
+        const LINK_LEN_MAX: usize = 100;
+        let is_base = |url: &String| {
+            web_address(url).is_some_and(|url| {
+                let plain = url.query().is_none() && url.fragment().is_none();
+                plain && url.username().is_empty() && url.password().is_none()
+            })
+        };
+        self.need("registration.url", registration.url.as_ref().is_none_or(is_base));
+        self.need(
+            "registration.token",
+            registration.token.as_ref().is_none_or(|token| {
+                let token = token.expose_secret();
+                (1..=4096).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic())
+            }),
+        );
+        self.need(
+            "registration.metrics_url",
+            registration.metrics_url.as_ref().is_none_or(|url| web_address(url).is_some()),
+        );
+        self.need(
+            "registration.timeout",
+            (Duration::from_secs(1)..=Duration::from_secs(30)).contains(&registration.timeout),
+        );
+        self.need(
+            "registration.link",
+            registration
+                .link
+                .as_ref()
+                .is_none_or(|link| link.len() <= LINK_LEN_MAX && web_address(link).is_some()),
+        );
     }
 
     fn jobs(&mut self, jobs: &[JobConfig]) {
@@ -292,6 +326,26 @@ mod tests {
         assert_eq!(
             keys(|config| config.telegram.api_url = "ftp://x".into()),
             ["telegram.api_url"]
+        );
+    }
+
+    #[test]
+    fn the_registration_system_has_an_address_and_no_secret_in_it() {
+        for url in ["registration", "https://user:word@example.org", "https://example.org/?token=x"] {
+            assert_eq!(
+                keys(|config| config.registration.url = Some(url.into())),
+                ["registration.url"],
+                "{url}"
+            );
+        }
+        assert!(keys(|config| config.registration.url = Some("https://example.org/api/".into())).is_empty());
+        assert_eq!(
+            keys(|config| config.registration.token = Some("two words".into())),
+            ["registration.token"]
+        );
+        assert_eq!(
+            keys(|config| config.registration.timeout = Duration::from_secs(31)),
+            ["registration.timeout"]
         );
     }
 

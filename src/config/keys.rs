@@ -13,6 +13,9 @@ pub(super) struct Key {
     pub required: bool,
 }
 
+/// What a metric's name may be.
+const METRIC: &str = "a metric's name, with labels if need be, such as sessions_total{outcome=\"done\"}; empty if there is none";
+
 /// Every key that holds a value, by section as in `config.example.toml`.
 pub(super) const KEYS: &[Key] = &[
     key(
@@ -78,6 +81,33 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("city.price_hotline", "text; empty if there is none"),
     key("city.official_channel", "text; empty if there is none"),
+    key(
+        "registration.url",
+        "an http or https address without a user, a query or a fragment, such as https://registration.example.org",
+    ),
+    key(
+        "registration.token",
+        "1 to 4096 ASCII characters without spaces",
+    )
+    .secret(),
+    key(
+        "registration.metrics_url",
+        "an http or https address, such as http://10.0.0.5:9100/metrics",
+    ),
+    key("registration.timeout", "a duration from 1s to 30s, such as 5s"),
+    key(
+        "registration.link",
+        "the http or https address that residents open, at most 100 characters",
+    ),
+    key("registration.metrics.started", METRIC),
+    key("registration.metrics.completed", METRIC),
+    key("registration.metrics.failed", METRIC),
+    key("registration.metrics.capacity_per_second", METRIC),
+    key("registration.metrics.utilisation", METRIC),
+    key("registration.metrics.queue_seconds", METRIC),
+    key("registration.metrics.p95_ms", METRIC),
+    key("registration.metrics.error_rate", METRIC),
+    key("registration.metrics.as_of", METRIC),
     key("planner.window_min", "a duration from 1m to 4h, such as 10m"),
     key(
         "notices.reminder_before",

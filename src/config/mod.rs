@@ -4,11 +4,13 @@ mod check;
 mod fault;
 mod keys;
 mod load;
+mod series;
 mod tree;
 
 pub use check::parse_cron;
 pub use fault::{ConfigFault, ConfigFaults, Place};
 pub use load::environment;
+pub use series::Series;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -36,6 +38,8 @@ pub struct Config {
     pub sms: SmsConfig,
     /// The city.
     pub city: CityConfig,
+    /// The registration system.
+    pub registration: RegistrationConfig,
     /// Which windows the planner gives.
     pub planner: PlannerConfig,
     /// When notices leave and how they are retried.
@@ -164,6 +168,59 @@ pub struct CityConfig {
     pub price_hotline: String,
     /// Where the city announces.
     pub official_channel: String,
+}
+
+/// `[registration]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistrationConfig {
+    /// Base address of the system that speaks the contract; without one nobody is registered and no proof is known.
+    pub url: Option<String>,
+    /// Sent to `url`, and to nobody else, as a bearer token.
+    pub token: Option<SecretString>,
+    /// A Prometheus text endpoint to take the load from, in place of `url`'s own report.
+    pub metrics_url: Option<String>,
+    /// The longest wait for an answer. The load is waited for 4 s at most, so that one lost answer is no silence.
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+    /// The page that residents open to register.
+    pub link: Option<String>,
+    /// What the metrics at `metrics_url` are called.
+    pub metrics: RegistrationMetricsConfig,
+}
+
+/// `[registration.metrics]`: which series say what; none where the system has no such metric. A counter (by its
+/// `# TYPE`, or a name that ends in `_total`) becomes the rate between two scrapes; anything else counts as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistrationMetricsConfig {
+    /// Sessions begun.
+    #[serde(deserialize_with = "series::optional")]
+    pub started: Option<Series>,
+    /// Sessions that ended well.
+    #[serde(deserialize_with = "series::optional")]
+    pub completed: Option<Series>,
+    /// Sessions that failed.
+    #[serde(deserialize_with = "series::optional")]
+    pub failed: Option<Series>,
+    /// Sessions a second that the system can complete.
+    #[serde(deserialize_with = "series::optional")]
+    pub capacity_per_second: Option<Series>,
+    /// Share of the capacity in use, 0 to 1.
+    #[serde(deserialize_with = "series::optional")]
+    pub utilisation: Option<Series>,
+    /// Seconds that a new session waits.
+    #[serde(deserialize_with = "series::optional")]
+    pub queue_seconds: Option<Series>,
+    /// Milliseconds within which 95 % of sessions end.
+    #[serde(deserialize_with = "series::optional")]
+    pub p95_ms: Option<Series>,
+    /// Share of sessions that fail, 0 to 1.
+    #[serde(deserialize_with = "series::optional")]
+    pub error_rate: Option<Series>,
+    /// Unix seconds of the instant that the metrics speak of, where they are a copy.
+    #[serde(deserialize_with = "series::optional")]
+    pub as_of: Option<Series>,
 }
 
 /// `[planner]`
@@ -301,6 +358,42 @@ impl Default for CityConfig {
             emergency_number: "120".into(),
             price_hotline: "12315".into(),
             official_channel: String::new(),
+        }
+    }
+}
+
+impl Default for RegistrationConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            token: None,
+            metrics_url: None,
+            timeout: Duration::from_secs(5),
+            link: None,
+            metrics: RegistrationMetricsConfig::default(),
+        }
+    }
+}
+
+impl Default for RegistrationMetricsConfig {
+    /// What `weir registration-sim` calls them.
+    fn default() -> Self {
+        let series = |name: &str| {
+            Some(Series {
+                name: format!("registration_{name}"),
+                labels: Vec::new(),
+            })
+        };
+        Self {
+            started: series("sessions_started_total"),
+            completed: series("sessions_completed_total"),
+            failed: series("sessions_failed_total"),
+            capacity_per_second: series("capacity_per_second"),
+            utilisation: series("utilisation"),
+            queue_seconds: series("queue_seconds"),
+            p95_ms: series("p95_ms"),
+            error_rate: None,
+            as_of: series("as_of_seconds"),
         }
     }
 }

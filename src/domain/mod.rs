@@ -3,13 +3,17 @@
 mod household;
 mod ids;
 mod incident;
+mod load;
 mod message;
 mod place;
+mod proof;
 mod round;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
 pub use incident::{IncidentScope, ManualState};
+pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
+pub use proof::{Proof, ProofResult};
 pub use round::{RoundState, Window, WindowView};

@@ -2,6 +2,7 @@
 //! and afterwards it is on record what happened.
 
 mod codes;
+pub mod drain;
 pub mod missed;
 pub mod report;
 pub mod returns;

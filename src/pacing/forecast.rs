@@ -1,41 +1,26 @@
-//! What has been told into the load of the coming minutes.
-//!
-//! The model of how told people come online is the rehearsal's reference model; figures count only with it:
-//!
-//! | share | when |
-//! |---|---|
-//! | 27 % | on reading the notice: log-normal, median 180 s, σ 1.1 |
-//! | 40.5 % | at the announced start: from 60 s early on, exponentially, 90 s after it in the mean |
-//! | 13.5 % | evenly in the 30 minutes from the start |
-//! | 9 % | whenever they like: evenly over the day |
-//! | 10 % | never |
-//!
-//! Here notices are taken to have been read before the start, so those who come on reading have come and gone.
+//! What has been told and planned into the load of the coming minutes, by the kernels of [`super::kernel`].
 
-/// Share of people who come because the announced start has come.
-const AT_START: f64 = 0.405;
-/// How early the first of them are.
-const EARLY_SECONDS: f64 = 60.0;
-/// How long after the start they come in the mean.
-const LATE_SECONDS_MEAN: f64 = 90.0;
-/// Share of people who come evenly through the window, and how long that takes.
-const THROUGH_WINDOW: f64 = 0.135;
-const THROUGH_WINDOW_SECONDS: f64 = 30.0 * 60.0;
-/// Share of people who come evenly over the day, whatever they were told.
-const WHENEVER: f64 = 0.09;
+use chrono::{DateTime, Utc};
+
+use super::kernel::{BEFORE_START, BUCKET_SECONDS, Kernel, Response, Responses};
+use crate::domain::ChannelKind;
+
 const DAY_SECONDS: f64 = 24.0 * 3600.0;
 
 /// Minutes after which nobody comes any more because of a start: the slowest of a million have come.
 const KERNEL_MINUTES: usize = 40;
 
 /// The most people that come online within any 60 s when so many are all told to come at the same instant.
+///
+/// Notices are taken to have been read before the start, so those who come on reading have come and gone.
 pub fn at_once_peak_per_minute(people: u64) -> f64 {
-    let start = -EARLY_SECONDS as i64;
+    let response = Response::default();
+    let start = -response.early_seconds as i64;
     let end = KERNEL_MINUTES as i64 * 60;
     let share = (start..end)
-        .map(|second| come_by((second + 60) as f64) - come_by(second as f64))
+        .map(|second| response.from_start_by((second + 60) as f64) - response.from_start_by(second as f64))
         .fold(0.0, f64::max);
-    people as f64 * (share + WHENEVER * 60.0 / DAY_SECONDS)
+    people as f64 * (share + response.whenever * 60.0 / DAY_SECONDS)
 }
 
 /// People coming online by minute, for people whose windows start in each minute of `starts`.
@@ -43,10 +28,13 @@ pub fn at_once_peak_per_minute(people: u64) -> f64 {
 /// The first minute of both is the same. Those who come up to 60 s early for the first minute are counted in it, and
 /// those who come whenever they like are spread over what is given of the day.
 pub fn online_per_minute(starts: &[f64]) -> Vec<f64> {
+    let response = Response::default();
     let kernel: Vec<f64> = (-1..KERNEL_MINUTES as i64)
-        .map(|minute| come_by((minute + 1) as f64 * 60.0) - come_by(minute as f64 * 60.0))
+        .map(|minute| {
+            response.from_start_by((minute + 1) as f64 * 60.0) - response.from_start_by(minute as f64 * 60.0)
+        })
         .collect();
-    let whenever = starts.iter().sum::<f64>() * WHENEVER * 60.0 / DAY_SECONDS;
+    let whenever = starts.iter().sum::<f64>() * response.whenever * 60.0 / DAY_SECONDS;
     let mut online = vec![whenever; starts.len()];
     for (minute, &people) in starts.iter().enumerate().filter(|(_, people)| **people > 0.0) {
         for (after, share) in kernel.iter().enumerate() {
@@ -59,12 +47,125 @@ pub fn online_per_minute(starts: &[f64]) -> Vec<f64> {
     online
 }
 
-/// Share of all told people that the start has brought by so many seconds after it.
-fn come_by(seconds: f64) -> f64 {
-    let since_first = (seconds + EARLY_SECONDS).max(0.0);
-    let at_start = 1.0 - (-since_first / (EARLY_SECONDS + LATE_SECONDS_MEAN)).exp();
-    let through_window = (seconds / THROUGH_WINDOW_SECONDS).clamp(0.0, 1.0);
-    AT_START * at_start + THROUGH_WINDOW * through_window
+/// Who was told when and whose windows start when, and so what load is on its way.
+///
+/// Counts only: of recipients by channel and by bucket of [`BUCKET_SECONDS`].
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    origin: i64,
+    kernels: [Kernel; 2],
+    /// Recipients told, by bucket.
+    told: Vec<[f64; 2]>,
+    /// Recipients whose window starts, by bucket.
+    starts: Vec<[f64; 2]>,
+    /// Sessions a second by people who come whenever they like, by bucket.
+    whenever: Vec<f64>,
+}
+
+impl Forecast {
+    /// Nothing told yet. It speaks of the time from `origin` on, `hours` long.
+    pub fn new(responses: &Responses, origin: DateTime<Utc>, hours: u32) -> Self {
+        let buckets = (i64::from(hours) * 3600 / BUCKET_SECONDS) as usize;
+        Self {
+            origin: origin.timestamp(),
+            kernels: [Kernel::of(&responses.sms), Kernel::of(&responses.telegram)],
+            told: vec![[0.0; 2]; buckets],
+            starts: vec![[0.0; 2]; buckets],
+            whenever: vec![0.0; buckets],
+        }
+    }
+
+    /// Chance that somebody told by a channel comes online at all.
+    pub fn come(&self, channel: ChannelKind) -> f64 {
+        self.kernels[lane(channel)].come
+    }
+
+    /// So many recipients were told.
+    pub fn add_told(&mut self, at: DateTime<Utc>, channel: ChannelKind, recipients: f64) {
+        if let Some(bucket) = self.bucket(at) {
+            self.told[bucket][lane(channel)] += recipients;
+        }
+    }
+
+    /// The windows of so many recipients start then; fewer than none takes back what was added, since it moved.
+    pub fn add_starts(&mut self, at: DateTime<Utc>, channel: ChannelKind, recipients: f64) {
+        if let Some(bucket) = self.bucket(at) {
+            self.starts[bucket][lane(channel)] += recipients;
+        }
+    }
+
+    /// So many recipients have a window between these instants; some of them come whenever they like.
+    pub fn add_whenever(
+        &mut self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        channel: ChannelKind,
+        recipients: f64,
+    ) {
+        let end = self.whenever.len() as i64;
+        let bucket = |at: DateTime<Utc>| {
+            (at.timestamp() - self.origin)
+                .div_euclid(BUCKET_SECONDS)
+                .clamp(0, end)
+        };
+        let (first, last) = (bucket(from), bucket(to));
+        let seconds = (to - from).num_seconds().max(BUCKET_SECONDS) as f64;
+        let per_second = recipients * self.kernels[lane(channel)].whenever / seconds;
+        for bucket in first..last {
+            self.whenever[bucket as usize] += per_second;
+        }
+    }
+
+    /// Sessions a second that this makes expect at an instant; the background is not in it.
+    pub fn expected_per_second(&self, at: DateTime<Utc>) -> f64 {
+        match self.bucket(at) {
+            Some(bucket) => self.expected_in(bucket),
+            None => 0.0,
+        }
+    }
+
+    /// The same for each bucket of a stretch of time.
+    pub fn expected_between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = f64> + '_ {
+        let (from, to) = (
+            self.bucket(from).unwrap_or(0),
+            self.bucket(to).unwrap_or(self.told.len()),
+        );
+        (from..to).map(|bucket| self.expected_in(bucket))
+    }
+
+    /// Sessions a second in each coming bucket that one more recipient told a second, now, would bring.
+    pub fn after_notice(&self, channel: ChannelKind) -> &[f64] {
+        &self.kernels[lane(channel)].after_notice
+    }
+
+    fn expected_in(&self, bucket: usize) -> f64 {
+        let mut sessions = 0.0;
+        for (lane, kernel) in self.kernels.iter().enumerate() {
+            for (after, share) in kernel.after_notice.iter().enumerate().take(bucket + 1) {
+                sessions += self.told[bucket - after][lane] * share;
+            }
+            let newest = (bucket + BEFORE_START).min(self.starts.len() - 1);
+            let oldest = (bucket + BEFORE_START + 1).saturating_sub(kernel.around_start.len());
+            for start in oldest..=newest {
+                sessions += self.starts[start][lane] * kernel.around_start[bucket + BEFORE_START - start];
+            }
+        }
+        sessions / BUCKET_SECONDS as f64 + self.whenever[bucket]
+    }
+
+    fn bucket(&self, at: DateTime<Utc>) -> Option<usize> {
+        let bucket = (at.timestamp() - self.origin).div_euclid(BUCKET_SECONDS);
+        usize::try_from(bucket)
+            .ok()
+            .filter(|bucket| *bucket < self.told.len())
+    }
+}
+
+fn lane(channel: ChannelKind) -> usize {
+    match channel {
+        ChannelKind::Sms => 0,
+        ChannelKind::Telegram => 1,
+    }
 }
 
 #[cfg(test)]
@@ -104,7 +205,8 @@ mod tests {
     #[test]
     fn people_who_come_early_for_the_first_minute_are_not_lost() {
         let online = online_per_minute(&[100.0]);
-        let expected = 100.0 * (come_by(60.0) + WHENEVER / (24.0 * 60.0));
+        let response = Response::default();
+        let expected = 100.0 * (response.from_start_by(60.0) + response.whenever / (24.0 * 60.0));
         assert!((online[0] - expected).abs() < 1e-9);
     }
 }

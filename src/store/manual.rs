@@ -86,8 +86,8 @@ pub struct ManualRegistration {
     pub resident: ResidentId,
     /// For which round.
     pub round: RoundId,
-    /// The code of the unit where they live.
-    pub unit_code: String,
+    /// The unit where they live, as its path.
+    pub unit: String,
     /// Their id in the registration system, if known.
     pub reference: Option<String>,
     /// Their name.
@@ -119,6 +119,7 @@ pub struct ManualChange {
 
 #[derive(Serialize, Deserialize)]
 struct SealedPerson {
+    unit: String,
     name: String,
     phone: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -253,17 +254,20 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Returned>> {
         let find = self.sql(
-            "select p.id, p.unit_id, p.personal, c.id, c.address, max(w.round_id) from {rows} \
+            "select p.id, p.unit_id, p.personal, c.id, c.address, max(w.round_id), m.district, m.street, m.name, \
+               b.name, u.name from {rows} \
              join residents p on p.id = cast(r.value->>'id' as bigint) \
              join windows w on w.unit_id = p.unit_id \
              join rounds o on o.id = w.round_id and o.state in ('releasing', 'paused', 'done') \
              join incidents i on i.id = $2 \
+             join units u on u.id = p.unit_id join buildings b on b.id = u.building_id \
+             join communities m on m.id = b.community_id \
              left join contacts c on c.id = p.phone_contact_id and c.channel = 'sms' \
              where {in_scope} or exists (select 1 from incident_windows k where k.incident_id = i.id \
                and k.round_id = w.round_id and k.unit_id = w.unit_id) \
-             group by p.id, p.unit_id, p.personal, c.id, c.address",
+             group by p.id, p.unit_id, p.personal, c.id, c.address, m.district, m.street, m.name, b.name, u.name",
         );
-        type Row = (i64, i64, String, Option<i64>, Option<String>, i64);
+        type Row = (i64, i64, String, Option<i64>, Option<String>, i64, String, String, String, String, String);
         let found: Vec<Row> = on_pool!(self, |pool| {
             sqlx::query_as(find)
                 .bind(json_ids(rows.iter().map(|row| row.0.0)))
@@ -272,13 +276,16 @@ impl Store {
                 .await?
         });
         let mut people = BTreeMap::new();
-        for (resident, unit, personal, contact, address, round) in found {
+        for (resident, unit_id, personal, contact, address, round, district, street, community, building, unit) in
+            found
+        {
+            let place = UnitPlace { district, street, community, building, unit };
             let person = self.personal_of(resident, &personal)?;
             let phone = match self.phone_of(contact, address.as_deref())? {
                 Some(Address::Phone(phone)) => phone.as_e164().to_owned(),
                 _ => String::new(),
             };
-            people.insert(resident, (unit, round, person, phone));
+            people.insert(resident, (unit_id, round, place, person, phone));
         }
         let insert = self.sql(
             "insert into manual_registrations (id, incident_id, resident_id, round_id, unit_id, person, state, \
@@ -293,8 +300,9 @@ impl Store {
             let new: Vec<_> = (first..)
                 .zip(rows)
                 .filter_map(|(row, (resident, time))| {
-                    let (unit, round, person, phone) = people.get(&resident.0)?;
+                    let (unit, round, place, person, phone) = people.get(&resident.0)?;
                     let sealed = SealedPerson {
+                        unit: place.to_string(),
                         name: person.name.clone(),
                         phone: phone.clone(),
                         reference: person.reference.clone(),
@@ -325,16 +333,29 @@ impl Store {
             .collect())
     }
 
+    /// Whether a registration's turn has come.
+    pub async fn manual_waits(&self, now: DateTime<Utc>) -> Result<bool> {
+        let row: Option<(i64,)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select id from manual_registrations where state = 'waiting' and next_at <= $1 \
+                 order by next_at limit 1",
+            )
+            .bind(now.timestamp_millis())
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.is_some())
+    }
+
     /// Takes up to `limit` registrations whose turn has come: they are `sent` until [`Store::record_manual`].
     pub async fn claim_manual(&self, limit: usize, now: DateTime<Utc>) -> Result<Vec<ManualRegistration>> {
         let claim = self.sql(
             "update manual_registrations set state = 'sent', attempts = attempts + 1, changed_at = $1 \
              where id in (select id from manual_registrations where state = 'waiting' and next_at <= $1 \
                order by next_at, id limit $2 {lock}) \
-             returning id, incident_id, resident_id, round_id, person, attempts, \
-               (select u.code from units u where u.id = manual_registrations.unit_id)",
+             returning id, incident_id, resident_id, round_id, person, attempts",
         );
-        type Row = (i64, i64, i64, i64, String, i64, Option<String>);
+        type Row = (i64, i64, i64, i64, String, i64);
         let mut rows: Vec<Row> = in_transaction!(self, |tx| {
             sqlx::query_as(claim)
                 .bind(now.timestamp_millis())
@@ -344,7 +365,7 @@ impl Store {
         });
         rows.sort_unstable_by_key(|row| row.0);
         rows.into_iter()
-            .map(|(id, incident, resident, round, sealed, attempt, unit_code)| {
+            .map(|(id, incident, resident, round, sealed, attempt)| {
                 let plain = self.keys.open(PERSON, id, &sealed)?;
                 let person: SealedPerson =
                     serde_json::from_slice(&plain).map_err(|_| StoreError::Corrupt(PERSON.into()))?;
@@ -353,7 +374,7 @@ impl Store {
                     incident: IncidentId(incident),
                     resident: ResidentId(resident),
                     round: RoundId(round),
-                    unit_code: unit_code.unwrap_or_default(),
+                    unit: person.unit,
                     reference: person.reference,
                     name: person.name,
                     phone: person.phone,

@@ -1,0 +1,591 @@
+//! The control law: what the registration system says of itself, into how fast residents may be told.
+//!
+//! One pure step every [`PERIOD`]: state, load sample or silence, and clock in; rate, quota of window starts and actions
+//! out, with the reasons in words. The messages act minutes later, through people, so the law looks at what has been
+//! told and planned (the [`Forecast`]) as well as at what is seen. It runs unchanged in the service and in the rehearsal.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{forecast::Forecast, kernel::BUCKET_SECONDS};
+use crate::domain::{ChannelKind, LoadSample};
+
+/// How often the law steps.
+pub const PERIOD: TimeDelta = TimeDelta::seconds(5);
+
+/// Silence of the load feed after which the pace falls to a safe rate.
+const SILENT_AFTER: TimeDelta = TimeDelta::seconds(20);
+/// From here on the safe rate falls further …
+const SAFE_FALLS_FROM: TimeDelta = TimeDelta::seconds(60);
+/// … until here.
+const SAFE_FALLS_FOR: TimeDelta = TimeDelta::minutes(5);
+
+/// Samples whose median is taken for the capacity.
+const CAPACITY_SAMPLES: usize = 5;
+/// Capacity that is not even asked for cannot be measured well.
+const MEASURABLE_UTILISATION: f64 = 0.3;
+/// The estimate never falls below this share of the nominal capacity: a system in collapse completes hardly anything,
+/// which says nothing of what it can do.
+const CAPACITY_FLOOR: f64 = 0.25;
+
+const BIAS_STEP: f64 = 0.02;
+const BIAS_MIN: f64 = 0.6;
+const BIAS_MAX: f64 = 1.6;
+/// Where errors are rarer, what is started is fresh demand and no retries.
+const FEW_ERRORS: f64 = 0.005;
+
+const TRIM_MIN: f64 = 0.2;
+const TRIM_DOWN: f64 = 0.7;
+const TRIM_UP: f64 = 0.01;
+const TRIM_EVERY: TimeDelta = TimeDelta::seconds(15);
+const TRIM_ERRORS: f64 = 0.02;
+const TRIM_QUEUE_SECONDS: f64 = 2.0;
+const TRIM_UTILISATION: f64 = 0.97;
+/// Weight of the newest sample in the smoothed utilisation.
+const SMOOTHING: f64 = 0.3;
+
+const PAUSE_ERRORS: f64 = 0.10;
+const PAUSE_QUEUE_SECONDS: f64 = 6.0;
+/// Reports in running that must be bad before a pause.
+const PAUSE_REPORTS: u32 = 3;
+const RESUME_ERRORS: f64 = 0.01;
+const RESUME_QUEUE_SECONDS: f64 = 1.0;
+const RESUME_UTILISATION: f64 = 0.65;
+const RESUME_AFTER: TimeDelta = TimeDelta::seconds(120);
+const RESUME_TRIM: f64 = 0.5;
+
+const RESTAGGER_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// Windows that start sooner are too near to be moved.
+pub const RESTAGGER_FROM: TimeDelta = TimeDelta::minutes(2);
+const RESTAGGER_TO: TimeDelta = TimeDelta::minutes(22);
+/// The share of the set point that moved windows are put onto.
+const RESTAGGER_SHARE: f64 = 0.95;
+
+/// How far ahead telling somebody now must leave the load below its line.
+const LOOK_AHEAD: TimeDelta = TimeDelta::minutes(15);
+/// The load is judged by the mean of a minute.
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+const BUCKETS_PER_MINUTE: usize = 60 / BUCKET_SECONDS as usize;
+/// Told people may push the load this much over the set point.
+const OVER_SET_POINT: f64 = 1.02;
+/// The most by which the rate exceeds the steady one, to catch up.
+const CATCH_UP: f64 = 1.25;
+
+/// What the law is set to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Params {
+    /// Share of the capacity that the load is kept at, 0 to 1.
+    pub set_point: f64,
+    /// Sessions a second that the system is known to complete when all is well.
+    pub nominal_capacity: f64,
+    /// Sessions a second that come without being told.
+    pub background: f64,
+    /// Share of the set point's rate that is safe while the load feed is silent …
+    pub safe_share: f64,
+    /// … and what it falls to while the silence lasts.
+    pub safe_share_min: f64,
+}
+
+impl Params {
+    /// The defaults for a system of so many sessions a second.
+    pub fn for_capacity(nominal_capacity: f64) -> Self {
+        Self {
+            set_point: 0.85,
+            nominal_capacity,
+            background: 0.03 * nominal_capacity,
+            safe_share: 0.5,
+            safe_share_min: 0.3,
+        }
+    }
+}
+
+/// How the law sees things.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// As planned.
+    #[default]
+    Steady,
+    /// The system is busier, or can do less, than it should: fewer are told.
+    Slowed,
+    /// Nobody is told.
+    Paused,
+    /// After a pause: slowly again.
+    Recovering,
+    /// The load feed is silent: a safe rate.
+    Blind,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Self; 5] = [
+        Self::Steady,
+        Self::Slowed,
+        Self::Paused,
+        Self::Recovering,
+        Self::Blind,
+    ];
+
+    /// The stored and printed word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Slowed => "slowed",
+            Self::Paused => "paused",
+            Self::Recovering => "recovering",
+            Self::Blind => "blind",
+        }
+    }
+
+    /// The mode of a stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == word)
+    }
+}
+
+/// A person's word over the law's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByHand {
+    /// Nobody is told until the person says so.
+    Held,
+    /// No pause and no silence holds anything back; rate and quota still follow the load.
+    Freed,
+}
+
+/// What the law remembers from step to step. Stored, so that a restart goes on where it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// How it sees things.
+    pub mode: Mode,
+    /// Ĉ as a share of the nominal capacity.
+    pub capacity_share: f64,
+    /// The newest measurements of that share, the oldest first.
+    measured: Vec<f64>,
+    /// b: demand seen against demand expected.
+    pub bias: f64,
+    /// m: what the rate is multiplied with.
+    pub trim: f64,
+    trimmed_at: Option<DateTime<Utc>>,
+    utilisation: f64,
+    bad_reports: u32,
+    calm_since: Option<DateTime<Utc>>,
+    restaggered_at: Option<DateTime<Utc>>,
+    /// When a sample last came.
+    pub heard_at: Option<DateTime<Utc>>,
+    last_as_of: Option<DateTime<Utc>>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Steady,
+            capacity_share: 1.0,
+            measured: Vec::new(),
+            bias: 1.0,
+            trim: 1.0,
+            trimmed_at: None,
+            utilisation: 0.0,
+            bad_reports: 0,
+            calm_since: None,
+            restaggered_at: None,
+            heard_at: None,
+            last_as_of: None,
+        }
+    }
+}
+
+/// What one step is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Tick<'a> {
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// The newest load sample, if one came; the same one again counts as silence.
+    pub sample: Option<LoadSample>,
+    /// What is on its way.
+    pub expected: &'a Forecast,
+    /// Share of recipients that are told by Telegram, 0 to 1; the others by text message.
+    pub telegram_share: f64,
+    /// A person's word, if there is one.
+    pub by_hand: Option<ByHand>,
+}
+
+/// What one step decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// How the law sees things.
+    pub mode: Mode,
+    /// Recipients that may be told a second until the next step.
+    pub per_second: f64,
+    /// Recipients whose windows may start a second.
+    pub starts_per_second: f64,
+    /// What is to be done.
+    pub actions: Vec<Action>,
+    /// Why, the weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+/// What the law asks for beside a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A pause begins: releases stop, people are told calmly, staff go on by hand.
+    Pause,
+    /// The pause is over.
+    Resume,
+    /// Windows that start from [`RESTAGGER_FROM`] on are moved later, onto the quota.
+    Restagger,
+}
+
+/// Why a step decided as it did.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// A person holds it.
+    HeldByHand,
+    /// A person freed it.
+    FreedByHand,
+    /// No sample for so many seconds.
+    Silent {
+        /// Seconds since the last one.
+        seconds: i64,
+    },
+    /// Too many errors.
+    Errors {
+        /// Share of sessions that failed.
+        rate: f64,
+    },
+    /// The queue is too long.
+    Queue {
+        /// Seconds of waiting.
+        seconds: f64,
+    },
+    /// Hardly any capacity is free.
+    Busy {
+        /// Share in use.
+        utilisation: f64,
+    },
+    /// The capacity is less than it should be.
+    Capacity {
+        /// Its share of the nominal one.
+        share: f64,
+    },
+    /// What has been told and planned is all that the capacity allows for the coming minutes.
+    Forecast {
+        /// The most sessions a second that are expected.
+        per_second: f64,
+    },
+    /// All is well, but not yet for long enough.
+    Calming {
+        /// Seconds still to go.
+        seconds: i64,
+    },
+    /// The rate is still rising after trouble.
+    Trim {
+        /// What it is multiplied with.
+        factor: f64,
+    },
+    /// All is well.
+    AsPlanned,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::HeldByHand => f.write_str("held by hand"),
+            Self::FreedByHand => f.write_str("freed by hand"),
+            Self::Silent { seconds } => write!(f, "the load feed has been silent for {seconds} s"),
+            Self::Errors { rate } => write!(f, "{:.1} % of sessions fail", rate * 100.0),
+            Self::Queue { seconds } => write!(f, "people wait {seconds:.1} s in the queue"),
+            Self::Busy { utilisation } => write!(f, "{:.0} % of the capacity is in use", utilisation * 100.0),
+            Self::Capacity { share } => {
+                write!(f, "the system can do {:.0} % of what it should", share * 100.0)
+            }
+            Self::Forecast { per_second } => {
+                write!(f, "{per_second:.0} sessions/s are on their way already")
+            }
+            Self::Calming { seconds } => write!(f, "calm, but {seconds} s too short to go on"),
+            Self::Trim { factor } => write!(f, "back to {:.0} % of the rate after trouble", factor * 100.0),
+            Self::AsPlanned => f.write_str("all is well"),
+        }
+    }
+}
+
+/// One step: what may be told until the next, and what is to be done.
+pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
+    let mut reasons = Vec::new();
+    let mut actions = Vec::new();
+    let fresh = tick
+        .sample
+        .filter(|sample| state.last_as_of.is_none_or(|last| sample.as_of > last));
+    match fresh {
+        Some(sample) => state.hear(params, &sample, tick),
+        None => _ = state.heard_at.get_or_insert(tick.now),
+    }
+    if let Some(sample) = &fresh {
+        state.judge(sample, tick.now, &mut actions, &mut reasons);
+    }
+    let silence = tick.now - state.heard_at.unwrap_or(tick.now);
+    let rate = Rate::of(params, state, tick);
+    let mut per_second = rate.per_second(params, state, tick, &mut reasons);
+    if silence > SILENT_AFTER {
+        reasons.insert(
+            0,
+            Reason::Silent {
+                seconds: silence.num_seconds(),
+            },
+        );
+        per_second = per_second.min(rate.safe(params, silence));
+    }
+    if state.mode == Mode::Paused {
+        per_second = 0.0;
+    }
+    let (mode, per_second) = seen(state, silence, tick.by_hand, per_second, &rate, &mut reasons);
+    if state.wants_restagger(&rate, tick) {
+        state.restaggered_at = Some(tick.now);
+        actions.push(Action::Restagger);
+    }
+    if reasons.is_empty() {
+        reasons.push(Reason::AsPlanned);
+    }
+    Decision {
+        mode,
+        per_second,
+        starts_per_second: rate.starts(params, state),
+        actions,
+        reasons,
+    }
+}
+
+/// The mode by name and the rate under a person's word.
+fn seen(
+    state: &State,
+    silence: TimeDelta,
+    by_hand: Option<ByHand>,
+    per_second: f64,
+    rate: &Rate,
+    reasons: &mut Vec<Reason>,
+) -> (Mode, f64) {
+    let blind = silence > SILENT_AFTER;
+    match by_hand {
+        Some(ByHand::Held) => {
+            reasons.insert(0, Reason::HeldByHand);
+            (Mode::Paused, 0.0)
+        }
+        Some(ByHand::Freed) if blind || state.mode == Mode::Paused => {
+            reasons.insert(0, Reason::FreedByHand);
+            (Mode::Recovering, per_second.max(rate.steady))
+        }
+        _ if state.mode == Mode::Paused => (Mode::Paused, per_second),
+        _ if blind => (Mode::Blind, per_second),
+        _ => (state.mode, per_second),
+    }
+}
+
+/// What the capacity allows, in recipients.
+struct Rate {
+    /// Chance that somebody who is told comes, bias included.
+    come: f64,
+    /// r_ss: recipients a second at which the load stays at the set point.
+    steady: f64,
+    /// Ĉ, in sessions a second.
+    capacity: f64,
+}
+
+impl Rate {
+    fn of(params: &Params, state: &State, tick: &Tick) -> Self {
+        let mix = |sms: f64, telegram: f64| sms + tick.telegram_share.clamp(0.0, 1.0) * (telegram - sms);
+        let come = mix(
+            tick.expected.come(ChannelKind::Sms),
+            tick.expected.come(ChannelKind::Telegram),
+        )
+        .max(1e-3);
+        let come = come * state.bias;
+        let capacity = state.capacity_share * params.nominal_capacity;
+        let line = params.set_point * state.trim * capacity - params.background;
+        Self {
+            come,
+            steady: line.max(0.0) / come,
+            capacity,
+        }
+    }
+
+    /// Recipients that may be told a second, by the load on its way in the coming minutes.
+    fn per_second(&self, params: &Params, state: &State, tick: &Tick, reasons: &mut Vec<Reason>) -> f64 {
+        let line = OVER_SET_POINT * params.set_point * state.trim * self.capacity - params.background;
+        let mix = tick.telegram_share.clamp(0.0, 1.0);
+        let (sms, telegram) = (
+            tick.expected.after_notice(ChannelKind::Sms),
+            tick.expected.after_notice(ChannelKind::Telegram),
+        );
+        let expected: Vec<f64> = tick
+            .expected
+            .expected_between(tick.now - MINUTE, tick.now + LOOK_AHEAD)
+            .collect();
+        let mut most: f64 = 0.0;
+        let mut rate = CATCH_UP * self.steady;
+        // Windows start on whole minutes, so only the mean of a minute says how busy it will be.
+        for (after, minute) in expected.windows(BUCKETS_PER_MINUTE).skip(1).enumerate() {
+            let expected = minute.iter().sum::<f64>() / minute.len() as f64;
+            most = most.max(expected);
+            let share = sms[after] + mix * (telegram[after] - sms[after]);
+            let free = line - state.bias * expected;
+            if share > 1e-6 {
+                rate = rate.min(free.max(0.0) / (state.bias * share * BUCKETS_PER_MINUTE as f64));
+            }
+        }
+        if rate < 0.5 * self.steady {
+            reasons.push(Reason::Forecast {
+                per_second: state.bias * most + params.background,
+            });
+        }
+        rate
+    }
+
+    /// The most that is safe after so much silence.
+    fn safe(&self, params: &Params, silence: TimeDelta) -> f64 {
+        let fallen =
+            ((silence - SAFE_FALLS_FROM).as_seconds_f64() / SAFE_FALLS_FOR.as_seconds_f64()).clamp(0.0, 1.0);
+        let share = params.safe_share - fallen * (params.safe_share - params.safe_share_min);
+        share * params.set_point * params.nominal_capacity / self.come
+    }
+
+    fn starts(&self, params: &Params, state: &State) -> f64 {
+        let share = if state.mode == Mode::Steady {
+            1.0
+        } else {
+            RESTAGGER_SHARE
+        };
+        (share * params.set_point * self.capacity - params.background).max(0.0) / self.come
+    }
+}
+
+impl State {
+    /// Takes a sample in: capacity, bias, trim.
+    fn hear(&mut self, params: &Params, sample: &LoadSample, tick: &Tick) {
+        self.heard_at = Some(tick.now);
+        self.last_as_of = Some(sample.as_of);
+        self.utilisation += SMOOTHING * (sample.utilisation - self.utilisation);
+        self.measure_capacity(params, sample);
+        if sample.error_rate < FEW_ERRORS {
+            let expected = tick.expected.expected_per_second(sample.as_of - PERIOD / 2);
+            let fresh = sample.started_per_second - params.background;
+            if expected > 0.02 * params.nominal_capacity {
+                self.bias =
+                    (self.bias + BIAS_STEP * (fresh / expected - self.bias)).clamp(BIAS_MIN, BIAS_MAX);
+            }
+        }
+        let due = self.trimmed_at.is_none_or(|at| tick.now - at >= TRIM_EVERY);
+        let trouble = sample.error_rate > TRIM_ERRORS
+            || sample.queue_seconds > TRIM_QUEUE_SECONDS
+            || self.utilisation > TRIM_UTILISATION;
+        if trouble && due {
+            self.trim = (self.trim * TRIM_DOWN).max(TRIM_MIN);
+            self.trimmed_at = Some(tick.now);
+        } else if !trouble {
+            self.trim = (self.trim + TRIM_UP).min(1.0);
+        }
+    }
+
+    /// Completed work over utilisation, the median of the last few; lower values count at once, higher ones slowly.
+    fn measure_capacity(&mut self, params: &Params, sample: &LoadSample) {
+        if sample.utilisation < MEASURABLE_UTILISATION {
+            return;
+        }
+        let share = sample.completed_per_second / sample.utilisation / params.nominal_capacity;
+        self.measured.push(share.clamp(0.0, 1.0));
+        if self.measured.len() > CAPACITY_SAMPLES {
+            self.measured.remove(0);
+        }
+        let mut sorted = self.measured.clone();
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted[sorted.len() / 2];
+        if median < 0.93 * self.capacity_share {
+            self.capacity_share += 0.5 * (median - self.capacity_share);
+        } else if median > self.capacity_share {
+            self.capacity_share += 0.05 * (median - self.capacity_share);
+        }
+        self.capacity_share = self.capacity_share.clamp(CAPACITY_FLOOR, 1.0);
+    }
+
+    /// Whether to pause, to go on, or just to slow down.
+    fn judge(
+        &mut self,
+        sample: &LoadSample,
+        now: DateTime<Utc>,
+        actions: &mut Vec<Action>,
+        reasons: &mut Vec<Reason>,
+    ) {
+        let bad = sample.error_rate > PAUSE_ERRORS || sample.queue_seconds > PAUSE_QUEUE_SECONDS;
+        self.bad_reports = if bad { self.bad_reports + 1 } else { 0 };
+        let calm = sample.error_rate < RESUME_ERRORS
+            && sample.queue_seconds < RESUME_QUEUE_SECONDS
+            && sample.utilisation < RESUME_UTILISATION;
+        if !calm {
+            self.calm_since = None;
+        }
+        let calm_for = now - *self.calm_since.get_or_insert(now);
+        self.say_trouble(sample, reasons);
+        if self.mode == Mode::Paused {
+            if calm && calm_for >= RESUME_AFTER {
+                self.mode = Mode::Recovering;
+                self.trim = RESUME_TRIM;
+                actions.push(Action::Resume);
+            } else if calm {
+                reasons.push(Reason::Calming {
+                    seconds: (RESUME_AFTER - calm_for).num_seconds(),
+                });
+            }
+        } else if self.bad_reports >= PAUSE_REPORTS {
+            self.mode = Mode::Paused;
+            actions.push(Action::Pause);
+        } else if self.trim > 0.95 && self.capacity_share > 0.9 {
+            self.mode = Mode::Steady;
+        } else if self.mode == Mode::Steady {
+            self.mode = Mode::Slowed;
+        }
+    }
+
+    fn say_trouble(&self, sample: &LoadSample, reasons: &mut Vec<Reason>) {
+        if sample.error_rate > TRIM_ERRORS {
+            reasons.push(Reason::Errors {
+                rate: sample.error_rate,
+            });
+        }
+        if sample.queue_seconds > TRIM_QUEUE_SECONDS {
+            reasons.push(Reason::Queue {
+                seconds: sample.queue_seconds,
+            });
+        }
+        if self.utilisation > TRIM_UTILISATION {
+            reasons.push(Reason::Busy {
+                utilisation: self.utilisation,
+            });
+        }
+        if self.capacity_share < 0.9 {
+            reasons.push(Reason::Capacity {
+                share: self.capacity_share,
+            });
+        }
+        if self.trim < 0.95 {
+            reasons.push(Reason::Trim { factor: self.trim });
+        }
+    }
+
+    fn wants_restagger(&self, rate: &Rate, tick: &Tick) -> bool {
+        if self
+            .restaggered_at
+            .is_some_and(|at| tick.now - at < RESTAGGER_EVERY)
+        {
+            return false;
+        }
+        self.mode == Mode::Paused
+            || tick
+                .expected
+                .expected_between(tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO)
+                .any(|expected| self.bias * expected > rate.capacity)
+    }
+}
