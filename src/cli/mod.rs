@@ -4,6 +4,7 @@ mod config;
 mod data;
 mod deliveries;
 mod import;
+mod incident;
 mod invite;
 mod output;
 mod round;
@@ -68,6 +69,9 @@ enum Command {
     Round(round::RoundCommand),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
+    /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
     /// Send one message to an address, to prove a channel.
@@ -159,6 +163,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(args) => import::run(&args, &session).await,
         Command::Round(command) => round::run(command, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
+        Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,
         Command::Backup { file } => data::backup(&file, &session).await,

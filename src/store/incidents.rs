@@ -422,20 +422,16 @@ impl Store {
             .collect()
     }
 
-    /// The communities of this name, or of this `street/community`, with where they lie.
-    pub async fn communities_named(&self, name: &str) -> Result<Vec<(CommunityId, String)>> {
+    /// Every community: id, district, street, name.
+    pub async fn communities(&self) -> Result<Vec<(CommunityId, [String; 3])>> {
         let rows: Vec<(i64, String, String, String)> = on_pool!(self, |pool| {
-            sqlx::query_as(
-                "select id, district, street, name from communities \
-                 where name = $1 or street || '/' || name = $1 order by id",
-            )
-            .bind(name)
-            .fetch_all(pool)
-            .await?
+            sqlx::query_as("select id, district, street, name from communities order by id")
+                .fetch_all(pool)
+                .await?
         });
         Ok(rows
             .into_iter()
-            .map(|(id, district, street, name)| (CommunityId(id), format!("{district} {street}/{name}")))
+            .map(|(id, district, street, name)| (CommunityId(id), [district, street, name]))
             .collect())
     }
 
