@@ -50,6 +50,9 @@ const LOAD_BREAKER: BreakerParams = BreakerParams {
     probe_max: TimeDelta::seconds(8),
 };
 
+/// Why there is no load yet where counters were read for the first time.
+pub const RATES_COME_NEXT: &str = "it was counted once, and rates come with the second time";
+
 /// Why there is no answer, by what to do next. Holds no personal datum and no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
@@ -116,8 +119,8 @@ struct Asking {
 }
 
 /// An answer that came whole.
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub status: StatusCode,
     retry_after: Option<Duration>,
     body: Vec<u8>,
 }
@@ -231,7 +234,7 @@ impl RegistrationClient {
     fn reading(&self, now: DateTime<Utc>, is_new: bool) -> Result<LoadReading, RegistrationError> {
         let (sample, age) = self.latest_load(now).ok_or(RegistrationError::Unavailable {
             retry_after: RETRY_AFTER_DEFAULT,
-            reason: "it has counted for one moment only, and its rates come with the next",
+            reason: RATES_COME_NEXT,
         })?;
         Ok(LoadReading { sample, age, is_new })
     }
@@ -345,7 +348,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One request and its whole answer. The libraries' errors hold the address, and so a person's id: they end here.
-async fn exchange(request: RequestBuilder, len_max: usize) -> Result<Answer, RegistrationError> {
+pub(super) async fn exchange(request: RequestBuilder, len_max: usize) -> Result<Answer, RegistrationError> {
     let unavailable = |error: &reqwest::Error| RegistrationError::Unavailable {
         retry_after: RETRY_AFTER_DEFAULT,
         reason: if error.is_timeout() {
@@ -397,7 +400,7 @@ impl Answer {
     }
 
     /// What a parser says may quote the answer, so it is not passed on.
-    fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, RegistrationError> {
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, RegistrationError> {
         serde_json::from_str(self.text()?).map_err(|error| {
             RegistrationError::BadAnswer(format!(
                 "it is not the contract's JSON, at line {} column {}",
@@ -407,7 +410,7 @@ impl Answer {
         })
     }
 
-    fn refused(&self) -> RegistrationError {
+    pub fn refused(&self) -> RegistrationError {
         match self.status.as_u16() {
             code @ 300.. => RegistrationError::Refused { code },
             code => RegistrationError::BadAnswer(format!("its status is {code}")),

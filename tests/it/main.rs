@@ -8,6 +8,7 @@ mod crash;
 mod limits;
 mod planning;
 mod privacy;
+mod registration;
 mod round;
 mod store;
 mod support;
