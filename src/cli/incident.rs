@@ -175,7 +175,9 @@ async fn open(args: OpenArgs, session: &Session, store: &Store) -> Result<()> {
     let notice = notice(&new, session)?;
     let own_words = new.message_zh.is_some() || new.message_en.is_some();
     if own_words && !args.yes {
-        session.out.note(format!("Residents whose window is near will read:\n\n{notice}\n"));
+        session
+            .out
+            .note(format!("Residents whose window is near will read:\n\n{notice}\n"));
         if !session.out.confirm("Send these words?") {
             bail!("nothing was declared: the words were not confirmed. Confirm them, or give --yes");
         }
@@ -223,7 +225,8 @@ fn notice(new: &NewIncident, session: &Session) -> Result<String> {
 }
 
 fn message(option: &str, text: Option<&str>) -> Result<Option<String>> {
-    text.map(|text| sentence(option, text, MESSAGE_CHARACTERS_MAX)).transpose()
+    text.map(|text| sentence(option, text, MESSAGE_CHARACTERS_MAX))
+        .transpose()
 }
 
 fn sentence(option: &str, text: &str, characters_max: usize) -> Result<String> {
@@ -268,9 +271,14 @@ async fn communities_named(names: &[String], store: &Store) -> Result<Vec<Commun
                 [(id, _)] => Ok(*id),
                 [] => bail!("--community: there is no community {name:?}"),
                 several => {
-                    let places: Vec<String> =
-                        several.iter().map(|(_, [_, street, own])| format!("{street}/{own}")).collect();
-                    bail!("--community: {name:?} are several: give one of {}", places.join(", "))
+                    let places: Vec<String> = several
+                        .iter()
+                        .map(|(_, [_, street, own])| format!("{street}/{own}"))
+                        .collect();
+                    bail!(
+                        "--community: {name:?} are several: give one of {}",
+                        places.join(", ")
+                    )
                 }
             }
         })
@@ -288,7 +296,9 @@ async fn update(id: IncidentId, note: &str, session: &Session, store: &Store) ->
     find(id, store).await?;
     let note = sentence("--note", note, REASON_CHARACTERS_MAX)?;
     store.note_incident(id, OWNER, &note, session.clock.now()).await?;
-    session.out.answer(&json!({ "incident": id, "noted": true }), || format!("noted on incident {id}"))
+    session.out.answer(&json!({ "incident": id, "noted": true }), || {
+        format!("noted on incident {id}")
+    })
 }
 
 async fn close(id: IncidentId, note: &str, session: &Session, store: &Store) -> Result<()> {
@@ -298,7 +308,9 @@ async fn close(id: IncidentId, note: &str, session: &Session, store: &Store) -> 
     } else {
         sentence("--note", note, REASON_CHARACTERS_MAX)?
     };
-    let closed = store.close_incident(id, OWNER, &note, session.clock.now()).await?;
+    let closed = store
+        .close_incident(id, OWNER, &note, session.clock.now())
+        .await?;
     session.out.answer(&json!({ "incident": id, "closed": closed }), || {
         if closed {
             format!(
@@ -330,15 +342,24 @@ impl Names {
         if scope.is_everywhere() {
             return "the whole city".into();
         }
-        let sites = self.sites.iter().filter(|(id, _)| scope.sites.contains(id)).map(|(_, name)| name.clone());
-        let communities = self.communities.iter().filter(|(id, _)| scope.communities.contains(id));
+        let sites = self
+            .sites
+            .iter()
+            .filter(|(id, _)| scope.sites.contains(id))
+            .map(|(_, name)| name.clone());
+        let communities = self
+            .communities
+            .iter()
+            .filter(|(id, _)| scope.communities.contains(id));
         let communities = communities.map(|(_, [_, street, name])| format!("{street}/{name}"));
         sites.chain(communities).collect::<Vec<_>>().join(", ")
     }
 }
 
 fn local(at: DateTime<Utc>, session: &Session) -> String {
-    at.with_timezone(&session.config.city.time_zone).format("%F %H:%M").to_string()
+    at.with_timezone(&session.config.city.time_zone)
+        .format("%F %H:%M")
+        .to_string()
 }
 
 async fn list(session: &Session, store: &Store) -> Result<()> {
@@ -355,7 +376,9 @@ async fn list(session: &Session, store: &Store) -> Result<()> {
                     incident.id.to_string(),
                     if incident.open { "open" } else { "closed" }.into(),
                     local(incident.opened_at, session),
-                    incident.closed_at.map_or_else(|| "–".into(), |at| local(at, session)),
+                    incident
+                        .closed_at
+                        .map_or_else(|| "–".into(), |at| local(at, session)),
                     names.of(&incident.scope),
                     incident.reason.clone(),
                 ]
@@ -392,9 +415,14 @@ fn said(
         incident.opened_by,
         incident.reason,
     );
-    for (language, words) in [("Chinese", &incident.message_zh), ("English", &incident.message_en)] {
+    for (language, words) in [
+        ("Chinese", &incident.message_zh),
+        ("English", &incident.message_en),
+    ] {
         if let Some(words) = words {
-            text.push_str(&format!("  said beside the approved words, in {language}: {words}\n"));
+            text.push_str(&format!(
+                "  said beside the approved words, in {language}: {words}\n"
+            ));
         }
     }
     text.push_str(&format!(
@@ -421,7 +449,9 @@ async fn report_on(id: IncidentId, svg: Option<PathBuf>, session: &Session, stor
         match report::picture(&report, session.config.city.time_zone) {
             Some(picture) => std::fs::write(file, picture)
                 .with_context(|| format!("{} could not be written", file.display()))?,
-            None => session.out.note("no load was reported around this incident: there is no picture"),
+            None => session
+                .out
+                .note("no load was reported around this incident: there is no picture"),
         }
     }
     let names = Names::load(store).await?;
@@ -440,7 +470,11 @@ fn report_words(report: &IncidentReport, session: &Session) -> String {
         .notices
         .iter()
         .map(|count| {
-            let kind = if count.kind == "incident" { "of the incident" } else { "of its end" };
+            let kind = if count.kind == "incident" {
+                "of the incident"
+            } else {
+                "of its end"
+            };
             vec![
                 kind.into(),
                 count.channel.clone(),
@@ -452,18 +486,40 @@ fn report_words(report: &IncidentReport, session: &Session) -> String {
     if rows.is_empty() {
         text.push_str("\nnobody was told\n");
     } else {
-        text.push_str(&format!("\n{}\n", table(&["told", "channel", "state", "count"], &rows)));
+        text.push_str(&format!(
+            "\n{}\n",
+            table(&["told", "channel", "state", "count"], &rows)
+        ));
     }
-    for (what, delays) in [("taken by the channel", report.taken), ("on the phone", report.delivered)] {
+    for (what, delays) in [
+        ("taken by the channel", report.taken),
+        ("on the phone", report.delivered),
+    ] {
         if delays.count > 0 {
             text.push_str(&delay_words(what, delays));
         }
     }
-    let sheets: Vec<String> = report.sheets.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let sheets: Vec<String> = report
+        .sheets
+        .iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
     text.push_str(&format!("\nregistrations on paper: {}\n", sheets.join(", ")));
-    if let Some(worst) = report.load.iter().max_by(|a, b| a.utilisation.total_cmp(&b.utilisation)) {
-        let worst_queue = report.load.iter().map(|minute| minute.queue_seconds).fold(0.0, f64::max);
-        let worst_errors = report.load.iter().map(|minute| minute.error_rate).fold(0.0, f64::max);
+    if let Some(worst) = report
+        .load
+        .iter()
+        .max_by(|a, b| a.utilisation.total_cmp(&b.utilisation))
+    {
+        let worst_queue = report
+            .load
+            .iter()
+            .map(|minute| minute.queue_seconds)
+            .fold(0.0, f64::max);
+        let worst_errors = report
+            .load
+            .iter()
+            .map(|minute| minute.error_rate)
+            .fold(0.0, f64::max);
         text.push_str(&format!(
             "load around it: at most {:.0} % of the capacity ({}), a wait of {worst_queue:.1} s, {:.1} % errors\n",
             worst.utilisation * 100.0,
@@ -474,7 +530,11 @@ fn report_words(report: &IncidentReport, session: &Session) -> String {
         text.push_str("load around it: none was reported\n");
     }
     for change in &report.modes {
-        text.push_str(&format!("  {} pacing: {}\n", local(change.at, session), change.mode));
+        text.push_str(&format!(
+            "  {} pacing: {}\n",
+            local(change.at, session),
+            change.mode
+        ));
     }
     text
 }
@@ -488,7 +548,10 @@ fn delay_words(what: &str, delays: Delays) -> String {
 
 async fn write_sheets(args: SheetsArgs, session: &Session, store: &Store) -> Result<()> {
     let incident = find(args.id, store).await?;
-    let from = args.from.map(|text| instant("--from", &text, session)).transpose()?;
+    let from = args
+        .from
+        .map(|text| instant("--from", &text, session))
+        .transpose()?;
     let to = args.to.map(|text| instant("--to", &text, session)).transpose()?;
     let from = from.unwrap_or(incident.opened_at);
     let lasting = session.clock.now() + session.config.incidents.near();
@@ -498,16 +561,18 @@ async fn write_sheets(args: SheetsArgs, session: &Session, store: &Store) -> Res
     }
     let texts = Texts::load()?;
     let written = sheets::write(store, &session.config, &texts, args.id, (from, to), &args.out).await?;
-    session.out.answer(&json!({ "from": from, "to": to, "sites": written }), || {
-        if written.is_empty() {
-            return format!(
-                "no window of this incident lies between {} and {}: nothing was written",
-                local(from, session),
-                local(to, session)
-            );
-        }
-        sheets_words(args.id, &written)
-    })
+    session
+        .out
+        .answer(&json!({ "from": from, "to": to, "sites": written }), || {
+            if written.is_empty() {
+                return format!(
+                    "no window of this incident lies between {} and {}: nothing was written",
+                    local(from, session),
+                    local(to, session)
+                );
+            }
+            sheets_words(args.id, &written)
+        })
 }
 
 fn sheets_words(id: IncidentId, written: &[SiteSheets]) -> String {
@@ -537,7 +602,9 @@ fn instant(option: &str, text: &str, session: &Session) -> Result<DateTime<Utc>>
     let text = text.trim();
     let time = NaiveTime::parse_from_str(text, "%H:%M").map(|time| today.and_time(time));
     let read = time.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"));
-    let local = read.ok().and_then(|local| zone.from_local_datetime(&local).earliest());
+    let local = read
+        .ok()
+        .and_then(|local| zone.from_local_datetime(&local).earliest());
     local
         .map(|local| local.to_utc())
         .with_context(|| format!("{option}: write a time such as 14:00, or \"2026-09-03 14:00\""))
@@ -595,16 +662,19 @@ async fn drained(id: IncidentId, wait: bool, session: &Session, store: &Store) -
         let refused = store.refused_manual(id, SHOWN_MAX).await?;
         let reasons: Vec<&String> = refused.iter().map(|(_, reason)| reason).collect();
         let set = session.config.registration.url.is_some();
-        return session.out.answer(&json!({ "incident": id, "sheets": counts, "refused": reasons }), || {
-            let mut text = drain_words(&counts);
-            if open > 0 && !set {
-                text.push_str("\nregistration.url is not set: nothing is passed on until it is");
-            }
-            for reason in &reasons {
-                text.push_str(&format!("\n  refused: {reason}"));
-            }
-            text
-        });
+        return session.out.answer(
+            &json!({ "incident": id, "sheets": counts, "refused": reasons }),
+            || {
+                let mut text = drain_words(&counts);
+                if open > 0 && !set {
+                    text.push_str("\nregistration.url is not set: nothing is passed on until it is");
+                }
+                for reason in &reasons {
+                    text.push_str(&format!("\n  refused: {reason}"));
+                }
+                text
+            },
+        );
     }
 }
 
@@ -624,20 +694,32 @@ async fn list_missed(args: MissedArgs, session: &Session, store: &Store) -> Resu
         missed::write(file, &people, session.config.city.time_zone)
             .with_context(|| format!("{} could not be written", file.display()))?;
     }
-    let shown: Vec<Vec<String>> = people.iter().take(SHOWN_MAX).map(|person| row_of(person, session)).collect();
+    let shown: Vec<Vec<String>> = people
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|person| row_of(person, session))
+        .collect();
     let file = args.out.as_ref().map(|file| file.display().to_string());
     session.out.answer(
         &json!({ "incident": args.id, "people": people.len(), "students": students, "file": file }),
         || {
-            let mut text = format!("{} people were kept from their test, {students} of them students\n", people.len());
+            let mut text = format!(
+                "{} people were kept from their test, {students} of them students\n",
+                people.len()
+            );
             if !shown.is_empty() {
-                text.push_str(&table(&["", "home", "name", "phone", "window", "moved to"], &shown));
+                text.push_str(&table(
+                    &["", "home", "name", "phone", "window", "moved to"],
+                    &shown,
+                ));
             }
             if people.len() > SHOWN_MAX {
                 text.push_str("\n…");
             }
             match &file {
-                Some(file) => text.push_str(&format!("\nAll of them, with their names, are in {file}: keep it safe")),
+                Some(file) => text.push_str(&format!(
+                    "\nAll of them, with their names, are in {file}: keep it safe"
+                )),
                 None => text.push_str("\nWith --out FILE all of them are written, with their names"),
             }
             text

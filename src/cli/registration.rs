@@ -70,7 +70,9 @@ fn words(reading: &LoadReading) -> String {
     let sample = reading.sample;
     let capacity = sample
         .capacity_per_second
-        .map_or("not said".to_owned(), |capacity| format!("{capacity:.1} sessions/s"));
+        .map_or("not said".to_owned(), |capacity| {
+            format!("{capacity:.1} sessions/s")
+        });
     let p95 = sample
         .p95_ms
         .map_or("not said".to_owned(), |p95_ms| format!("{p95_ms:.0} ms"));

@@ -112,15 +112,18 @@ pub async fn run(args: &RegistrationSimArgs, out: Output) -> Result<ExitCode> {
     if !sim.crowd().tell(&told) {
         bail!("--people must be at most 5000000");
     }
-    out.answer(&serde_json::json!({ "url": sim.url(), "people": args.people }), || {
-        format!(
-            "A registration system that can complete {} sessions a second listens on {url}.\n\
+    out.answer(
+        &serde_json::json!({ "url": sim.url(), "people": args.people }),
+        || {
+            format!(
+                "A registration system that can complete {} sessions a second listens on {url}.\n\
              registration.url = \"{url}\"; its metrics: {url}/metrics\n\
              Change it while it runs: weir registration-sim control --url {url} --capacity-factor 0.4",
-            args.capacity,
-            url = sim.url(),
-        )
-    })?;
+                args.capacity,
+                url = sim.url(),
+            )
+        },
+    )?;
     while stop.run_until_cancelled(clock.sleep(SAY_EVERY)).await.is_some() {
         out.line(line(&sim, clock.now()));
     }
@@ -143,7 +146,12 @@ fn windows(args: &RegistrationSimArgs, now: DateTime<Utc>) -> Vec<Told> {
 
 fn line(sim: &RegistrationSim, now: DateTime<Utc>) -> String {
     let status = sim.status();
-    let number = |pointer: &str| status.pointer(pointer).and_then(serde_json::Value::as_f64).unwrap_or(0.0);
+    let number = |pointer: &str| {
+        status
+            .pointer(pointer)
+            .and_then(serde_json::Value::as_f64)
+            .unwrap_or(0.0)
+    };
     let crowd = sim.crowd().view();
     let people = if crowd.told > 0 {
         format!(

@@ -174,7 +174,10 @@ impl Checks {
         );
         self.need(
             "registration.metrics_url",
-            registration.metrics_url.as_ref().is_none_or(|url| web_address(url).is_some()),
+            registration
+                .metrics_url
+                .as_ref()
+                .is_none_or(|url| web_address(url).is_some()),
         );
         self.need(
             "registration.timeout",
@@ -331,7 +334,11 @@ mod tests {
 
     #[test]
     fn the_registration_system_has_an_address_and_no_secret_in_it() {
-        for url in ["registration", "https://user:word@example.org", "https://example.org/?token=x"] {
+        for url in [
+            "registration",
+            "https://user:word@example.org",
+            "https://example.org/?token=x",
+        ] {
             assert_eq!(
                 keys(|config| config.registration.url = Some(url.into())),
                 ["registration.url"],

@@ -50,7 +50,10 @@ pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
 
 /// Tells that registering does not work just now, and what to do; `beside` is what a worker adds.
 pub fn incident(voice: &Voice<'_>, beside: Option<&str>) -> Body {
-    let mut lines = vec![voice.say(&Text::IncidentHeading), voice.say(&Text::IncidentAdvice)];
+    let mut lines = vec![
+        voice.say(&Text::IncidentHeading),
+        voice.say(&Text::IncidentAdvice),
+    ];
     lines.extend(beside.map(str::to_owned));
     body(voice, &lines, &Text::MenuWindows, ASK_WINDOWS)
 }
@@ -214,7 +217,9 @@ pub(crate) mod tests {
         ("correction", |voice, views| correction(voice, Shanghai, views)),
         ("windows", |voice, views| windows(voice, Shanghai, views, TODAY)),
         ("incident", |voice, _| incident(voice, None)),
-        ("incident over", |voice, views| incident_over(voice, Shanghai, views)),
+        ("incident over", |voice, views| {
+            incident_over(voice, Shanghai, views)
+        }),
     ];
 
     fn voice(texts: &Texts, language: Language, channel: ChannelKind) -> Voice<'_> {

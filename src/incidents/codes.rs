@@ -65,7 +65,10 @@ mod tests {
         for id in [1, 30, 31, 923_520, 923_521, 21_000_000, 1 << 40] {
             let code = code(incident, ResidentId(id));
             assert_eq!(resident(incident, &code), Some(ResidentId(id)), "{code}");
-            assert_eq!(resident(incident, &code.to_lowercase().replace('-', " ")), Some(ResidentId(id)));
+            assert_eq!(
+                resident(incident, &code.to_lowercase().replace('-', " ")),
+                Some(ResidentId(id))
+            );
             assert_eq!(resident(IncidentId(8), &code), None, "another incident's sheet");
             let letters: Vec<char> = code.chars().filter(|c| *c != '-').collect();
             for at in 0..letters.len() {
@@ -82,7 +85,17 @@ mod tests {
                 }
             }
         }
-        for bad in ["", "-", "Q", "0000-0", "ZZZZZZZZZZZZZZZZ", "=1+1", "１２３", "很长", "11K7-Q-Q"] {
+        for bad in [
+            "",
+            "-",
+            "Q",
+            "0000-0",
+            "ZZZZZZZZZZZZZZZZ",
+            "=1+1",
+            "１２３",
+            "很长",
+            "11K7-Q-Q",
+        ] {
             assert_eq!(resident(incident, bad), None, "{bad}");
         }
     }

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{ManualState, PhoneNumber},
-    registration::{Person, RegistrationClient, RegistrationError, Registration},
+    registration::{Person, Registration, RegistrationClient, RegistrationError},
     store::{ManualChange, ManualRegistration, Store, StoreError},
 };
 
@@ -71,8 +71,9 @@ impl Drain {
             let rest = match self.step().await {
                 Ok(Step::Sent(count)) => {
                     failing = false;
-                    self.clock
-                        .rest(Duration::from_secs_f64(count as f64 / self.config.incidents.drain_per_second))
+                    self.clock.rest(Duration::from_secs_f64(
+                        count as f64 / self.config.incidents.drain_per_second,
+                    ))
                 }
                 Ok(Step::Busy) => self.clock.rest(AFTER_BUSY),
                 Ok(Step::Idle) => self.clock.rest(IDLE),
@@ -115,14 +116,20 @@ impl Drain {
         let alone_until = changes.iter().filter_map(|change| change.next_at).max();
         *self.alone_until.lock().unwrap_or_else(PoisonError::into_inner) = alone_until;
         self.store.record_manual(&changes, now).await?;
-        let registered = changes.iter().filter(|change| change.to == ManualState::Registered).count();
+        let registered = changes
+            .iter()
+            .filter(|change| change.to == ManualState::Registered)
+            .count();
         metrics::counter!("weir_manual_registered_total").increment(registered as u64);
         Ok(Step::Sent(changes.len()))
     }
 
     /// The system has room: neither the pacing law nor the load says otherwise.
     async fn has_room(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let minutes = self.store.load_minutes(now - MODE_AGE_MAX, now + TimeDelta::minutes(1)).await?;
+        let minutes = self
+            .store
+            .load_minutes(now - MODE_AGE_MAX, now + TimeDelta::minutes(1))
+            .await?;
         if minutes.last().is_some_and(|minute| minute.mode == "paused") {
             return Ok(false);
         }
@@ -146,7 +153,8 @@ impl Drain {
             next_at: wait.map(|wait| self.clock.now() + wait),
         };
         let Some(registration) = registration(one) else {
-            let reason = "there is neither an id of the registration system nor a phone: register the person there";
+            let reason =
+                "there is neither an id of the registration system nor a phone: register the person there";
             return change(ManualState::Refused, reason.into(), None);
         };
         let key = format!("weir-sheet-{}-{}-{}", one.incident, one.round, one.resident);
@@ -169,7 +177,9 @@ fn outcome(error: &RegistrationError) -> Option<TimeDelta> {
         // The address, the token or an adapter between is wrong: no row is at fault.
         RegistrationError::NotSet(_)
         | RegistrationError::BadAnswer(_)
-        | RegistrationError::Refused { code: 300..=399 | 401 | 403..=405 | 408 } => Some(AFTER_FAULT),
+        | RegistrationError::Refused {
+            code: 300..=399 | 401 | 403..=405 | 408,
+        } => Some(AFTER_FAULT),
         RegistrationError::Refused { .. } | RegistrationError::Unknown => None,
     }
 }

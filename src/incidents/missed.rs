@@ -94,8 +94,19 @@ fn missed_of(person: SheetPerson, window: &SheetWindow) -> Missed {
 pub fn write(path: &Path, missed: &[Missed], zone: Tz) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     writer.write_record([
-        "student", "district", "street", "community", "building", "unit", "door", "name", "phone", "site", "window",
-        "until", "moved_to",
+        "student",
+        "district",
+        "street",
+        "community",
+        "building",
+        "unit",
+        "door",
+        "name",
+        "phone",
+        "site",
+        "window",
+        "until",
+        "moved_to",
     ])?;
     let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%F %H:%M").to_string();
     for person in missed {

@@ -105,7 +105,9 @@ async fn delays(store: &Store, incident: &Incident) -> Result<(Delays, Delays), 
     let (mut taken, mut delivered) = (Histogram::default(), Histogram::default());
     let mut after = ContactId(0);
     loop {
-        let batch = store.incident_histories(incident.id, after, HISTORIES_PER_QUERY).await?;
+        let batch = store
+            .incident_histories(incident.id, after, HISTORIES_PER_QUERY)
+            .await?;
         let Some((last, ..)) = batch.last() else { break };
         after = *last;
         for (_, written_at, history) in &batch {
@@ -122,7 +124,9 @@ fn reached(history: &str, states: &[&str]) -> Option<DateTime<Utc>> {
         let mut words = line.split(' ');
         let at = words.next()?.parse().ok()?;
         let state = words.next()?;
-        states.contains(&state).then(|| DateTime::from_timestamp_millis(at))?
+        states
+            .contains(&state)
+            .then(|| DateTime::from_timestamp_millis(at))?
     })
 }
 
@@ -189,12 +193,18 @@ pub fn picture(report: &IncidentReport, zone: Tz) -> Option<String> {
             .or_default()
             .push((of_day, minute.utilisation * 100.0));
     }
-    let days: Vec<ChartDay> = days.into_iter().filter_map(|(date, minutes)| day(date, &minutes)).collect();
+    let days: Vec<ChartDay> = days
+        .into_iter()
+        .filter_map(|(date, minutes)| day(date, &minutes))
+        .collect();
     if days.is_empty() {
         return None;
     }
     Some(chart::svg(&ChartData {
-        title: format!("Load of the registration system around incident {}", report.incident.id),
+        title: format!(
+            "Load of the registration system around incident {}",
+            report.incident.id
+        ),
         days,
         cap: Some(100.0),
         at_once: None,
@@ -242,7 +252,10 @@ mod tests {
         histogram.add(at(10), Some(at(5)));
         histogram.add(at(10), None);
         let delays = histogram.delays();
-        assert_eq!((delays.count, delays.median_seconds, delays.p90_seconds), (101, 50, 90));
+        assert_eq!(
+            (delays.count, delays.median_seconds, delays.p90_seconds),
+            (101, 50, 90)
+        );
         assert_eq!((delays.p99_seconds, delays.max_seconds), (99, 100));
         assert_eq!(Histogram::default().delays(), Delays::default());
     }

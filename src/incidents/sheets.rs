@@ -19,19 +19,24 @@ use crate::{
     store::{SheetPerson, SheetWindow, Store, StoreError},
 };
 
-/// Lines of a page of A4 below its head.
-const LINES_PER_PAGE: usize = 19;
+/// What fits onto a page of A4 below its head, in tenths of a millimetre.
+const PAGE_HEIGHT: usize = 2_200;
+/// The height of a row: that of its lines and what is around them, and at least enough to sign in.
+const LINE_HEIGHT: usize = 60;
+const AROUND_LINES: usize = 25;
+const ROW_HEIGHT_MIN: usize = 105;
 /// Places (two for a Chinese character) in a cell's line, for the columns that may be long: door, name.
-const DOOR_PLACES: usize = 8;
-const NAME_PLACES: usize = 13;
-const UNIT_PLACES: usize = 78;
+const DOOR_PLACES: usize = 6;
+const NAME_PLACES: usize = 10;
+const UNIT_PLACES: usize = 70;
 /// Units whose people are opened at once.
 const UNITS_PER_QUERY: usize = 500;
 /// Characters of a site's name in a file's name.
 const FILE_NAME_CHARACTERS_MAX: usize = 40;
 /// The table's columns.
-const COLUMNS: [&str; 10] =
-    ["row", "code", "done", "time", "site", "hour", "page", "unit", "door", "name"];
+const COLUMNS: [&str; 10] = [
+    "row", "code", "done", "time", "site", "hour", "page", "unit", "door", "name",
+];
 
 /// Why the sheets were not written.
 #[derive(Debug, thiserror::Error)]
@@ -189,25 +194,35 @@ fn pages(
 ) -> Result<Vec<Page>, SheetError> {
     let (zone, language) = (config.city.time_zone, config.city.default_language);
     let mut ordered: Vec<&SheetWindow> = windows.iter().collect();
-    ordered.sort_by(|a, b| a.starts_at.cmp(&b.starts_at).then_with(|| a.place.natural_cmp(&b.place)));
+    ordered.sort_by(|a, b| {
+        a.starts_at
+            .cmp(&b.starts_at)
+            .then_with(|| a.place.natural_cmp(&b.place))
+    });
     let hour_of = |window: &SheetWindow| window.starts_at.with_timezone(&zone).format("%FT%H").to_string();
     let mut pages: Vec<Page> = Vec::new();
     for of_hour in ordered.chunk_by(|a, b| hour_of(a) == hour_of(b)) {
         let first = of_hour[0].starts_at.with_timezone(&zone);
         let hour_key = hour_of(of_hour[0]);
         let starts = first.to_utc() - chrono::TimeDelta::minutes(i64::from(chrono::Timelike::minute(&first)));
-        let hour = span(language, zone, starts, starts + chrono::TimeDelta::minutes(60), false);
-        let mut lines = usize::MAX;
+        let hour = span(
+            language,
+            zone,
+            starts,
+            starts + chrono::TimeDelta::minutes(60),
+            false,
+        );
+        let mut height = usize::MAX;
         for window in of_hour {
             let time = span(language, zone, window.starts_at, window.ends_at, false);
             let heading = format!("{}　{time}", window.place.within_community());
+            let heading_height = AROUND_LINES + LINE_HEIGHT * lines(&heading, UNIT_PLACES);
             let lives_here = people.get(&window.unit).map_or(&[][..], Vec::as_slice);
             let rows = person_rows(texts, language, incident, &heading, lives_here);
             let mut headed = false;
             for row in rows {
-                let wide = lines_of(&row);
-                let needed = if headed { wide } else { wide + places(&heading).div_ceil(UNIT_PLACES) };
-                if lines.saturating_add(needed) > LINES_PER_PAGE {
+                let needed = height_of(&row) + if headed { 0 } else { heading_height };
+                if height.saturating_add(needed) > PAGE_HEIGHT {
                     pages.push(Page {
                         hour: hour.clone(),
                         hour_key: hour_key.clone(),
@@ -216,16 +231,16 @@ fn pages(
                         qr: String::new(),
                         rows: Vec::new(),
                     });
-                    (lines, headed) = (0, false);
+                    (height, headed) = (0, false);
                 }
                 let Some(page) = pages.last_mut() else { continue };
                 if !headed {
                     page.rows.push(Row::Unit(heading.clone()));
-                    lines += places(&heading).div_ceil(UNIT_PLACES);
+                    height += heading_height;
                     headed = true;
                 }
+                height += height_of(&row);
                 page.rows.push(Row::Person(row));
-                lines += wide;
             }
         }
     }
@@ -244,7 +259,14 @@ fn finish(
     let total = pages.len().to_string();
     for page in pages {
         let number = page.number.to_string();
-        page.said = print(texts, language, &Text::SheetPage { page: &number, pages: &total });
+        page.said = print(
+            texts,
+            language,
+            &Text::SheetPage {
+                page: &number,
+                pages: &total,
+            },
+        );
         let code = format!(
             "weir:incident={incident};site={};hour={};page={number}/{total}",
             site.site, page.hour_key
@@ -280,18 +302,31 @@ fn person_rows(
                 unit: unit.to_owned(),
                 door: person.door.clone(),
                 name: person.name.clone(),
-                phone: person.phone.as_ref().map_or_else(String::new, Address::masked),
-                lane: if is_green(&person.tags) { green.clone() } else { String::new() },
+                phone: phone_of(person),
+                lane: if is_green(&person.tags) {
+                    green.clone()
+                } else {
+                    String::new()
+                },
                 first,
             }
         })
         .collect()
 }
 
-fn lines_of(row: &PersonRow) -> usize {
-    let lines = |text: &str, wide| places(text).div_ceil(wide).max(1);
-    // Two lines of text fit into the height of a row.
-    lines(&row.door, DOOR_PLACES).max(lines(&row.name, NAME_PLACES)).div_ceil(2)
+/// Masked, and without the country code where it is the usual one: everybody writes it so.
+fn phone_of(person: &SheetPerson) -> String {
+    let masked = person.phone.as_ref().map_or_else(String::new, Address::masked);
+    masked.strip_prefix("+86").unwrap_or(&masked).to_owned()
+}
+
+fn height_of(row: &PersonRow) -> usize {
+    let most = lines(&row.door, DOOR_PLACES).max(lines(&row.name, NAME_PLACES));
+    (AROUND_LINES + LINE_HEIGHT * most).max(ROW_HEIGHT_MIN)
+}
+
+fn lines(text: &str, places_max: usize) -> usize {
+    places(text).div_ceil(places_max).max(1)
 }
 
 /// Places that a text takes: Chinese characters are twice as wide.
@@ -328,7 +363,9 @@ fn html(
         },
         pages,
     };
-    sheet.render().map_err(|error| SheetError::Layout(error.to_string()))
+    sheet
+        .render()
+        .map_err(|error| SheetError::Layout(error.to_string()))
 }
 
 /// The table to fill in, as spreadsheet programs know it: UTF-8 with a byte-order mark.
@@ -371,4 +408,98 @@ fn file_name(incident: IncidentId, site: &SheetWindow) -> String {
 /// Words on paper are the long ones.
 fn print(texts: &Texts, language: Language, text: &Text<'_>) -> String {
     texts.say(language, ChannelKind::Telegram, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::domain::{ResidentId, RoundId, SiteId, Tag, UnitPlace};
+
+    fn window(unit: i64, minutes: i64) -> SheetWindow {
+        let starts_at: DateTime<Utc> = "2026-09-03T09:00:00Z".parse().expect("an instant");
+        let starts_at = starts_at + TimeDelta::minutes(minutes);
+        SheetWindow {
+            round: RoundId(1),
+            unit: UnitId(unit),
+            place: UnitPlace {
+                district: "锦江区".into(),
+                street: "春熙街道".into(),
+                community: "锦绣社区1".into(),
+                building: "3栋".into(),
+                unit: format!("{unit}单元"),
+            },
+            site: SiteId(12),
+            site_name: "../锦绣/采样点".into(),
+            starts_at,
+            ends_at: starts_at + TimeDelta::minutes(20),
+            moved_to: None,
+        }
+    }
+
+    fn person(resident: i64, unit: i64) -> SheetPerson {
+        SheetPerson {
+            resident: ResidentId(resident),
+            unit: UnitId(unit),
+            name: if resident % 7 == 0 {
+                "阿依努尔·买买提明".into()
+            } else {
+                "王小明".into()
+            },
+            door: format!("{}", 100 + resident / 3),
+            phone: None,
+            tags: if resident % 5 == 0 {
+                vec![Tag::Student]
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    #[test]
+    fn pages_break_by_hour_and_when_full_and_every_person_is_on_one() {
+        let (config, texts) = (Config::default(), Texts::load().expect("whole"));
+        let windows = [window(2, 30), window(1, 10), window(3, 70), window(10, 10)];
+        let people: BTreeMap<UnitId, Vec<SheetPerson>> = (0..)
+            .zip(&windows)
+            .map(|(at, window)| {
+                let of_unit = (at * 20 + 1..=at * 20 + 20).map(|id| person(id, window.unit.0));
+                (window.unit, of_unit.collect())
+            })
+            .collect();
+        let pages = pages(&config, &texts, IncidentId(3), &windows, &people).expect("laid out");
+        let mut told = String::new();
+        let mut codes = std::collections::BTreeSet::new();
+        for page in &pages {
+            let mut height = 0;
+            let _ = write!(told, "{} {}:", page.hour_key, page.said);
+            let mut persons = 0;
+            for row in &page.rows {
+                match row {
+                    Row::Unit(heading) => {
+                        let _ = write!(told, " {}", heading.split('　').next().unwrap_or_default());
+                        height += AROUND_LINES + LINE_HEIGHT;
+                    }
+                    Row::Person(person) => {
+                        assert!(codes.insert(person.code.clone()), "twice");
+                        height += height_of(person);
+                        persons += 1;
+                    }
+                }
+            }
+            let _ = writeln!(told, " ({persons})");
+            assert!(height <= PAGE_HEIGHT);
+        }
+        assert_eq!(codes.len(), 80);
+        insta::assert_snapshot!(told);
+        assert_eq!(file_name(IncidentId(3), &windows[0]), "incident-3-12-锦绣采样点");
+        let html = html(&config, &texts, IncidentId(3), "<b>", pages).expect("laid out");
+        assert!(html.contains("&#60;b&#62;") && !html.contains("<b>"));
+        if let Ok(f) = std::env::var("KEEP_SHEETS") {
+            std::fs::write(f, html).unwrap();
+        }
+    }
 }

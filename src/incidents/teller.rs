@@ -15,7 +15,8 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Language, NoticeKind, RoundId, UnitId, WindowView,
+        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Language, NoticeKind, RoundId, UnitId,
+        WindowView,
     },
     i18n::{Texts, Voice, notices},
     store::{AudienceContact, ContactState, Incident, IncidentWindow, NewDelivery, Store, StoreError},
@@ -146,8 +147,10 @@ impl Teller {
             return Ok(BTreeSet::new());
         };
         let near_until = now + self.config.incidents.near();
-        let starts: BTreeMap<UnitId, DateTime<Utc>> =
-            windows.iter().map(|window| (window.unit, window.starts_at)).collect();
+        let starts: BTreeMap<UnitId, DateTime<Utc>> = windows
+            .iter()
+            .map(|window| (window.unit, window.starts_at))
+            .collect();
         let mut later = BTreeSet::new();
         let mut keys = BTreeSet::new();
         for (contact, view) in self.store.contact_windows(contacts, round).await? {
@@ -155,7 +158,10 @@ impl Teller {
             let noted = starts.get(&view.unit).copied();
             for starts_at in noted.into_iter().chain([view.starts_at]) {
                 if starts_at <= near_until {
-                    keys.insert(format!("reminder:{round}:{contact}:{}", starts_at.timestamp() / 60));
+                    keys.insert(format!(
+                        "reminder:{round}:{contact}:{}",
+                        starts_at.timestamp() / 60
+                    ));
                 }
             }
             if noted.unwrap_or(view.starts_at) > near_until {
@@ -217,7 +223,11 @@ impl Teller {
         windows: &[WindowView],
         now: DateTime<Utc>,
     ) -> NewDelivery {
-        let expires_at = windows.iter().map(|window| window.ends_at).max().unwrap_or(now + OVER_WORTH);
+        let expires_at = windows
+            .iter()
+            .map(|window| window.ends_at)
+            .max()
+            .unwrap_or(now + OVER_WORTH);
         let body = notices::incident_over(&self.voice(contact), self.config.city.time_zone, windows);
         let key = format!("incident-over:{id}:{}", contact.contact);
         delivery((key, NoticeKind::Correction), contact, body, expires_at, now)
@@ -255,7 +265,9 @@ fn delivery(
     let (state, reason) = match contact.state {
         ContactState::Stopped => (DeliveryState::Suppressed, "the contact has opted out"),
         ContactState::Unreachable => (DeliveryState::Failed, "the address does not work"),
-        ContactState::Active if expires_at <= now => (DeliveryState::Expired, "it could no longer be in time"),
+        ContactState::Active if expires_at <= now => {
+            (DeliveryState::Expired, "it could no longer be in time")
+        }
         ContactState::Active => (DeliveryState::Queued, ""),
     };
     NewDelivery {

@@ -256,7 +256,9 @@ impl RegistrationClient {
         let timeout = shared.timeout.min(LOAD_TIMEOUT_MAX);
         let Some(url) = &shared.metrics_url else {
             let request = self.request(Method::GET, &["v1", "load"])?.timeout(timeout);
-            let answer = self.ask(request, &shared.load_breaker, ANSWER_LEN_MAX, now).await?;
+            let answer = self
+                .ask(request, &shared.load_breaker, ANSWER_LEN_MAX, now)
+                .await?;
             return match answer.status {
                 StatusCode::OK => answer.json().map(Some),
                 _ => Err(answer.refused()),
@@ -264,7 +266,9 @@ impl RegistrationClient {
         };
         let request = shared.http.get(url.clone()).timeout(timeout);
         let started = Instant::now();
-        let answer = self.ask(request, &shared.load_breaker, METRICS_LEN_MAX, now).await?;
+        let answer = self
+            .ask(request, &shared.load_breaker, METRICS_LEN_MAX, now)
+            .await?;
         if answer.status != StatusCode::OK {
             return Err(answer.refused());
         }
@@ -383,7 +387,13 @@ pub(super) async fn exchange(request: RequestBuilder, len_max: usize) -> Result<
 
 /// Seconds; a date is not read, for it would need the system's clock.
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds = headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
@@ -443,9 +453,15 @@ impl ProofsCache {
         while let Some((at, _)) = self.in_order.front()
             && ((now - at).abs() >= PROOFS_CACHE || self.in_order.len() > len_max)
         {
-            let Some((at, reference)) = self.in_order.pop_front() else { return };
+            let Some((at, reference)) = self.in_order.pop_front() else {
+                return;
+            };
             // It may have been asked for again meanwhile.
-            if self.by_reference.get(&reference).is_some_and(|(put_at, _)| *put_at == at) {
+            if self
+                .by_reference
+                .get(&reference)
+                .is_some_and(|(put_at, _)| *put_at == at)
+            {
                 self.by_reference.remove(&reference);
             }
         }

@@ -104,16 +104,24 @@ impl PrometheusReader {
         }
         self.previous = Some(counts);
         let seconds = before.map_or(1.0, |before| seconds_between(before.as_of, counts.as_of));
-        let completed = counts.completed.per_second(before.map(|counts| counts.completed), seconds);
-        let failed = counts.failed.per_second(before.map(|counts| counts.failed), seconds);
+        let completed = counts
+            .completed
+            .per_second(before.map(|counts| counts.completed), seconds);
+        let failed = counts
+            .failed
+            .per_second(before.map(|counts| counts.failed), seconds);
         let by_count = match (failed, completed) {
-            (Some(failed), Some(completed)) if failed + completed > 0.0 => Some(failed / (failed + completed)),
+            (Some(failed), Some(completed)) if failed + completed > 0.0 => {
+                Some(failed / (failed + completed))
+            }
             (Some(_), Some(_)) => Some(0.0),
             _ => None,
         };
         Ok(Scraped::Report(LoadReport {
             as_of: counts.as_of,
-            started_per_second: counts.started.per_second(before.map(|counts| counts.started), seconds),
+            started_per_second: counts
+                .started
+                .per_second(before.map(|counts| counts.started), seconds),
             completed_per_second: completed,
             capacity_per_second: scrape.sum(metrics.capacity_per_second.as_ref()),
             utilisation,
@@ -211,12 +219,19 @@ impl Scrape {
             return Measure::Missing;
         };
         let is_counter = self.counters.contains(&series.name) || series.name.ends_with("_total");
-        if is_counter { Measure::Total(sum) } else { Measure::Rate(sum) }
+        if is_counter {
+            Measure::Total(sum)
+        } else {
+            Measure::Rate(sum)
+        }
     }
 
     /// The oldest instant that the scrape speaks of, where it says so.
     fn as_of(&self, wanted: Option<&Series>) -> Result<Option<DateTime<Utc>>, String> {
-        let by_metric = self.values(wanted).reduce(f64::min).map(|seconds| (seconds * 1000.0) as i64);
+        let by_metric = self
+            .values(wanted)
+            .reduce(f64::min)
+            .map(|seconds| (seconds * 1000.0) as i64);
         let oldest_ms = match (by_metric, self.oldest_ms) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

@@ -25,7 +25,20 @@ const RETURNS: &Layout = &[
 const RETURNS_MAX: usize = 1_000_000;
 const CODE_CHARACTERS_MAX: usize = 20;
 const TICKS: [&str; 14] = [
-    "✓", "✔", "√", "x", "X", "1", "y", "Y", "yes", "是", "已", "已登记", "有", "v",
+    "✓",
+    "✔",
+    "√",
+    "x",
+    "X",
+    "1",
+    "y",
+    "Y",
+    "yes",
+    "是",
+    "已",
+    "已登记",
+    "有",
+    "v",
 ];
 const NO_TICKS: [&str; 6] = ["", "0", "n", "no", "否", "未"];
 
@@ -44,7 +57,9 @@ pub struct ReturnedRow {
 
 /// Reads a returned table: the good rows and the faults, in the file's order.
 pub fn read_returns(path: &Path) -> Result<Vec<Result<ReturnedRow, RowFault>>, FileError> {
-    read_all(path, RETURNS, RETURNS_MAX, read_row, "code", |row| row.code.clone())
+    read_all(path, RETURNS, RETURNS_MAX, read_row, "code", |row| {
+        row.code.clone()
+    })
 }
 
 fn read_row(cells: &Cells<'_>) -> Result<ReturnedRow, Problem> {

@@ -70,10 +70,7 @@ struct Tail {
 }
 
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
-    TABLES
-        .into_iter()
-        .chain(TABLES_LATE)
-        .chain(TABLES_OF_INCIDENTS)
+    TABLES.into_iter().chain(TABLES_LATE).chain(TABLES_OF_INCIDENTS)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {

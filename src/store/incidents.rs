@@ -135,7 +135,8 @@ struct Words {
 }
 
 /// `{running}` in a statement: no open incident stops the window `w`.
-pub(super) const RUNNING: &str = "not exists (select 1 from incidents i where i.state = 'open' and {in_scope})";
+pub(super) const RUNNING: &str =
+    "not exists (select 1 from incidents i where i.state = 'open' and {in_scope})";
 /// `{in_scope}` in a statement: the incident `i` is about the window `w`.
 pub(super) const IN_SCOPE: &str = "(i.everywhere = 1 or exists (select 1 from incident_scopes z \
     where z.incident_id = i.id and (z.site_id = w.site_id or z.community_id in (select zb.community_id \
@@ -405,10 +406,12 @@ impl Store {
     /// An incident's log, the oldest line first.
     pub async fn incident_log(&self, id: IncidentId) -> Result<Vec<IncidentNote>> {
         let rows: Vec<(i64, i64, String, String, String)> = on_pool!(self, |pool| {
-            sqlx::query_as("select id, at, actor, kind, words from incident_log where incident_id = $1 order by id")
-                .bind(id.0)
-                .fetch_all(pool)
-                .await?
+            sqlx::query_as(
+                "select id, at, actor, kind, words from incident_log where incident_id = $1 order by id",
+            )
+            .bind(id.0)
+            .fetch_all(pool)
+            .await?
         });
         rows.into_iter()
             .map(|(line, at, actor, kind, words)| {
@@ -530,7 +533,10 @@ impl Store {
                 let first = take_ids!(tx, "deliveries", deliveries.len());
                 let (rows, bodies) = self.delivery_rows(deliveries, first, now);
                 sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
-                sqlx::query(insert_bodies).bind(json(&bodies)).execute(&mut *tx).await?;
+                sqlx::query(insert_bodies)
+                    .bind(json(&bodies))
+                    .execute(&mut *tx)
+                    .await?;
                 sqlx::query(notice)
                     .bind(super::json_ids(deliveries.iter().map(|new| new.contact.0)))
                     .bind(id.0)
@@ -574,10 +580,12 @@ impl Store {
     /// The rounds whose windows an incident fell into.
     pub async fn incident_rounds(&self, id: IncidentId) -> Result<Vec<RoundId>> {
         let rows: Vec<(i64,)> = on_pool!(self, |pool| {
-            sqlx::query_as("select distinct round_id from incident_windows where incident_id = $1 order by round_id")
-                .bind(id.0)
-                .fetch_all(pool)
-                .await?
+            sqlx::query_as(
+                "select distinct round_id from incident_windows where incident_id = $1 order by round_id",
+            )
+            .bind(id.0)
+            .fetch_all(pool)
+            .await?
         });
         Ok(rows.into_iter().map(|(round,)| RoundId(round)).collect())
     }
@@ -615,7 +623,10 @@ impl Store {
             let first = take_ids!(tx, "deliveries", deliveries.len());
             let (rows, bodies) = self.delivery_rows(deliveries, first, now);
             sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
-            sqlx::query(insert_bodies).bind(json(&bodies)).execute(&mut *tx).await?;
+            sqlx::query(insert_bodies)
+                .bind(json(&bodies))
+                .execute(&mut *tx)
+                .await?;
         });
         Ok(())
     }

@@ -14,9 +14,7 @@ use super::{
     service::instant,
     take_ids,
 };
-use crate::domain::{
-    Address, IncidentId, ManualState, ResidentId, RoundId, SiteId, Tag, UnitId, UnitPlace,
-};
+use crate::domain::{Address, IncidentId, ManualState, ResidentId, RoundId, SiteId, Tag, UnitId, UnitPlace};
 
 pub(super) const PERSON: &str = "manual_registrations.person";
 
@@ -267,7 +265,19 @@ impl Store {
                and k.round_id = w.round_id and k.unit_id = w.unit_id) \
              group by p.id, p.unit_id, p.personal, c.id, c.address, m.district, m.street, m.name, b.name, u.name",
         );
-        type Row = (i64, i64, String, Option<i64>, Option<String>, i64, String, String, String, String, String);
+        type Row = (
+            i64,
+            i64,
+            String,
+            Option<i64>,
+            Option<String>,
+            i64,
+            String,
+            String,
+            String,
+            String,
+            String,
+        );
         let found: Vec<Row> = on_pool!(self, |pool| {
             sqlx::query_as(find)
                 .bind(json_ids(rows.iter().map(|row| row.0.0)))
@@ -276,10 +286,27 @@ impl Store {
                 .await?
         });
         let mut people = BTreeMap::new();
-        for (resident, unit_id, personal, contact, address, round, district, street, community, building, unit) in
-            found
+        for (
+            resident,
+            unit_id,
+            personal,
+            contact,
+            address,
+            round,
+            district,
+            street,
+            community,
+            building,
+            unit,
+        ) in found
         {
-            let place = UnitPlace { district, street, community, building, unit };
+            let place = UnitPlace {
+                district,
+                street,
+                community,
+                building,
+                unit,
+            };
             let person = self.personal_of(resident, &personal)?;
             let phone = match self.phone_of(contact, address.as_deref())? {
                 Some(Address::Phone(phone)) => phone.as_e164().to_owned(),
@@ -325,11 +352,13 @@ impl Store {
         let mut added: std::collections::BTreeSet<i64> = added.into_iter().map(|(id,)| id).collect();
         Ok(rows
             .iter()
-            .map(|(resident, _)| match (added.remove(&resident.0), people.contains_key(&resident.0)) {
-                (true, _) => Returned::Added,
-                (false, true) => Returned::Known,
-                (false, false) => Returned::Nobody,
-            })
+            .map(
+                |(resident, _)| match (added.remove(&resident.0), people.contains_key(&resident.0)) {
+                    (true, _) => Returned::Added,
+                    (false, true) => Returned::Known,
+                    (false, false) => Returned::Nobody,
+                },
+            )
             .collect())
     }
 

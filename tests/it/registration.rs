@@ -170,14 +170,26 @@ async fn people_are_registered_once_and_their_tests_are_known_hours_later() {
         Err(RegistrationError::Unknown)
     );
     let by_ref = registration(Person::Ref(SECRET_REF.into()));
-    assert_eq!(client.register(&by_ref, "key-1", now()).await, Ok(Registered::New));
-    assert_eq!(client.register(&by_ref, "key-1", now()).await, Ok(Registered::Known));
-    assert_eq!(client.register(&by_ref, "key-2", now()).await, Ok(Registered::Known));
+    assert_eq!(
+        client.register(&by_ref, "key-1", now()).await,
+        Ok(Registered::New)
+    );
+    assert_eq!(
+        client.register(&by_ref, "key-1", now()).await,
+        Ok(Registered::Known)
+    );
+    assert_eq!(
+        client.register(&by_ref, "key-2", now()).await,
+        Ok(Registered::Known)
+    );
     let by_name = registration(Person::Named {
         name: "陈桂英".into(),
         phone: phone(1),
     });
-    assert_eq!(client.register(&by_name, "key-3", now()).await, Ok(Registered::New));
+    assert_eq!(
+        client.register(&by_name, "key-3", now()).await,
+        Ok(Registered::New)
+    );
     assert_eq!(client.proofs(SECRET_REF, now()).await, Ok(Vec::new()));
     world.clock.advance(TimeDelta::hours(13));
     let proofs = client.proofs(SECRET_REF, now()).await.expect("known");
@@ -211,7 +223,10 @@ async fn what_the_switch_does_shows_in_the_load() {
     let failed = client
         .register(&registration(Person::Ref("a".into())), "key", world.clock.now())
         .await;
-    assert!(matches!(failed, Err(RegistrationError::Unavailable { .. })), "{failed:?}");
+    assert!(
+        matches!(failed, Err(RegistrationError::Unavailable { .. })),
+        "{failed:?}"
+    );
     let dropped = eventually("the drop shows", async || {
         let load = world.new_load(&client).await;
         (load.capacity_per_second == Some(40.0) && load.error_rate > 0.0).then_some(load)
@@ -239,7 +254,11 @@ async fn a_silent_or_frozen_feed_grows_old_and_comes_back_by_itself() {
         };
         world.sim.control(&control).expect("changed");
     };
-    let age = || client.latest_load(world.clock.now()).map_or(0, |(_, age)| age.as_secs());
+    let age = || {
+        client
+            .latest_load(world.clock.now())
+            .map_or(0, |(_, age)| age.as_secs())
+    };
     assert!(client.latest_load(world.clock.now()).is_none());
     world.new_load(&client).await;
     set(false, true);
@@ -264,8 +283,14 @@ async fn the_load_comes_from_metrics_with_names_as_configured() {
     let world = World::start(100.0).await;
     let metrics = format!("{}/metrics", world.sim.url());
     let by_default = client("http://127.0.0.1:9", |config| config.metrics_url = Some(metrics));
-    let first = by_default.load(world.clock.now()).await.expect_err("one scrape has no rate");
-    assert!(matches!(first, RegistrationError::Unavailable { .. }), "{first:?}");
+    let first = by_default
+        .load(world.clock.now())
+        .await
+        .expect_err("one scrape has no rate");
+    assert!(
+        matches!(first, RegistrationError::Unavailable { .. }),
+        "{first:?}"
+    );
     let load = world.new_load(&by_default).await;
     assert_eq!(load.capacity_per_second, Some(100.0));
 
@@ -284,7 +309,10 @@ async fn the_load_comes_from_metrics_with_names_as_configured() {
     let at = |second: i64| evening() + TimeDelta::seconds(second);
     assert!(named.load(at(0)).await.is_err());
     let reading = named.load(at(10)).await.expect("a rate");
-    assert!((reading.sample.completed_per_second - 10.0).abs() < 0.5, "{reading:?}");
+    assert!(
+        (reading.sample.completed_per_second - 10.0).abs() < 0.5,
+        "{reading:?}"
+    );
     assert!((reading.sample.utilisation - 0.25).abs() < 1e-9 && reading.is_new);
     let copy = named.load(at(20)).await.expect("the last is known");
     assert!(!copy.is_new && copy.age.as_secs() >= 9, "{copy:?}");
@@ -355,22 +383,46 @@ async fn hostile_answers_are_bounded_and_say_nothing_of_people() {
     let load = r#"{"as_of":"2026-09-02T10:00:00Z","completed_per_second":1,"utilisation":0.5,"#;
     let with = |rest: &str| answer("200 OK", "", format!("{load}{rest}}}"));
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("4 MB", answer("200 OK", "", vec![b' '; 4 << 20]), "longer than 64 KiB"),
+        (
+            "4 MB",
+            answer("200 OK", "", vec![b' '; 4 << 20]),
+            "longer than 64 KiB",
+        ),
         ("no UTF-8", answer("200 OK", "", b"\xff\xfe\x00"), "UTF-8"),
-        ("a page", answer("200 OK", "content-type: text/html\r\n", "<html>510104-secret"), "page"),
+        (
+            "a page",
+            answer("200 OK", "content-type: text/html\r\n", "<html>510104-secret"),
+            "page",
+        ),
         ("no JSON", answer("200 OK", "", "510104-secret"), "line 1"),
         ("NaN", with("\"queue_seconds\":NaN"), "JSON"),
         ("huge", with("\"queue_seconds\":1e999"), "JSON"),
         ("negative", with("\"queue_seconds\":-1"), "queue_seconds"),
         ("per cent", with("\"error_rate\":3"), "error_rate"),
-        ("no instant", answer("200 OK", "", "{\"utilisation\":0.5}"), "JSON"),
-        ("the future", answer("200 OK", "", load.replace("2026", "2036") + "\"p95_ms\":1}"), "clock"),
+        (
+            "no instant",
+            answer("200 OK", "", "{\"utilisation\":0.5}"),
+            "JSON",
+        ),
+        (
+            "the future",
+            answer("200 OK", "", load.replace("2026", "2036") + "\"p95_ms\":1}"),
+            "clock",
+        ),
         ("slow", Vec::new(), "in time"),
-        ("cut short", b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_vec(), "broke"),
+        (
+            "cut short",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_vec(),
+            "broke",
+        ),
         ("no HTTP", b"\x00\x01\x02".to_vec(), "broke"),
         (
             "redirect",
-            answer("302 Found", &format!("location: {}/v1/load\r\n", elsewhere.url), ""),
+            answer(
+                "302 Found",
+                &format!("location: {}/v1/load\r\n", elsewhere.url),
+                "",
+            ),
             "not followed",
         ),
         ("status", answer("204 No Content", "", ""), "204"),
@@ -407,7 +459,8 @@ async fn people_come_by_real_requests_and_try_again() {
         ..Control::default()
     };
     sim.control(&failing).expect("changed");
-    let told = json!({ "told": [{ "count": 300 }, { "count": 50, "window_starts_at": "2026-09-03T10:00:00Z" }] });
+    let told =
+        json!({ "told": [{ "count": 300 }, { "count": 50, "window_starts_at": "2026-09-03T10:00:00Z" }] });
     let people = format!("{}/people", sim.url());
     let answer = http.post(&people).json(&told).send().await.expect("answers");
     assert_eq!(answer.status(), 200);
@@ -416,7 +469,10 @@ async fn people_come_by_real_requests_and_try_again() {
         (view.registered >= 200).then_some(view)
     })
     .await;
-    assert!(view.failed > 20 && view.tries >= view.registered + view.failed, "{view:?}");
+    assert!(
+        view.failed > 20 && view.tries >= view.registered + view.failed,
+        "{view:?}"
+    );
     assert!(view.registered <= view.came && view.came <= 320 && view.told == 350);
     let moved = [Moved {
         count: 1000,
@@ -446,7 +502,9 @@ async fn the_commands_say_how_it_stands_and_what_to_do() {
         token: Some(TOKEN.into()),
         ..SimOptions::reference(50.0, Clock::System)
     };
-    let sim = RegistrationSim::start(HERE, options, stop).await.expect("listens");
+    let sim = RegistrationSim::start(HERE, options, stop)
+        .await
+        .expect("listens");
     let url = sim.url();
     let control = ["registration-sim", "control", "--url", &url];
     let token = ["--token", TOKEN];
@@ -456,7 +514,11 @@ async fn the_commands_say_how_it_stands_and_what_to_do() {
     assert_eq!(status["condition"]["frozen"], true);
     let shown = json_of(folder.path(), &[&control[..], &token].concat()).await;
     assert_eq!(shown["capacity_per_second"], 20.0);
-    let wrong = run(folder.path(), &[&control[..], &token, &["--error-rate", "7"]].concat()).await;
+    let wrong = run(
+        folder.path(),
+        &[&control[..], &token, &["--error-rate", "7"]].concat(),
+    )
+    .await;
     assert!(err(&wrong).contains("from 0 to 1"), "{}", err(&wrong));
     let stranger = run(folder.path(), &control).await;
     assert!(err(&stranger).contains("401"), "{}", err(&stranger));
@@ -464,7 +526,14 @@ async fn the_commands_say_how_it_stands_and_what_to_do() {
     let settings = format!("[registration]\nurl = {url:?}\ntoken = {TOKEN:?}\n");
     std::fs::write(folder.path().join("weir.toml"), settings).expect("written");
     let load = json_of(folder.path(), &["registration", "load"]).await;
-    assert_eq!((&load["stale"], &load["load"]["capacity_per_second"]), (&json!(false), &json!(50.0)));
+    assert_eq!(
+        (&load["stale"], &load["load"]["capacity_per_second"]),
+        (&json!(false), &json!(50.0))
+    );
     let words = run(folder.path(), &["registration", "load"]).await;
-    assert!(out(&words).contains("capacity     50.0 sessions/s"), "{}", out(&words));
+    assert!(
+        out(&words).contains("capacity     50.0 sessions/s"),
+        "{}",
+        out(&words)
+    );
 }

@@ -63,7 +63,9 @@ impl Books {
             return false;
         }
         while self.in_order.len() >= REGISTRATIONS_LEN_MAX {
-            let Some((key, person)) = self.in_order.pop_front() else { break };
+            let Some((key, person)) = self.in_order.pop_front() else {
+                break;
+            };
             self.keys.remove(&key);
             self.by_person.remove(&person);
         }
@@ -123,7 +125,10 @@ mod tests {
         let person = by_reference("a");
         assert!(books.register("k1", person, "1", at(0)));
         assert!(!books.register("k1", person, "1", at(1)), "the same key");
-        assert!(!books.register("k2", person, "1", at(1)), "another key, the same round");
+        assert!(
+            !books.register("k2", person, "1", at(1)),
+            "another key, the same round"
+        );
         assert!(books.register("k3", person, "2", at(24)));
         assert!(books.proofs("b", 7, at(0)).is_none());
         let results = |hour: i64| -> Vec<String> {

@@ -203,15 +203,12 @@ impl Crowd {
             return;
         };
         let mut tries: JoinSet<(u32, bool)> = JoinSet::new();
-        while stop
-            .run_until_cancelled(tokio::time::sleep(TICK))
-            .await
-            .is_some()
-        {
+        while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
             let now_ms = self.ms(self.options.clock.now());
             while let Some(ended) = tries.try_join_next() {
                 if let Ok((person, registered)) = ended {
-                    self.state().ended(&self.options.habits, person, registered, now_ms);
+                    self.state()
+                        .ended(&self.options.habits, person, registered, now_ms);
                 }
             }
             let due = self.state().due(now_ms);
@@ -280,7 +277,14 @@ impl State {
         }
     }
 
-    fn move_window(&mut self, habits: &Habits, from_ms: i64, moved_to_ms: i64, count: u32, now_ms: i64) -> u32 {
+    fn move_window(
+        &mut self,
+        habits: &Habits,
+        from_ms: i64,
+        moved_to_ms: i64,
+        count: u32,
+        now_ms: i64,
+    ) -> u32 {
         let mut left = count;
         for index in 0..self.people.len() {
             let person = self.people[index];

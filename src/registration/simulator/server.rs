@@ -152,7 +152,9 @@ impl RegistrationSim {
             let stop = stop.clone();
             async move {
                 // Requests in the queue are not waited for: they would wait for the model, which stops too.
-                let _ = stop.run_until_cancelled(async { axum::serve(listener, router).await }).await;
+                let _ = stop
+                    .run_until_cancelled(async { axum::serve(listener, router).await })
+                    .await;
             }
         });
         tasks.spawn({
@@ -293,7 +295,9 @@ impl Sim {
     /// What is wrong with the caller, if anything is.
     fn refuse(&self, headers: &HeaderMap) -> Option<Response> {
         let token = self.options.token.as_ref()?;
-        let given = headers.get(header::AUTHORIZATION).map(header::HeaderValue::as_bytes);
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .map(header::HeaderValue::as_bytes);
         let is_right = given == Some(format!("Bearer {token}").as_bytes());
         (!is_right).then(|| error(StatusCode::UNAUTHORIZED, "the token is missing or wrong"))
     }
@@ -421,15 +425,55 @@ async fn metrics(Shared(sim): Shared<Arc<Sim>>) -> Response {
         }
     };
     let count = |count: u64| Some(count as f64);
-    say("sessions_started_total", "counter", "Sessions begun.", count(totals.started));
-    say("sessions_completed_total", "counter", "Sessions that ended well.", count(totals.completed));
-    say("sessions_failed_total", "counter", "Sessions refused, timed out or failed.", count(totals.failed));
-    say("capacity_per_second", "gauge", "Sessions that it can complete a second.", report.capacity_per_second);
-    say("utilisation", "gauge", "Share of the capacity in use.", report.utilisation);
-    say("queue_seconds", "gauge", "Seconds that a new session waits.", report.queue_seconds);
-    say("p95_ms", "gauge", "Milliseconds within which 95 % of sessions end.", report.p95_ms);
+    say(
+        "sessions_started_total",
+        "counter",
+        "Sessions begun.",
+        count(totals.started),
+    );
+    say(
+        "sessions_completed_total",
+        "counter",
+        "Sessions that ended well.",
+        count(totals.completed),
+    );
+    say(
+        "sessions_failed_total",
+        "counter",
+        "Sessions refused, timed out or failed.",
+        count(totals.failed),
+    );
+    say(
+        "capacity_per_second",
+        "gauge",
+        "Sessions that it can complete a second.",
+        report.capacity_per_second,
+    );
+    say(
+        "utilisation",
+        "gauge",
+        "Share of the capacity in use.",
+        report.utilisation,
+    );
+    say(
+        "queue_seconds",
+        "gauge",
+        "Seconds that a new session waits.",
+        report.queue_seconds,
+    );
+    say(
+        "p95_ms",
+        "gauge",
+        "Milliseconds within which 95 % of sessions end.",
+        report.p95_ms,
+    );
     let as_of = report.as_of.timestamp_millis() as f64 / 1000.0;
-    say("as_of_seconds", "gauge", "When the period of these numbers ended.", Some(as_of));
+    say(
+        "as_of_seconds",
+        "gauge",
+        "When the period of these numbers ended.",
+        Some(as_of),
+    );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -442,7 +486,10 @@ async fn proofs(
         return refusal;
     }
     sim.be_slow().await;
-    let known = sim.state().books.proofs(&reference, sim.options.seed, sim.options.clock.now());
+    let known = sim
+        .state()
+        .books
+        .proofs(&reference, sim.options.seed, sim.options.clock.now());
     match known {
         Some(proofs) => Json(proofs).into_response(),
         None => error(StatusCode::NOT_FOUND, "nobody has registered this person"),
@@ -478,7 +525,11 @@ async fn register(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes
     sim.be_slow().await;
     let now = sim.options.clock.now();
     let is_new = sim.state().books.register(key, person, &body.round, now);
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     (status, Json(json!({ "registered": true }))).into_response()
 }
 
@@ -515,7 +566,10 @@ async fn tell(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes) ->
         Err(fault) => return error(StatusCode::BAD_REQUEST, &fault.to_string()),
     };
     if !sim.crowd.tell(&people.told) {
-        return error(StatusCode::UNPROCESSABLE_ENTITY, "these are more people than there can be");
+        return error(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "these are more people than there can be",
+        );
     }
     let moved = sim.crowd.move_windows(&people.moved);
     let told: u64 = people.told.iter().map(|told| u64::from(told.count)).sum();
