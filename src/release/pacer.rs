@@ -411,7 +411,7 @@ impl Pacer {
 
     /// Does what a decision asks for: windows that start soon are moved onto what the system can take.
     pub async fn act(&self, decision: &Decision) {
-        let moves = |action: &&Action| matches!(action, Action::Pause | Action::Restagger);
+        let moves = |action: &&Action| matches!(action, Action::Pause | Action::Restagger | Action::Replan);
         if decision.actions.iter().any(|action| moves(&action))
             && let Err(error) = self.restagger(decision).await
         {
@@ -503,9 +503,9 @@ fn waiting(row: &PacingRow) -> Decision {
 
 /// Recipients a second that are safe when nobody decides any more: what the law comes down to after long silence.
 fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64) -> f64 {
-    let (sms, telegram) = (forecast.come(ChannelKind::Sms), forecast.come(ChannelKind::Telegram));
-    let come = sms + telegram_share * (telegram - sms);
-    params.safe_share_min * params.set_point * params.nominal_capacity / come.max(1e-3)
+    let (sms, telegram) = (forecast.heed(ChannelKind::Sms), forecast.heed(ChannelKind::Telegram));
+    let heed = sms + telegram_share * (telegram - sms);
+    params.safe_share_min * params.set_point * params.nominal_capacity / heed.max(1e-3)
 }
 
 /// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.
@@ -543,7 +543,7 @@ fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLo
             Action::Pause => log.push(entry(LogKind::Action, "pause")),
             Action::Resume => log.push(entry(LogKind::Action, "resume")),
             // What came of it is logged when it is done.
-            Action::Restagger => {}
+            Action::Restagger | Action::Replan => {}
         }
     }
     log
