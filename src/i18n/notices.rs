@@ -361,7 +361,7 @@ pub(crate) mod tests {
             for channel in ChannelKind::ALL {
                 let voice = voice(&texts, language, channel);
                 for views in [vec![green.clone()], vec![view(0), green.clone()]] {
-                    let body = window_notice(&voice, Shanghai, &views);
+                    let body = window_notice(&voice, Shanghai, &views, None);
                     let parts = sms_parts(&body.text);
                     assert!(channel == ChannelKind::Telegram || parts <= 5, "{}", body.text);
                     let _ = writeln!(out, "== by {}, {parts} SMS parts\n{}\n", channel.as_str(), body.text);
