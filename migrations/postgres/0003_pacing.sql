@@ -49,3 +49,5 @@ update windows set called_at = released_at;
 create index windows_uncalled on windows (round_id, starts_at, id) where called_at is null;
 create index windows_called on windows (called_at) where called_at is not null;
 create index windows_starting on windows (starts_at) where called_at is not null;
+-- What a pause holds is looked for at every step.
+create index deliveries_held on deliveries (round_id) where state = 'held';

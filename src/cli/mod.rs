@@ -4,9 +4,12 @@ mod config;
 mod data;
 mod deliveries;
 mod import;
+mod incident;
 mod invite;
 mod output;
 mod pacing;
+mod registration;
+mod registration_sim;
 mod round;
 mod send_test;
 
@@ -72,8 +75,16 @@ enum Command {
     Pacing(pacing::PacingCommand),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
+    /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
+    /// Ask the registration system.
+    #[command(subcommand)]
+    Registration(registration::RegistrationCommand),
+    /// Run a registration system to try against, with a queue, a capacity and people who come.
+    RegistrationSim(registration_sim::RegistrationSimArgs),
     /// Send one message to an address, to prove a channel.
     SendTest(send_test::SendTestArgs),
     /// Write everything into one file, also while the service runs.
@@ -147,6 +158,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
     if let Command::Config(command) = command {
         return config::run(&command, global.config.as_deref(), out);
     }
+    if let Command::RegistrationSim(args) = command {
+        return registration_sim::run(&args, out).await;
+    }
     let config = config::load(global.config.as_deref())?;
     let session = Session {
         config,
@@ -154,7 +168,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         out,
     };
     match command {
-        Command::Demo(_) | Command::Config(_) => unreachable!("handled above"),
+        Command::Demo(_) | Command::Config(_) | Command::RegistrationSim(_) => unreachable!("handled above"),
         Command::Serve => {
             let stop = stop_on_signal()?;
             app::serve(session.config, session.clock, stop).await?;
@@ -164,7 +178,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Round(command) => round::run(command, &session).await,
         Command::Pacing(command) => pacing::run(command, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
+        Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,
+        Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,
         Command::Backup { file } => data::backup(&file, &session).await,
         Command::Restore(args) => data::restore(&args, &session).await,

@@ -81,6 +81,14 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         "notices.attempts_max",
         (1..=20).contains(&config.notices.attempts_max),
     );
+    checks.need(
+        "incidents.near_minutes",
+        (10..=1440).contains(&config.incidents.near_minutes),
+    );
+    checks.need(
+        "incidents.drain_per_second",
+        (0.1..=1000.0).contains(&config.incidents.drain_per_second),
+    );
     checks.jobs(&config.jobs);
     checks.findings
 }
@@ -191,7 +199,10 @@ impl Checks {
         );
         self.need(
             "registration.metrics_url",
-            registration.metrics_url.as_ref().is_none_or(|url| web_address(url).is_some()),
+            registration
+                .metrics_url
+                .as_ref()
+                .is_none_or(|url| web_address(url).is_some()),
         );
         self.need(
             "registration.timeout",
@@ -358,7 +369,11 @@ mod tests {
 
     #[test]
     fn the_registration_system_has_an_address_and_no_secret_in_it() {
-        for url in ["registration", "https://user:word@example.org", "https://example.org/?token=x"] {
+        for url in [
+            "registration",
+            "https://user:word@example.org",
+            "https://example.org/?token=x",
+        ] {
             assert_eq!(
                 keys(|config| config.registration.url = Some(url.into())),
                 ["registration.url"],

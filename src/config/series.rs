@@ -111,7 +111,16 @@ mod tests {
             ]
         );
         assert_eq!(rest, " 12 5");
-        for bad in ["", "9a", "{a=\"b\"}", "a{b}", "a{b=c}", "a{b=\"c", "a{b=\"c\" d=\"e\"}", "a b"] {
+        for bad in [
+            "",
+            "9a",
+            "{a=\"b\"}",
+            "a{b}",
+            "a{b=c}",
+            "a{b=\"c",
+            "a{b=\"c\" d=\"e\"}",
+            "a b",
+        ] {
             assert!(bad.parse::<Series>().is_err(), "{bad}");
         }
     }

@@ -96,9 +96,9 @@ mod tests {
             (4, "fail", Ok(())),
             (5, "fail", Ok(())),
             (6, "fail", Err(4)),
-            (8, "fail", Err(2)), // one that was under way
-            (10, "", Ok(())),    // the probe
-            (11, "", Err(2)),    // nobody else meanwhile
+            (8, "fail", Err(2)),  // one that was under way
+            (10, "", Ok(())),     // the probe
+            (11, "", Err(2)),     // nobody else meanwhile
             (12, "fail", Err(6)), // twice as long, at most open_max
             (17, "", Err(1)),
             (18, "", Ok(())),

@@ -50,6 +50,9 @@ const LOAD_BREAKER: BreakerParams = BreakerParams {
     probe_max: TimeDelta::seconds(8),
 };
 
+/// Why there is no load yet where counters were read for the first time.
+pub const RATES_COME_NEXT: &str = "it was counted once, and rates come with the second time";
+
 /// Why there is no answer, by what to do next. Holds no personal datum and no token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
@@ -116,8 +119,8 @@ struct Asking {
 }
 
 /// An answer that came whole.
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub status: StatusCode,
     retry_after: Option<Duration>,
     body: Vec<u8>,
 }
@@ -231,7 +234,7 @@ impl RegistrationClient {
     fn reading(&self, now: DateTime<Utc>, is_new: bool) -> Result<LoadReading, RegistrationError> {
         let (sample, age) = self.latest_load(now).ok_or(RegistrationError::Unavailable {
             retry_after: RETRY_AFTER_DEFAULT,
-            reason: "it has counted for one moment only, and its rates come with the next",
+            reason: RATES_COME_NEXT,
         })?;
         Ok(LoadReading { sample, age, is_new })
     }
@@ -253,7 +256,9 @@ impl RegistrationClient {
         let timeout = shared.timeout.min(LOAD_TIMEOUT_MAX);
         let Some(url) = &shared.metrics_url else {
             let request = self.request(Method::GET, &["v1", "load"])?.timeout(timeout);
-            let answer = self.ask(request, &shared.load_breaker, ANSWER_LEN_MAX, now).await?;
+            let answer = self
+                .ask(request, &shared.load_breaker, ANSWER_LEN_MAX, now)
+                .await?;
             return match answer.status {
                 StatusCode::OK => answer.json().map(Some),
                 _ => Err(answer.refused()),
@@ -261,7 +266,9 @@ impl RegistrationClient {
         };
         let request = shared.http.get(url.clone()).timeout(timeout);
         let started = Instant::now();
-        let answer = self.ask(request, &shared.load_breaker, METRICS_LEN_MAX, now).await?;
+        let answer = self
+            .ask(request, &shared.load_breaker, METRICS_LEN_MAX, now)
+            .await?;
         if answer.status != StatusCode::OK {
             return Err(answer.refused());
         }
@@ -345,7 +352,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One request and its whole answer. The libraries' errors hold the address, and so a person's id: they end here.
-async fn exchange(request: RequestBuilder, len_max: usize) -> Result<Answer, RegistrationError> {
+pub(super) async fn exchange(request: RequestBuilder, len_max: usize) -> Result<Answer, RegistrationError> {
     let unavailable = |error: &reqwest::Error| RegistrationError::Unavailable {
         retry_after: RETRY_AFTER_DEFAULT,
         reason: if error.is_timeout() {
@@ -380,7 +387,13 @@ async fn exchange(request: RequestBuilder, len_max: usize) -> Result<Answer, Reg
 
 /// Seconds; a date is not read, for it would need the system's clock.
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds = headers
+        .get(header::RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
@@ -397,7 +410,7 @@ impl Answer {
     }
 
     /// What a parser says may quote the answer, so it is not passed on.
-    fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, RegistrationError> {
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, RegistrationError> {
         serde_json::from_str(self.text()?).map_err(|error| {
             RegistrationError::BadAnswer(format!(
                 "it is not the contract's JSON, at line {} column {}",
@@ -407,7 +420,7 @@ impl Answer {
         })
     }
 
-    fn refused(&self) -> RegistrationError {
+    pub fn refused(&self) -> RegistrationError {
         match self.status.as_u16() {
             code @ 300.. => RegistrationError::Refused { code },
             code => RegistrationError::BadAnswer(format!("its status is {code}")),
@@ -440,9 +453,15 @@ impl ProofsCache {
         while let Some((at, _)) = self.in_order.front()
             && ((now - at).abs() >= PROOFS_CACHE || self.in_order.len() > len_max)
         {
-            let Some((at, reference)) = self.in_order.pop_front() else { return };
+            let Some((at, reference)) = self.in_order.pop_front() else {
+                return;
+            };
             // It may have been asked for again meanwhile.
-            if self.by_reference.get(&reference).is_some_and(|(put_at, _)| *put_at == at) {
+            if self
+                .by_reference
+                .get(&reference)
+                .is_some_and(|(put_at, _)| *put_at == at)
+            {
                 self.by_reference.remove(&reference);
             }
         }

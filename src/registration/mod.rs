@@ -7,6 +7,6 @@ mod prometheus;
 pub mod simulator;
 mod wire;
 
-pub use client::{RegistrationClient, RegistrationError};
+pub use client::{RATES_COME_NEXT, RegistrationClient, RegistrationError};
 pub use feed::{LoadFeed, LoadReading};
 pub use wire::{IDEMPOTENCY_KEY, LoadReport, Person, Registered, Registration};

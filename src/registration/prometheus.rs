@@ -56,11 +56,10 @@ impl Measure {
     /// A number a second, from what was shown `seconds` before. A counter that fell began anew at 0.
     fn per_second(self, before: Option<Self>, seconds: f64) -> Option<f64> {
         match (self, before) {
-            (Self::Missing, _) => None,
             (Self::Rate(rate), _) => Some(rate),
             (Self::Total(now), Some(Self::Total(then))) if now >= then => Some((now - then) / seconds),
             (Self::Total(now), Some(Self::Total(_))) => Some(now / seconds),
-            (Self::Total(_), _) => None,
+            (Self::Missing | Self::Total(_), _) => None,
         }
     }
 }
@@ -104,16 +103,24 @@ impl PrometheusReader {
         }
         self.previous = Some(counts);
         let seconds = before.map_or(1.0, |before| seconds_between(before.as_of, counts.as_of));
-        let completed = counts.completed.per_second(before.map(|counts| counts.completed), seconds);
-        let failed = counts.failed.per_second(before.map(|counts| counts.failed), seconds);
+        let completed = counts
+            .completed
+            .per_second(before.map(|counts| counts.completed), seconds);
+        let failed = counts
+            .failed
+            .per_second(before.map(|counts| counts.failed), seconds);
         let by_count = match (failed, completed) {
-            (Some(failed), Some(completed)) if failed + completed > 0.0 => Some(failed / (failed + completed)),
+            (Some(failed), Some(completed)) if failed + completed > 0.0 => {
+                Some(failed / (failed + completed))
+            }
             (Some(_), Some(_)) => Some(0.0),
             _ => None,
         };
         Ok(Scraped::Report(LoadReport {
             as_of: counts.as_of,
-            started_per_second: counts.started.per_second(before.map(|counts| counts.started), seconds),
+            started_per_second: counts
+                .started
+                .per_second(before.map(|counts| counts.started), seconds),
             completed_per_second: completed,
             capacity_per_second: scrape.sum(metrics.capacity_per_second.as_ref()),
             utilisation,
@@ -211,12 +218,19 @@ impl Scrape {
             return Measure::Missing;
         };
         let is_counter = self.counters.contains(&series.name) || series.name.ends_with("_total");
-        if is_counter { Measure::Total(sum) } else { Measure::Rate(sum) }
+        if is_counter {
+            Measure::Total(sum)
+        } else {
+            Measure::Rate(sum)
+        }
     }
 
     /// The oldest instant that the scrape speaks of, where it says so.
     fn as_of(&self, wanted: Option<&Series>) -> Result<Option<DateTime<Utc>>, String> {
-        let by_metric = self.values(wanted).reduce(f64::min).map(|seconds| (seconds * 1000.0) as i64);
+        let by_metric = self
+            .values(wanted)
+            .reduce(f64::min)
+            .map(|seconds| (seconds * 1000.0) as i64);
         let oldest_ms = match (by_metric, self.oldest_ms) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -245,8 +259,8 @@ mod tests {
         PrometheusReader::new(metrics)
     }
 
-    fn series(text: &str) -> Option<Series> {
-        Some(text.parse().expect("a series"))
+    fn series(text: &str) -> Series {
+        text.parse().expect("a series")
     }
 
     fn report(scraped: Result<Scraped, String>) -> LoadReport {
@@ -259,10 +273,10 @@ mod tests {
     #[test]
     fn counters_become_rates_and_gauges_count_as_they_are() {
         let mut reader = reader(|metrics| {
-            metrics.started = series("http_requests_total{path=\"/register\"}");
-            metrics.completed = series("done");
-            metrics.failed = series("failed_total");
-            metrics.utilisation = series("busy");
+            metrics.started = Some(series("http_requests_total{path=\"/register\"}"));
+            metrics.completed = Some(series("done"));
+            metrics.failed = Some(series("failed_total"));
+            metrics.utilisation = Some(series("busy"));
         });
         let text = |started: u32, other: u32, failed: u32| {
             format!(
@@ -309,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_instant_is_the_oldest_that_is_written() {
-        let mut reader = reader(|metrics| metrics.completed = series("done"));
+        let mut reader = reader(|metrics| metrics.completed = Some(series("done")));
         let text = "done 4 7000\nregistration_utilisation 0.4 6000\nother 1 1000\n";
         assert_eq!(report(reader.read(text, at(9))).as_of, at(6));
         let text = "done 4\nregistration_utilisation 0.4\nregistration_as_of_seconds 8\n";

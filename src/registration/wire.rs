@@ -233,8 +233,14 @@ mod tests {
     fn what_is_missing_is_derived() {
         let sample = |change: fn(&mut LoadReport)| report(change).sample().expect("a sample");
         let near = |value: f64, expected: f64| assert!((value - expected).abs() < 1e-9, "{value} {expected}");
-        near(sample(|r| r.started_per_second = None).started_per_second, 80.0 / 0.99);
-        near(sample(|r| r.completed_per_second = None).completed_per_second, 90.0 * 0.99);
+        near(
+            sample(|r| r.started_per_second = None).started_per_second,
+            80.0 / 0.99,
+        );
+        near(
+            sample(|r| r.completed_per_second = None).completed_per_second,
+            90.0 * 0.99,
+        );
         near(sample(|r| r.utilisation = None).utilisation, 0.8);
         near(sample(|r| r.utilisation = Some(1.3)).utilisation, 1.0);
         near(sample(|r| r.error_rate = None).error_rate, 1.0 / 9.0);
@@ -252,7 +258,10 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused() {
         for (change, word) in [
-            ((|r| r.utilisation = Some(f64::NAN)) as fn(&mut LoadReport), "utilisation"),
+            (
+                (|r| r.utilisation = Some(f64::NAN)) as fn(&mut LoadReport),
+                "utilisation",
+            ),
             (|r| r.utilisation = Some(85.0), "utilisation"),
             (|r| r.started_per_second = Some(-1.0), "started"),
             (|r| r.queue_seconds = Some(f64::INFINITY), "queue"),

@@ -89,7 +89,7 @@ async fn starts_cap(store: &Store, config: &Config) -> Result<Option<StartsCap>,
         return Ok(None);
     };
     let sessions_per_second = (pacing.set_point - pacing.background_share).max(0.0) * capacity;
-    let recipients_per_minute = sessions_per_second * 60.0 / Response::default().come();
+    let recipients_per_minute = sessions_per_second * 60.0 / Response::default().heed();
     // One phone tells a household.
     let (people, recipients) = store.people_and_recipients().await?;
     let people_each = if recipients == 0 {
