@@ -171,7 +171,6 @@ impl World {
             from: hour(17),
             to: hour(19),
             communities: Vec::new(),
-            must_not: Vec::new(),
             city_cap: None,
             lead_minutes: 30,
             notice_from: self.clock.now(),

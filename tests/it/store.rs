@@ -1557,6 +1557,10 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         let due = store.units_to_remind(round, evening() + minutes(45), 10).await.expect("reads");
         assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Green]);
         assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
     on_both(async |test| {
