@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod demo;
 pub mod domain;
 pub mod i18n;
+pub mod incidents;
 pub mod jobs;
 pub mod outbox;
 pub mod pacing;

@@ -108,7 +108,7 @@ other-time-none = No other time is free now. Your time stays: { $time }.
 other-time-soon = It is almost your time: { $time }. It can no longer be changed. Please come.
     If you cannot come, please ask your community office.
     .sms = It is almost your time: { $time }. It can no longer be changed. Cannot come? Ask your community office.
-other-time-nothing = There is no time to change now.
+other-time-nothing = No test is planned for your home now, so there is nothing to change.
 other-time-prove = To change your time, please show first that it is you.
 other-time-not-registered = This number is not on the list, so it cannot change a time. Please ask your community office.
 other-time-gone = Somebody has just taken this time.

@@ -108,7 +108,7 @@ other-time-none = 现在没有别的空位。您的时间不变：{ $time }。
 other-time-soon = 您的时间快到了：{ $time }。现在不能换，请按时来。
     来不了，请联系社区工作人员。
     .sms = 时间快到了：{ $time }。现在不能换，请按时来。来不了，请找社区工作人员。
-other-time-nothing = 现在没有可以换的时间。
+other-time-nothing = 您家现在没有采样安排，不用换时间。
 other-time-prove = 换时间，要先确认是您本人。
 other-time-not-registered = 名册里没有这个号码，不能用它换时间。请找社区工作人员。
 other-time-gone = 这个时间刚刚被别人选走了。

@@ -81,8 +81,8 @@ started = 已為您開啟通知。輪到您時會提早提醒。回覆「退訂�
 confirm-home = 要換到{ $place }嗎？請回覆{ $code }確認，10分鐘內有效。
 confirm-stop-everywhere = 別的號碼和聊天也要停止嗎？請回覆{ $code }確認，10分鐘內有效。
 confirm-failed = 驗證碼不對，或已過期。沒有改動。
-confirm-wrong = 確認碼不對。請看一看簡訊裡的四位數字，再回覆一次。還可以試{ $left }次。
-confirm-too-many = 確認碼發得太多了，沒有改動。請一小時以後再試，或聯絡社區工作人員。
+confirm-wrong = 驗證碼不對。請看一看簡訊裡的四位數字，再回覆一次。還可以試{ $left }次。
+confirm-too-many = 驗證碼發得太多了，沒有改動。請一小時以後再試，或聯絡社區工作人員。
 no-person = 我是自動回覆，不能轉人工。請直接聯絡社區工作人員。
 unknown = 我沒有看懂。
     別的問題，請聯絡社區工作人員。
@@ -108,7 +108,7 @@ other-time-none = 現在沒有別的空位。您的時間不變：{ $time }。
 other-time-soon = 您的時間快到了：{ $time }。現在不能換，請按時來。
     來不了，請聯絡社區工作人員。
     .sms = 時間快到了：{ $time }。現在不能換，請按時來。來不了，請找社區工作人員。
-other-time-nothing = 現在沒有可以換的時間。
+other-time-nothing = 您家現在沒有採樣安排，不用換時間。
 other-time-prove = 換時間，要先確認是您本人。
 other-time-not-registered = 名冊裡沒有這個號碼，不能用它換時間。請找社區工作人員。
 other-time-gone = 這個時間剛剛被別人選走了。

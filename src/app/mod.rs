@@ -25,6 +25,7 @@ use crate::{
     conversation::runner::Runner,
     domain::{Address, ChannelKind, Language, PhoneNumber},
     i18n::Texts,
+    incidents::{drain::Drain, teller::Teller},
     jobs::Timetable,
     outbox::{
         dispatcher::{Dispatcher, Lane, Outbox, PauseFlag},
@@ -201,6 +202,24 @@ impl Service {
             written.clone(),
         );
         loops.spawn(pacer.run(stop.clone()));
+        let teller = Teller {
+            store: store.clone(),
+            clock: clock.clone(),
+            texts: self.texts.clone(),
+            config: config.clone(),
+            written: written.clone(),
+        };
+        loops.spawn(teller.run(stop.clone()));
+        if let Some(client) = self.registration.clone() {
+            let drain = Drain {
+                store: store.clone(),
+                clock: clock.clone(),
+                config: config.clone(),
+                client,
+                alone_until: Arc::default(),
+            };
+            loops.spawn(drain.run(stop.clone()));
+        }
         let runner = Runner::new(
             store.clone(),
             clock.clone(),

@@ -4,6 +4,7 @@ mod config;
 mod data;
 mod deliveries;
 mod import;
+mod incident;
 mod invite;
 mod output;
 mod pacing;
@@ -74,6 +75,9 @@ enum Command {
     Pacing(pacing::PacingCommand),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
+    /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
     /// Ask the registration system.
@@ -174,6 +178,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Round(command) => round::run(command, &session).await,
         Command::Pacing(command) => pacing::run(command, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
+        Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,

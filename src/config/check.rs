@@ -79,6 +79,14 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         "notices.attempts_max",
         (1..=20).contains(&config.notices.attempts_max),
     );
+    checks.need(
+        "incidents.near_minutes",
+        (10..=1440).contains(&config.incidents.near_minutes),
+    );
+    checks.need(
+        "incidents.drain_per_second",
+        (0.1..=1000.0).contains(&config.incidents.drain_per_second),
+    );
     checks.jobs(&config.jobs);
     checks.findings
 }

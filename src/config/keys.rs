@@ -126,6 +126,9 @@ pub(super) const KEYS: &[Key] = &[
         "a duration shorter than 24h, such as 30m",
     ),
     key("notices.attempts_max", "a whole number from 1 to 20"),
+    key("incidents.near_minutes", "a whole number from 10 to 1440"),
+    key("incidents.open_on_pause", "true or false"),
+    key("incidents.drain_per_second", "a number from 0.1 to 1000, such as 5"),
     key(
         "channels.only_to",
         "phone numbers with + and country code, or chat ids, each in quotes, such as [\"+8619900000001\", \"-1234\"]",

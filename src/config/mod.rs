@@ -46,6 +46,8 @@ pub struct Config {
     pub planner: PlannerConfig,
     /// When notices leave and how they are retried.
     pub notices: NoticesConfig,
+    /// What happens while the registration system is down.
+    pub incidents: IncidentsConfig,
     /// Whom Weir may write to.
     pub channels: ChannelsConfig,
     /// What runs on a timetable.
@@ -261,6 +263,25 @@ pub struct NoticesConfig {
     pub attempts_max: u32,
 }
 
+/// `[incidents]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IncidentsConfig {
+    /// A window that begins within so many minutes is near: its people are told.
+    pub near_minutes: u32,
+    /// The pacing law's pause declares an incident by itself.
+    pub open_on_pause: bool,
+    /// Registrations by hand passed on to the registration system a second.
+    pub drain_per_second: f64,
+}
+
+impl IncidentsConfig {
+    /// How near a window counts as near.
+    pub fn near(&self) -> chrono::TimeDelta {
+        chrono::TimeDelta::minutes(self.near_minutes.into())
+    }
+}
+
 /// `[channels]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -423,6 +444,16 @@ impl Default for NoticesConfig {
         Self {
             reminder_before: Duration::from_mins(30),
             attempts_max: 8,
+        }
+    }
+}
+
+impl Default for IncidentsConfig {
+    fn default() -> Self {
+        Self {
+            near_minutes: 120,
+            open_on_pause: false,
+            drain_per_second: 5.0,
         }
     }
 }

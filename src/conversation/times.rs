@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::dialogue::{Fetched, Person, Time, TimeOffer, Want};
 use crate::{
     config::Config,
-    domain::{ResidentId, RoundId, RoundState, Site, SiteId, UnitId, WindowView},
+    domain::{BuildingId, ResidentId, RoundId, RoundState, Site, SiteId, UnitId, WindowView},
     planner::{
         self, Choice, MustNot, OfferRequest, Whom,
         request::{self, Calendar, Reach, RoundSpec},
@@ -147,6 +147,8 @@ impl Times<'_> {
                 supply: &supply,
                 given: &given,
                 choices: &choices,
+                // Its own must-not times are among everybody's here.
+                building: BuildingId(0),
                 people: of.told.residents.len() as u32,
                 // The minute that has begun is not whole any more.
                 not_before: calendar

@@ -41,6 +41,8 @@ ids! {
     RoundId,
     /// One notice to one contact: an outbox row.
     DeliveryId,
+    /// A declared fault.
+    IncidentId,
     /// One recorded message from a person.
     InboundId,
 }

@@ -2,6 +2,7 @@
 
 mod household;
 mod ids;
+mod incident;
 mod load;
 mod message;
 mod place;
@@ -10,6 +11,7 @@ mod round;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
+pub use incident::{IncidentScope, ManualState};
 pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};

@@ -127,22 +127,45 @@ texts! {
     MenuHint = "menu-hint",
     ScanCode = "scan-code",
     TestMessage = "test-message",
+    // locales/*/incidents.ftl
+    IncidentHeading = "incident-heading",
+    IncidentAdvice = "incident-advice",
+    IncidentOverHeading = "incident-over-heading",
+    IncidentOverPast = "incident-over-past",
+    IncidentDone = "incident-done",
+    SheetTitle = "sheet-title",
+    SheetGuide = "sheet-guide",
+    SheetDone = "sheet-done",
+    SheetTime = "sheet-time",
+    SheetDoor = "sheet-door",
+    SheetName = "sheet-name",
+    SheetPhone = "sheet-phone",
+    SheetLane = "sheet-lane",
+    SheetGreen = "sheet-green",
+    SheetSign = "sheet-sign",
+    SheetCode = "sheet-code",
+    SheetPage { page, pages } = "sheet-page",
+    SheetIncident { id } = "sheet-incident",
+    SheetPrivate = "sheet-private",
 }
 
 /// The attribute that holds the short form for text messages.
 const SMS: &str = "sms";
 
-const ZH_HANS: [&str; 2] = [
+const ZH_HANS: [&str; 3] = [
     include_str!("../../locales/zh-Hans/conversation.ftl"),
     include_str!("../../locales/zh-Hans/notices.ftl"),
+    include_str!("../../locales/zh-Hans/incidents.ftl"),
 ];
-const ZH_HANT: [&str; 2] = [
+const ZH_HANT: [&str; 3] = [
     include_str!("../../locales/zh-Hant/conversation.ftl"),
     include_str!("../../locales/zh-Hant/notices.ftl"),
+    include_str!("../../locales/zh-Hant/incidents.ftl"),
 ];
-const EN: [&str; 2] = [
+const EN: [&str; 3] = [
     include_str!("../../locales/en/conversation.ftl"),
     include_str!("../../locales/en/notices.ftl"),
+    include_str!("../../locales/en/incidents.ftl"),
 ];
 
 /// Every text in every language. Cheap to clone.

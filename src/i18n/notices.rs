@@ -60,6 +60,30 @@ pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Optio
     with_link_button(voice, body, link)
 }
 
+/// Tells that registering does not work just now, and what to do; `beside` is what a worker adds.
+pub fn incident(voice: &Voice<'_>, beside: Option<&str>) -> Body {
+    let mut lines = vec![
+        voice.say(&Text::IncidentHeading),
+        voice.say(&Text::IncidentAdvice),
+    ];
+    lines.extend(beside.map(str::to_owned));
+    body(voice, &lines, &Text::MenuWindows, ASK_WINDOWS)
+}
+
+/// Tells that registering works again and when to come, or with no window that its time has passed.
+pub fn incident_over(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    let mut lines = Vec::new();
+    if windows.is_empty() {
+        lines.push(voice.say(&Text::IncidentOverPast));
+    } else {
+        lines.push(voice.say(&Text::IncidentOverHeading));
+        lines.extend(told(voice, tz, windows, None));
+    }
+    lines.push(voice.say(&Text::IncidentDone));
+    lines.push(voice.say(&Text::StopHint));
+    body(voice, &lines, &Text::MenuWindows, ASK_WINDOWS)
+}
+
 /// Answers "my window" on `today`; with no window, says so.
 pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDate) -> Body {
     let mut lines = Vec::new();
@@ -252,10 +276,8 @@ pub(crate) mod tests {
 
     type Teller = fn(&Voice<'_>, &[WindowView]) -> Body;
     const LINK: Option<&str> = Some("https://hs.example.cn/r");
-    const TELLERS: [(&str, Teller); 7] = [
-        ("window", |voice, views| {
-            window_notice(voice, Shanghai, views, None)
-        }),
+    const TELLERS: [(&str, Teller); 9] = [
+        ("window", |voice, views| window_notice(voice, Shanghai, views, None)),
         ("window with a link", |voice, views| {
             window_notice(voice, Shanghai, views, LINK)
         }),
@@ -268,6 +290,10 @@ pub(crate) mod tests {
             correction(voice, Shanghai, views, None)
         }),
         ("windows", |voice, views| windows(voice, Shanghai, views, TODAY)),
+        ("incident", |voice, _| incident(voice, None)),
+        ("incident over", |voice, views| {
+            incident_over(voice, Shanghai, views)
+        }),
     ];
 
     fn voice(texts: &Texts, language: Language, channel: ChannelKind) -> Voice<'_> {
@@ -346,7 +372,7 @@ pub(crate) mod tests {
             for channel in ChannelKind::ALL {
                 let voice = voice(&texts, language, channel);
                 for views in [vec![green.clone()], vec![view(0), green.clone()]] {
-                    let body = window_notice(&voice, Shanghai, &views);
+                    let body = window_notice(&voice, Shanghai, &views, None);
                     let parts = sms_parts(&body.text);
                     assert!(channel == ChannelKind::Telegram || parts <= 5, "{}", body.text);
                     let _ = writeln!(

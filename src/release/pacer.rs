@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{ChannelKind, LoadSample, RoundState},
+    domain::{ChannelKind, IncidentScope, LoadSample, RoundState},
     pacing::{
         forecast::Forecast,
         kernel::{BUCKET_SECONDS, Responses},
@@ -28,8 +28,8 @@ use crate::{
     },
     registration::RegistrationClient,
     store::{
-        ByHandRecord, LogKind, MovedStart, NewDecision, NewLogEntry, PacingRow, Round, StartBucket, Store,
-        StoreError, ToldRound,
+        ByHandRecord, LoadMinute, LogKind, MovedStart, NewIncident, NewDecision, NewLogEntry, PacingRow, Round, StartBucket, Store, StoreError,
+        ToldRound,
     },
 };
 
@@ -208,7 +208,7 @@ impl Pacer {
                 "the load feed has not said yet what the system can do; pacing.nominal_capacity would".into(),
             );
         }
-        self.hold_or_free(&row, decision.mode == Mode::Paused).await?;
+        self.hold_or_free(decision.mode == Mode::Paused).await?;
         let new = NewDecision {
             law: serde_json::to_string(&state).unwrap_or_default(),
             sample: sample.and_then(|sample| serde_json::to_string(&sample).ok()),
@@ -221,9 +221,40 @@ impl Pacer {
         };
         let log = log_of(&row, &decision, &new.reasons);
         self.store.save_decision(&new, &log, now).await?;
+        if let Some(sample) = &sample {
+            self.store.record_load(&minute(sample, new.mode, now)).await?;
+        }
+        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
+            self.open_incident(&new.reasons, now).await?;
+        }
         self.after(&row, &decision, &new).await?;
         gauge(&row, &decision, sample.as_ref(), &state, nominal, now);
         Ok(Some(decision))
+    }
+
+    /// Declares a fault for the whole city, so that people near their windows are told and staff go on by hand. A person
+    /// closes it. Where one is open already, nothing changes.
+    async fn open_incident(&self, reasons: &[String], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let incident = NewIncident {
+            scope: IncidentScope::default(),
+            reason: format!("pacing paused: {}", reasons.join("; ")),
+            message_zh: None,
+            message_en: None,
+            actor: LAW.into(),
+        };
+        let near = now + self.config.incidents.near();
+        let (id, opened) = self.store.open_incident(&incident, near, now).await?;
+        if opened {
+            tracing::warn!(incident = id.0, "incident {id} is open: a person closes it");
+            let entry = NewLogEntry {
+                kind: LogKind::Action,
+                what: format!("incident {id} opened"),
+                reason: reasons.join("; "),
+                actor: LAW.into(),
+            };
+            self.store.log_pacing(&[entry], now).await?;
+        }
+        Ok(())
     }
 
     /// Logs a change of mode, brings rounds up to their time once all is well, and ends a word that is no longer
@@ -255,7 +286,7 @@ impl Pacer {
     /// With nothing to steer by there is still somebody's word.
     async fn step_unsteered(&self, row: &PacingRow) -> Result<(), StoreError> {
         let held = is_held(row);
-        self.hold_or_free(row, held).await?;
+        self.hold_or_free(held).await?;
         let mode = if held { Mode::Paused.as_str() } else { UNSTEERED };
         if row.mode == mode {
             return Ok(());
@@ -278,14 +309,14 @@ impl Pacer {
     /// A pause also holds what waits in the outbox, again at each step, since a dispatcher or a resumed round may put
     /// something back; the end of it lets that go. Both may happen twice without harm, so they come before the decision
     /// is stored.
-    async fn hold_or_free(&self, row: &PacingRow, paused: bool) -> Result<(), StoreError> {
+    async fn hold_or_free(&self, paused: bool) -> Result<(), StoreError> {
         let now = self.clock.now();
         if paused {
             let held = self.store.hold_queued(now).await?;
             if held > 0 {
                 tracing::info!(held, "{held} notices that had not left are held");
             }
-        } else if row.mode == Mode::Paused.as_str() {
+        } else if !self.is_halted().await? {
             let freed = self.store.free_held(now).await?;
             if freed > 0 {
                 tracing::info!(freed, "{freed} notices that were held go on");
@@ -293,6 +324,12 @@ impl Pacer {
             }
         }
         Ok(())
+    }
+
+    /// A fault is declared for the whole city: what a pause held waits for its end, too.
+    async fn is_halted(&self) -> Result<bool, StoreError> {
+        let incidents = self.store.open_incidents().await?;
+        Ok(incidents.iter().any(|incident| incident.scope.is_everywhere()))
     }
 
     async fn sample(&self) -> Option<LoadSample> {
@@ -391,11 +428,16 @@ impl Pacer {
         };
         // A whole day: windows move far where little capacity is left.
         let known = self.store.told_by_start(now, now + WHENEVER).await?;
+        let mut fault = None;
         for round in self.releasing().await? {
-            let moved = replan::replan(&self.store, &self.config, &round, &quota, now).await?;
-            if moved.moved_units == 0 {
-                continue;
-            }
+            let moved = match replan::replan(&self.store, &self.config, &round, &quota, now).await {
+                Ok(moved) if moved.moved_units > 0 => moved,
+                Ok(_) => continue,
+                Err(error) => {
+                    fault = Some(error);
+                    continue;
+                }
+            };
             let entry = NewLogEntry {
                 kind: LogKind::Action,
                 what: format!(
@@ -410,7 +452,7 @@ impl Pacer {
         }
         let moved_to = self.store.told_by_start(now, now + WHENEVER).await?;
         self.store.add_moved(&stay_behind(&known, &moved_to)).await?;
-        Ok(())
+        fault.map_or(Ok(()), Err)
     }
 }
 
@@ -508,6 +550,18 @@ fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLo
         }
     }
     log
+}
+
+/// The load as the report of an incident keeps it.
+fn minute(sample: &LoadSample, mode: &str, now: DateTime<Utc>) -> LoadMinute {
+    LoadMinute {
+        minute: now,
+        utilisation: sample.utilisation,
+        queue_seconds: sample.queue_seconds,
+        error_rate: sample.error_rate,
+        completed_per_second: sample.completed_per_second,
+        mode: mode.to_owned(),
+    }
 }
 
 fn gauge(

@@ -134,15 +134,21 @@ impl Releaser {
         let mut over = false;
         let rounds = self.store.rounds().await?;
         let mut city = self.city_gate().await?;
-        let mut settled = !city.is_stopped();
+        // While a fault is declared for the whole city nobody is told anything new; for a part of it, nobody there.
+        let incidents = self.store.open_incidents().await?;
+        let everywhere = incidents.iter().any(|incident| incident.scope.is_everywhere());
+        let halted = everywhere || city.is_stopped();
+        let mut settled = !halted && incidents.is_empty();
         // Corrections wait for no gate: until they come, people hold a time that is no longer so.
         for round in rounds.iter().filter(|round| round.state == RoundState::Releasing) {
             worked += self.correct(round).await?;
         }
-        worked += self.tell(&rounds, &mut city).await?;
-        worked += self.call(&rounds, &mut city).await?;
+        if !halted {
+            worked += self.tell(&rounds, &mut city).await?;
+            worked += self.call(&rounds, &mut city).await?;
+        }
         for round in rounds {
-            if round.state == RoundState::Releasing && !city.is_stopped() {
+            if round.state == RoundState::Releasing && !halted {
                 worked += self.remind(&round).await?;
                 if *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) != Some(version) {
                     let late = self.tell_latecomers(&round).await?;
@@ -150,9 +156,7 @@ impl Releaser {
                     worked += late;
                 }
             }
-            if round.state == RoundState::Releasing {
-                over |= round.last_window_ends_at < self.clock.now();
-            }
+            over |= round.state == RoundState::Releasing && round.last_window_ends_at < self.clock.now();
         }
         if settled {
             *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(version);

@@ -174,7 +174,8 @@ fn restagger(
 ) -> Moves {
     let positions: HashMap<SiteId, usize> = request::positions(sites);
     // Those on the way, and those that began, take their room and stay.
-    let from = quota.from.map_or(now, |from| from.max(now));
+    // The minute that has begun is not whole any more.
+    let from = quota.from.map_or(now, |from| from.max(now)) + TimeDelta::milliseconds(59_999);
     let (index, announced): (Vec<usize>, Vec<Announced>) = windows
         .iter()
         .enumerate()

@@ -165,6 +165,9 @@ pub enum Reason {
     /// More green desks than desks.
     #[error("must not be more than desks: the green desks are counted among them")]
     MoreGreenDesks,
+    /// Neither ticked nor empty.
+    #[error("put a tick such as ✓, 1 or 是, or leave it empty")]
+    Tick,
     /// A repeat.
     #[error("same as line {0}: remove one of the two")]
     SameAs(u64),

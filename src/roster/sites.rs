@@ -64,7 +64,7 @@ pub fn read_buildings(path: &Path) -> Result<Vec<Result<BuildingPoint, RowFault>
 }
 
 /// Reads a whole file; a row whose key a good row had before is refused in `key_column`.
-fn read_all<T, K: Hash + Eq>(
+pub(super) fn read_all<T, K: Hash + Eq>(
     path: &Path,
     layout: &'static Layout,
     rows_max: usize,

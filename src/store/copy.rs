@@ -42,6 +42,15 @@ pub(super) const TABLES: [&str; 19] = [
 ];
 const TABLES_LATE: [&str; 2] = ["dialogues", "job_runs"];
 const TABLES_PACING: [&str; 3] = ["pacing", "pacing_log", "pacing_moved"];
+const TABLES_OF_INCIDENTS: [&str; 7] = [
+    "incidents",
+    "incident_scopes",
+    "incident_log",
+    "incident_windows",
+    "incident_notices",
+    "manual_registrations",
+    "load_minutes",
+];
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -63,7 +72,11 @@ struct Tail {
 }
 
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
-    TABLES.into_iter().chain(TABLES_LATE).chain(TABLES_PACING)
+    TABLES
+        .into_iter()
+        .chain(TABLES_LATE)
+        .chain(TABLES_PACING)
+        .chain(TABLES_OF_INCIDENTS)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {

@@ -2,12 +2,15 @@
 //! and no transaction leaves this module.
 //!
 //! Batches travel as one JSON parameter: `{rows}` in a statement stands for the first parameter as rows with one
-//! JSON object `r.value` each, `{lock}` for the clause that lets two claimers pass each other.
+//! JSON object `r.value` each, `{lock}` for the clause that lets two claimers pass each other, `{running}` for "no open
+//! incident stops the window `w`", `{in_scope}` for "the incident `i` is about the window `w`".
 
 mod contacts;
 mod copy;
 mod inbound;
+mod incidents;
 mod keys;
+mod manual;
 mod outbox;
 mod pacing;
 mod places;
@@ -28,7 +31,11 @@ use sqlx::{
 
 pub use contacts::{ContactState, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
+pub use incidents::{
+    Incident, IncidentNote, IncidentWindow, LoadMinute, NewIncident, NoticeCount, WindowCount,
+};
 pub use keys::{KeyError, Keys};
+pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetWindow};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -415,7 +422,12 @@ impl Store {
                 "for update skip locked",
             ),
         };
-        AssertSqlSafe(text.replace("{rows}", rows).replace("{lock}", lock))
+        AssertSqlSafe(
+            text.replace("{running}", incidents::RUNNING)
+                .replace("{in_scope}", incidents::IN_SCOPE)
+                .replace("{rows}", rows)
+                .replace("{lock}", lock),
+        )
     }
 }
 

@@ -569,11 +569,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<UnitToTell>> {
         let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
-            sqlx::query_as(
-                "select id, round_id, unit_id, starts_at, told_sms + told_chat from windows \
-                 where round_id = $1 and called_at is null and released_at is not null and starts_at <= $2 \
-                 order by starts_at, id limit $3",
-            )
+            sqlx::query_as(self.sql(
+                "select w.id, w.round_id, w.unit_id, w.starts_at, w.told_sms + w.told_chat from windows w \
+                 where w.round_id = $1 and w.called_at is null and w.released_at is not null and w.starts_at <= $2 \
+                   and {running} order by w.starts_at, w.id limit $3",
+            ))
             .bind(round.0)
             .bind(now.timestamp_millis())
             .bind(limit as i64)

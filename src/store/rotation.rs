@@ -8,7 +8,11 @@ use sqlx::AssertSqlSafe;
 use super::{
     Keys, Result, Store, StoreError,
     contacts::parse_address,
-    in_transaction, json, on_pool,
+    in_transaction,
+    incidents::{INCIDENT_WORDS, LOG_WORDS},
+    json,
+    manual::PERSON,
+    on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
 };
 use crate::domain::UnitPlace;
@@ -16,7 +20,7 @@ use crate::domain::UnitPlace;
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 7] = [
+const SEALED: [(&str, &str, &str, &str); 10] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -24,6 +28,9 @@ const SEALED: [(&str, &str, &str, &str); 7] = [
     ("bodies.body", "bodies", "delivery_id", "body"),
     ("inbound.content", "inbound", "id", "content"),
     ("dialogues.state", "dialogues", "contact_id", "state"),
+    (INCIDENT_WORDS, "incidents", "id", "words"),
+    (LOG_WORDS, "incident_log", "id", "words"),
+    (PERSON, "manual_registrations", "id", "person"),
 ];
 
 impl Store {

@@ -221,7 +221,7 @@ const RECIPIENTS: &str = "select w.id, w.round_id, w.unit_id, w.starts_at, \
       (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
        left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
        where p.unit_id = w.unit_id and p.moved_out_at is null) as recipients \
-    from windows w where w.round_id = $1 and w.released_at is null order by w.starts_at, w.id limit $2";
+    from windows w where w.round_id = $1 and w.released_at is null and {running} order by w.starts_at, w.id limit $2";
 
 impl Store {
     /// Units with the people who live there; of these communities, or (none given) of all. Units where nobody
@@ -349,7 +349,7 @@ impl Store {
     /// each notice will reach.
     pub async fn units_to_tell(&self, round: RoundId, limit: usize) -> Result<Vec<UnitToTell>> {
         let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
-            sqlx::query_as(RECIPIENTS)
+            sqlx::query_as(self.sql(RECIPIENTS))
                 .bind(round.0)
                 .bind(limit as i64)
                 .fetch_all(pool)
@@ -537,15 +537,15 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<AudienceContact>> {
         let rows: Vec<AudienceRow> = on_pool!(self, |pool| {
-            sqlx::query_as(
+            sqlx::query_as(self.sql(
                 "select distinct c.id, c.channel, c.state, c.language from windows w \
                  join residents p on p.unit_id = w.unit_id and p.moved_out_at is null \
                  left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
                  join contacts c on c.id = coalesce(chat.id, p.phone_contact_id) and c.state <> 'unreachable' \
                  where w.round_id = $1 and w.released_at is not null and w.starts_at > $2 \
                    and not exists (select 1 from deliveries d where d.key = $3 || cast(c.id as text)) \
-                 order by c.id limit $4",
-            )
+                   and {running} order by c.id limit $4",
+            ))
             .bind(round.id.0)
             .bind(now.timestamp_millis())
             .bind(format!("window:{}:{}:", round.id, round.plan_revision))

@@ -150,6 +150,8 @@ impl Store {
                 "delete from pacing_log where at < $1",
                 "delete from pacing_moved where starts_at < $1",
                 "delete from residents where moved_out_at < $1",
+                "update manual_registrations set person = '' where person <> '' \
+                   and state in ('registered', 'refused') and changed_at < $1",
                 // That somebody is not planned for stays known; what their row held does not.
                 "update refused_rows set cells = '', place = '' where cells <> '' \
                    and import_id in (select i.id from imports i where i.started_at < $1)",

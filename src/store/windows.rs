@@ -633,19 +633,21 @@ impl Store {
     ) -> Result<Vec<DueReminder>> {
         type Row = (i64, i64, i64, i64, i64);
         let rows: Vec<Row> = on_pool!(self, |pool| {
-            sqlx::query_as(
+            sqlx::query_as(self.sql(
                 "select cast(0 as bigint), w.id, w.unit_id, w.starts_at, coalesce(w.corrected_at, w.released_at) \
                  from windows w where w.round_id = $3 and w.reminded_at is null and w.released_at is not null \
-                   and w.starts_at <= $1 \
+                   and w.starts_at <= $1 and {running} \
                  union all \
                  select cast(1 as bigint), w.id, w.unit_id, w.green_starts_at, coalesce(w.corrected_at, w.released_at) \
                  from windows w where w.round_id = $3 and w.green_reminded_at is null \
                    and w.green_starts_at is not null and w.released_at is not null and w.green_starts_at <= $1 \
+                   and {running} \
                  union all \
                  select cast(2 as bigint), o.id, o.unit_id, o.starts_at, o.changed_at \
-                 from own_windows o where o.round_id = $3 and o.reminded_at is null and o.starts_at <= $1 \
+                 from own_windows o join windows w on w.round_id = o.round_id and w.unit_id = o.unit_id \
+                 where o.round_id = $3 and o.reminded_at is null and o.starts_at <= $1 and {running} \
                  order by 4, 1, 2 limit $2",
-            )
+            ))
             .bind(before.timestamp_millis())
             .bind(limit as i64)
             .bind(round.0)

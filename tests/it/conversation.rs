@@ -14,7 +14,7 @@ use crate::{
 };
 
 const CITY: &str = "\
-锦江区,春熙街道,梧桐社区,1栋,1单元,101,陈桂英,+8619900000001,zh-Hans,elderly\n\
+锦江区,春熙街道,梧桐社区,1栋,1单元,101,陈桂英,+8619900000001,zh-Hans,\n\
 锦江区,春熙街道,梧桐社区,1栋,2单元,101,李小明,+8619900000002,zh-Hans,\n\
 锦江区,春熙街道,梧桐社区,1栋,3单元,101,王伟,+8619900000003,zh-Hans,\n\
 锦江区,春熙街道,银杏社区,1栋,4单元,101,赵六,+8619900000004,zh-Hans,\n";
@@ -305,9 +305,14 @@ async fn the_same_conversation_works_by_words_and_digits() {
             .collect();
         let wrong = if code == "0000" { "0001" } else { "0000" };
         let said = app.text(visitor, wrong, 1).await;
+        assert!(said[0].contains("还可以试4次"), "{said:?}");
+        for _ in 0..3 {
+            app.text(visitor, wrong, 1).await;
+        }
+        let said = app.text(visitor, wrong, 1).await;
         assert!(said[0].contains("没有改动"), "{said:?}");
         let said = app.text(visitor, &code, 1).await;
-        assert!(!said[0].contains("已记住"), "one try for a code: {said:?}");
+        assert!(!said[0].contains("已记住"), "five tries for a code: {said:?}");
 
         let (round, _) = app.plan().await;
         app.release_at_once(round).await;

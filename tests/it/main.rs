@@ -5,6 +5,7 @@ mod binary;
 mod cli;
 mod conversation;
 mod crash;
+mod incidents;
 mod limits;
 mod pacing;
 mod planning;

@@ -180,6 +180,7 @@ impl World {
             notice_from: self.clock.now(),
             ahead_minutes: None,
             two_step: false,
+            must_not: Vec::new(),
         };
         change(&mut spec);
         plan::plan_round(self.store(), &self.config, &spec, self.clock.now())

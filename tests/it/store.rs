@@ -2,13 +2,14 @@
 
 use weir::{
     domain::{
-        Address, ChannelKind, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent, Lane,
-        NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId, Window,
+        Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
+        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
+        Window,
     },
     store::{
-        Appointment, BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, NewDelivery,
-        NewRound, OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Round, RowOutcome, Steering, Store,
-        StoreError, WindowMove,
+        Appointment, BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, ManualChange, NewDelivery,
+        NewIncident, NewRound, OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome,
+        Steering, Store, StoreError, WindowMove,
     },
 };
 
@@ -1695,6 +1696,195 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
             [Appointment::Green]
         );
         assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, units) = small_round(store).await;
+        let (now, near) = (evening(), evening() + minutes(70));
+        let new = NewIncident {
+            scope: IncidentScope {
+                sites: vec![store.sites().await.expect("reads")[0].id],
+                communities: Vec::new(),
+            },
+            reason: "数据库过载".into(),
+            message_zh: Some("有热水".into()),
+            message_en: None,
+            actor: "owner".into(),
+        };
+        let (id, is_new) = store.open_incident(&new, near, now).await.expect("opens");
+        assert!(is_new);
+        assert_eq!(
+            store.units_to_tell(round, 9).await.expect("reads"),
+            [],
+            "releases wait"
+        );
+        assert_eq!(
+            store.reach_incident(id, near, now).await.expect("notes"),
+            0,
+            "noted already"
+        );
+        assert_eq!(
+            store
+                .reach_incident(id, near + minutes(60), now)
+                .await
+                .expect("notes"),
+            1
+        );
+        assert_eq!(
+            store.windows_to_calm(id, 9).await.expect("reads"),
+            [],
+            "nobody knew a time"
+        );
+        store
+            .note_incident(id, "owner", "在修", now + minutes(1))
+            .await
+            .expect("notes");
+
+        let people = store.people_of(&units).await.expect("reads");
+        assert_eq!(people.len(), 5);
+        let rows = [
+            (people[0].resident, Some("19:05".to_owned())),
+            (people[1].resident, None),
+            (people[0].resident, None),
+            (ResidentId(999), None),
+        ];
+        let became = store.return_sheets(id, &rows, now).await.expect("stored");
+        assert_eq!(
+            became,
+            [
+                Returned::Added,
+                Returned::Added,
+                Returned::Known,
+                Returned::Nobody
+            ]
+        );
+        assert!(store.manual_waits(now).await.expect("reads"));
+        let claimed = store.claim_manual(9, now).await.expect("claims");
+        assert_eq!((claimed.len(), claimed[0].attempt), (2, 1));
+        assert!(
+            claimed[0].unit.starts_with("锦江区 春熙街道"),
+            "{}",
+            claimed[0].unit
+        );
+        assert!(!store.manual_waits(now).await.expect("reads"));
+        let change = |at: usize, to, next_at| ManualChange {
+            id: claimed[at].id,
+            to,
+            reason: "it does not know the person".into(),
+            next_at,
+        };
+        let changes = [
+            change(0, ManualState::Refused, None),
+            change(1, ManualState::Waiting, Some(now + minutes(5))),
+        ];
+        store.record_manual(&changes, now).await.expect("recorded");
+        store
+            .record_manual(&[change(0, ManualState::Registered, None)], now)
+            .await
+            .expect("final");
+        assert!(!store.manual_waits(now + minutes(4)).await.expect("reads"));
+        let refused = store.refused_manual(id, 9).await.expect("reads");
+        assert_eq!((refused.len(), refused[0].0), (1, claimed[0].resident));
+        let by_hand = store
+            .registered_by_hand(id, &[people[0].resident, people[1].resident])
+            .await;
+        assert_eq!(by_hand.expect("reads"), [claimed[1].resident]);
+        let sheets = store
+            .sheet_windows(id, now, now + minutes(75), false)
+            .await
+            .expect("reads");
+        assert_eq!(sheets.len(), 1, "one of the two windows overlaps");
+        assert_eq!(
+            store
+                .sheet_windows(id, now, now + minutes(150), true)
+                .await
+                .expect("reads")
+                .len(),
+            2
+        );
+
+        assert!(
+            store
+                .close_incident(id, "owner", "", now + minutes(9))
+                .await
+                .expect("closes")
+        );
+        assert_eq!(
+            store.units_to_tell(round, 9).await.expect("reads").len(),
+            2,
+            "releases go on"
+        );
+        assert_eq!(
+            store.incidents_to_end().await.expect("reads"),
+            [],
+            "nobody was told"
+        );
+        assert_eq!(store.count_incident_notices(id).await.expect("reads"), []);
+        assert_eq!(
+            store
+                .incident_histories(id, ContactId(0), 9)
+                .await
+                .expect("reads"),
+            []
+        );
+        let log = store.incident_log(id).await.expect("reads");
+        let kinds: Vec<_> = log
+            .iter()
+            .map(|note| (note.kind.as_str(), note.words.as_str()))
+            .collect();
+        assert_eq!(
+            kinds,
+            [("opened", "数据库过载"), ("note", "在修"), ("closed", "")]
+        );
+
+        let kept = store.incidents().await.expect("reads");
+        let file = test.folder.path().join("backup");
+        store.backup(&file, now).await.expect("backs up");
+        store
+            .open_incident(&NewIncident::default(), near, now)
+            .await
+            .expect("opens");
+        store.restore(&file, now).await.expect("restores");
+        assert_eq!(store.incidents().await.expect("reads"), kept);
+        store.close().await;
+        Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+            .await
+            .expect("rotates");
+        let store = test.again().await;
+        assert_eq!(
+            store.incident(id).await.expect("opens with the new key").as_ref(),
+            kept.first()
+        );
+        assert_eq!(
+            store
+                .incident_log(id)
+                .await
+                .expect("opens with the new key")
+                .len(),
+            3
+        );
+        assert_eq!(
+            store
+                .claim_manual(9, now + minutes(5))
+                .await
+                .expect("opens with the new key")
+                .len(),
+            1
+        );
+        assert!(
+            store.erase_old(now + minutes(1)).await.expect("erases") > 0,
+            "the refused one"
+        );
+        assert_eq!(
+            store.recover_manual(now).await.expect("recovers"),
+            1,
+            "what is under way is kept"
+        );
     })
     .await;
 }

@@ -1,0 +1,290 @@
+//! Tells people of an incident, and of its end: each contact once, in batches, from what the store has noted, so that
+//! a restart goes on where it was.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    channels::sms::segment,
+    clock::Clock,
+    config::Config,
+    domain::{
+        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Language, NoticeKind, RoundId, UnitId,
+        WindowView,
+    },
+    i18n::{Texts, Voice, notices},
+    store::{AudienceContact, ContactState, Incident, IncidentWindow, NewDelivery, Store, StoreError},
+};
+
+/// Units told by one transaction: some 5,000 contacts.
+const UNITS_PER_STEP: usize = 64;
+/// Contacts told that it is over by one transaction.
+const CONTACTS_PER_STEP: usize = 1_000;
+/// A notice of an incident helps people at the site for a while after their window.
+const AFTER_WINDOW: TimeDelta = TimeDelta::minutes(30);
+/// That it is over is worth knowing for half a day, where no window is still to come.
+const OVER_WORTH: TimeDelta = TimeDelta::hours(12);
+const IDLE: Duration = Duration::from_millis(500);
+/// How often windows that have come near meanwhile are looked for, in steps without other work.
+const REST: Duration = Duration::from_secs(5);
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// What the teller needs.
+#[derive(Clone, Debug)]
+pub struct Teller {
+    /// Where incidents are kept.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The words.
+    pub texts: Texts,
+    /// Settings.
+    pub config: Config,
+    /// Told when something is written into the outbox.
+    pub written: watch::Sender<u64>,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Told so many contacts, or noted so many windows.
+    Worked(usize),
+    /// An incident is open; everybody it concerns so far is told.
+    Watching,
+    /// There is no incident.
+    Idle,
+}
+
+impl Teller {
+    /// Steps until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut failing = false;
+        while !stop.is_cancelled() {
+            let rest = match self.step().await {
+                Ok(Step::Worked(_)) => Duration::ZERO,
+                Ok(Step::Watching) => self.clock.rest(REST),
+                Ok(Step::Idle) => self.clock.rest(IDLE),
+                Err(error) => {
+                    if !failing {
+                        tracing::error!(%error, "nobody can be told of incidents; trying again");
+                    }
+                    AFTER_ERROR
+                }
+            };
+            failing = rest == AFTER_ERROR;
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Tells the next batch of those whom an open incident concerns, or of those who were told of one that is over.
+    pub async fn step(&self) -> Result<Step, StoreError> {
+        let open = self.store.open_incidents().await?;
+        let mut worked = 0;
+        for incident in &open {
+            let now = self.clock.now();
+            let near_until = now + self.config.incidents.near();
+            worked += self.store.reach_incident(incident.id, near_until, now).await? as usize;
+            worked += self.calm(incident).await?;
+        }
+        for id in self.store.incidents_to_end().await? {
+            worked += self.end(id).await?;
+        }
+        Ok(match worked {
+            0 if open.is_empty() => Step::Idle,
+            0 => Step::Watching,
+            _ => Step::Worked(worked),
+        })
+    }
+
+    async fn calm(&self, incident: &Incident) -> Result<usize, StoreError> {
+        let windows = self.store.windows_to_calm(incident.id, UNITS_PER_STEP).await?;
+        if windows.is_empty() {
+            return Ok(0);
+        }
+        let now = self.clock.now();
+        let mut deliveries = BTreeMap::new();
+        let mut withdrawn = BTreeSet::new();
+        for (round, windows) in by_round(&windows) {
+            let units: Vec<UnitId> = windows.iter().map(|window| window.unit).collect();
+            let expires_at = windows.iter().map(|window| window.ends_at).max().unwrap_or(now) + AFTER_WINDOW;
+            let audience = self.store.audience(&units).await?;
+            let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
+            for contact in &audience {
+                let new = self.notice(incident, contact, expires_at, now);
+                deliveries.entry(contact.contact).or_insert(new);
+            }
+            withdrawn.extend(self.superseded(round, &contacts, &windows, now).await?);
+        }
+        let deliveries: Vec<NewDelivery> = deliveries.into_values().collect();
+        let withdrawn: Vec<String> = withdrawn.into_iter().collect();
+        self.store
+            .calm(incident.id, &windows, &deliveries, &withdrawn, now)
+            .await?;
+        self.written.send_modify(|count| *count += 1);
+        metrics::counter!("weir_incident_notices_total").increment(deliveries.len() as u64);
+        Ok(windows.len())
+    }
+
+    /// The keys of what says that these windows will be as planned: their reminders, and window notices that speak of
+    /// no later one. When it is over, those told hear the time that holds then.
+    async fn superseded(
+        &self,
+        round: RoundId,
+        contacts: &[ContactId],
+        windows: &[IncidentWindow],
+        now: DateTime<Utc>,
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let Some(stored) = self.store.round(round).await? else {
+            return Ok(BTreeSet::new());
+        };
+        let near_until = now + self.config.incidents.near();
+        let starts: BTreeMap<UnitId, DateTime<Utc>> = windows
+            .iter()
+            .map(|window| (window.unit, window.starts_at))
+            .collect();
+        let mut later = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for (contact, view) in self.store.contact_windows(contacts, round).await? {
+            // It may have been moved by now; a reminder was written for the time it had.
+            let noted = starts.get(&view.unit).copied();
+            for starts_at in noted.into_iter().chain([view.starts_at]) {
+                if starts_at <= near_until {
+                    keys.insert(format!(
+                        "reminder:{round}:{contact}:{}",
+                        starts_at.timestamp() / 60
+                    ));
+                }
+            }
+            if noted.unwrap_or(view.starts_at) > near_until {
+                later.insert(contact);
+            }
+        }
+        let told_again = contacts.iter().filter(|contact| !later.contains(contact));
+        keys.extend(told_again.map(|contact| format!("window:{round}:{}:{contact}", stored.plan_revision)));
+        Ok(keys)
+    }
+
+    async fn end(&self, id: IncidentId) -> Result<usize, StoreError> {
+        let contacts = self.store.contacts_to_end(id, CONTACTS_PER_STEP).await?;
+        let now = self.clock.now();
+        let ids: Vec<ContactId> = contacts.iter().map(|(contact, _)| contact.contact).collect();
+        let mut windows: BTreeMap<ContactId, Vec<WindowView>> = BTreeMap::new();
+        for round in self.store.incident_rounds(id).await? {
+            for (contact, window) in self.store.contact_windows(&ids, round).await? {
+                if window.ends_at > now {
+                    windows.entry(contact).or_default().push(window);
+                }
+            }
+        }
+        let deliveries: Vec<NewDelivery> = contacts
+            .iter()
+            .filter(|(_, corrected)| !corrected)
+            .map(|(contact, _)| {
+                let concerned = windows.remove(&contact.contact).unwrap_or_default();
+                self.over(id, contact, &concerned, now)
+            })
+            .collect();
+        let withdrawn: Vec<String> = ids.iter().map(|contact| notice_key(id, *contact)).collect();
+        self.store.end(id, &ids, &deliveries, &withdrawn, now).await?;
+        self.written.send_modify(|count| *count += 1);
+        Ok(contacts.len())
+    }
+
+    fn notice(
+        &self,
+        incident: &Incident,
+        contact: &AudienceContact,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> NewDelivery {
+        let voice = self.voice(contact);
+        let beside = match voice.language {
+            Language::En => incident.message_en.as_deref(),
+            Language::ZhHans | Language::ZhHant => incident.message_zh.as_deref(),
+        };
+        let body = notices::incident(&voice, beside);
+        let key = notice_key(incident.id, contact.contact);
+        delivery((key, NoticeKind::Incident), contact, body, expires_at, now)
+    }
+
+    fn over(
+        &self,
+        id: IncidentId,
+        contact: &AudienceContact,
+        windows: &[WindowView],
+        now: DateTime<Utc>,
+    ) -> NewDelivery {
+        let expires_at = windows
+            .iter()
+            .map(|window| window.ends_at)
+            .max()
+            .unwrap_or(now + OVER_WORTH);
+        let body = notices::incident_over(&self.voice(contact), self.config.city.time_zone, windows);
+        let key = format!("incident-over:{id}:{}", contact.contact);
+        delivery((key, NoticeKind::Correction), contact, body, expires_at, now)
+    }
+
+    fn voice(&self, contact: &AudienceContact) -> Voice<'_> {
+        Voice {
+            texts: &self.texts,
+            language: contact.language.unwrap_or(self.config.city.default_language),
+            channel: contact.channel,
+            sender_name: &self.config.sms.sender_name,
+        }
+    }
+}
+
+fn notice_key(incident: IncidentId, contact: ContactId) -> String {
+    format!("incident:{incident}:{contact}")
+}
+
+fn by_round(windows: &[IncidentWindow]) -> BTreeMap<RoundId, Vec<IncidentWindow>> {
+    let mut rounds: BTreeMap<RoundId, Vec<IncidentWindow>> = BTreeMap::new();
+    for window in windows {
+        rounds.entry(window.round).or_default().push(*window);
+    }
+    rounds
+}
+
+fn delivery(
+    (key, kind): (String, NoticeKind),
+    contact: &AudienceContact,
+    body: Body,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> NewDelivery {
+    let (state, reason) = match contact.state {
+        ContactState::Stopped => (DeliveryState::Suppressed, "the contact has opted out"),
+        ContactState::Unreachable => (DeliveryState::Failed, "the address does not work"),
+        ContactState::Active if expires_at <= now => {
+            (DeliveryState::Expired, "it could no longer be in time")
+        }
+        ContactState::Active => (DeliveryState::Queued, ""),
+    };
+    NewDelivery {
+        key,
+        // A paused round holds what is its own; of a fault, and of its end, people hear all the same.
+        round: None,
+        contact: contact.contact,
+        channel: contact.channel,
+        kind,
+        parts: match contact.channel {
+            ChannelKind::Sms => segment::parts(&body.text),
+            ChannelKind::Telegram => 1,
+        },
+        body,
+        state,
+        reason,
+        next_at: now,
+        expires_at,
+    }
+}
