@@ -131,6 +131,9 @@ pub async fn plan(place: &Place) -> Result<Value> {
         city_cap: None,
         lead_minutes: 30,
         notice_from: now,
+        must_not: Vec::new(),
+        ahead_minutes: None,
+        two_step: false,
     };
     let (round, _) = plan::plan_round(&store, &config, &spec, now).await?;
     store.close().await;

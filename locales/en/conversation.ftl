@@ -56,6 +56,7 @@ menu = Please choose:
     .sms = Reply with a number:
 menu-open = Menu
 menu-windows = My time
+menu-other-time = Another time
 menu-home = Change address
 menu-language = Language 语言
 menu-stop = Stop notices
@@ -80,6 +81,8 @@ started = Notices are on. We will remind you before your turn. Reply STOP at any
 confirm-home = Change your home to { $place }? Reply { $code } within 10 minutes.
 confirm-stop-everywhere = Stop your other numbers and chats too? Reply { $code } within 10 minutes.
 confirm-failed = The code is wrong or too old. Nothing has changed.
+confirm-wrong = That is not the code. Please look at the four digits in the message and reply again. Tries left: { $left }.
+confirm-too-many = Too many codes were sent. Nothing has changed. Please try again in an hour, or ask your community office.
 no-person = I am an automatic service and cannot connect you to a person. Please go to your community office.
 unknown = I did not understand.
     For anything else, please ask your community office.
@@ -89,3 +92,25 @@ words-only = Thank you. But I can only read words, not pictures or voice message
 emergency = Call { $emergency_number } now!
     Or go to the nearest emergency department at once. Those of the major hospitals are open 24 hours.
     I am an automatic service and cannot call for you.
+
+## Another time
+
+other-time-offer = Your time now: { $time }.
+    You can have one of these instead. Please choose:
+    .sms = Now: { $time }. Instead you can have one of these. Reply with a number:
+other-time-which = Which time do you want to change?
+    .sms = Change which one? Reply with a number:
+other-time-keep = Keep my time
+other-time-kept = All right. Your time stays as it is.
+other-time-none = No other time is free now. Your time stays: { $time }.
+    If you cannot come, please ask your community office.
+    .sms = No other time is free. Your time stays: { $time }. Cannot come? Ask your community office.
+other-time-soon = It is almost your time: { $time }. It can no longer be changed. Please come.
+    If you cannot come, please ask your community office.
+    .sms = It is almost your time: { $time }. It can no longer be changed. Cannot come? Ask your community office.
+other-time-nothing = No test is planned for your home now, so there is nothing to change.
+other-time-prove = To change your time, please show first that it is you.
+other-time-not-registered = This number is not on the list, so it cannot change a time. Please ask your community office.
+other-time-gone = Somebody has just taken this time.
+other-time-confirm = Change to { $time }? Reply { $code } within 10 minutes.
+other-time-done = Done. You, and those of your family with this number, please come at the new time.

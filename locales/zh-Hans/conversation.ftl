@@ -56,6 +56,7 @@ menu = 请选择：
     .sms = 请回复数字：
 menu-open = 菜单
 menu-windows = 我的时段
+menu-other-time = 换时间
 menu-home = 换地址
 menu-language = 语言 Language
 menu-stop = 停止通知
@@ -80,6 +81,8 @@ started = 已为您开启通知。轮到您时会提前提醒。回复“退订�
 confirm-home = 要换到{ $place }吗？请回复{ $code }确认，10分钟内有效。
 confirm-stop-everywhere = 别的号码和聊天也要停止吗？请回复{ $code }确认，10分钟内有效。
 confirm-failed = 确认码不对，或已过期。没有改动。
+confirm-wrong = 确认码不对。请看一看短信里的四位数字，再回复一次。还可以试{ $left }次。
+confirm-too-many = 确认码发得太多了，没有改动。请一小时以后再试，或联系社区工作人员。
 no-person = 我是自动回复，不能转人工。请直接联系社区工作人员。
 unknown = 我没有看懂。
     别的问题，请联系社区工作人员。
@@ -89,3 +92,25 @@ words-only = 收到了。可是我只会看文字，看不了图片和语音。
 emergency = 请马上拨打{ $emergency_number }！
     或立即前往最近的急诊。各大医院急诊24小时开放。
     我是自动回复，不能替您呼救。
+
+## Another time
+
+other-time-offer = 您现在的时间：{ $time }。
+    可以换成下面的时间，请选一个：
+    .sms = 现在是{ $time }。可以换成下面的时间，请回复数字：
+other-time-which = 要换哪一个时间？
+    .sms = 要换哪一个？请回复数字：
+other-time-keep = 不换了
+other-time-kept = 好的，时间不变。
+other-time-none = 现在没有别的空位。您的时间不变：{ $time }。
+    来不了，请联系社区工作人员。
+    .sms = 现在没有别的空位，时间不变：{ $time }。来不了，请找社区工作人员。
+other-time-soon = 您的时间快到了：{ $time }。现在不能换，请按时来。
+    来不了，请联系社区工作人员。
+    .sms = 时间快到了：{ $time }。现在不能换，请按时来。来不了，请找社区工作人员。
+other-time-nothing = 您家现在没有采样安排，不用换时间。
+other-time-prove = 换时间，要先确认是您本人。
+other-time-not-registered = 名册里没有这个号码，不能用它换时间。请找社区工作人员。
+other-time-gone = 这个时间刚刚被别人选走了。
+other-time-confirm = 要换到{ $time }吗？请回复{ $code }确认，10分钟内有效。
+other-time-done = 换好了。您和用这个号码登记的家人，请按新的时间来。

@@ -56,6 +56,7 @@ menu = 請選擇：
     .sms = 請回覆數字：
 menu-open = 選單
 menu-windows = 我的時段
+menu-other-time = 換時間
 menu-home = 換地址
 menu-language = 語言 Language
 menu-stop = 停止通知
@@ -80,6 +81,8 @@ started = 已為您開啟通知。輪到您時會提早提醒。回覆「退訂�
 confirm-home = 要換到{ $place }嗎？請回覆{ $code }確認，10分鐘內有效。
 confirm-stop-everywhere = 別的號碼和聊天也要停止嗎？請回覆{ $code }確認，10分鐘內有效。
 confirm-failed = 驗證碼不對，或已過期。沒有改動。
+confirm-wrong = 驗證碼不對。請看一看簡訊裡的四位數字，再回覆一次。還可以試{ $left }次。
+confirm-too-many = 驗證碼發得太多了，沒有改動。請一小時以後再試，或聯絡社區工作人員。
 no-person = 我是自動回覆，不能轉人工。請直接聯絡社區工作人員。
 unknown = 我沒有看懂。
     別的問題，請聯絡社區工作人員。
@@ -89,3 +92,25 @@ words-only = 收到了。可是我只會看文字，看不了圖片和語音。
 emergency = 請馬上撥打{ $emergency_number }！
     或立即前往最近的急診。各大醫院急診24小時開放。
     我是自動回覆，不能替您呼救。
+
+## Another time
+
+other-time-offer = 您現在的時間：{ $time }。
+    可以換成下面的時間，請選一個：
+    .sms = 現在是{ $time }。可以換成下面的時間，請回覆數字：
+other-time-which = 要換哪一個時間？
+    .sms = 要換哪一個？請回覆數字：
+other-time-keep = 不換了
+other-time-kept = 好的，時間不變。
+other-time-none = 現在沒有別的空位。您的時間不變：{ $time }。
+    來不了，請聯絡社區工作人員。
+    .sms = 現在沒有別的空位，時間不變：{ $time }。來不了，請找社區工作人員。
+other-time-soon = 您的時間快到了：{ $time }。現在不能換，請按時來。
+    來不了，請聯絡社區工作人員。
+    .sms = 時間快到了：{ $time }。現在不能換，請按時來。來不了，請找社區工作人員。
+other-time-nothing = 您家現在沒有採樣安排，不用換時間。
+other-time-prove = 換時間，要先確認是您本人。
+other-time-not-registered = 名冊裡沒有這個號碼，不能用它換時間。請找社區工作人員。
+other-time-gone = 這個時間剛剛被別人選走了。
+other-time-confirm = 要換到{ $time }嗎？請回覆{ $code }確認，10分鐘內有效。
+other-time-done = 換好了。您和用這個號碼登記的家人，請按新的時間來。

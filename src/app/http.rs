@@ -13,7 +13,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{domain::ChannelKind, store::Store};
+use crate::{
+    clock::Clock, config::Config, domain::ChannelKind, release::pacer::PacingStatus, store::Store,
+};
 
 /// Where the service stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -31,23 +33,32 @@ pub enum State {
 
 /// The state as the listener tells it.
 #[derive(Clone, Debug)]
-pub struct Status(Arc<watch::Sender<(State, Option<Store>)>>);
+pub struct Status {
+    now: Arc<watch::Sender<(State, Option<Store>)>>,
+    config: Arc<Config>,
+    clock: Clock,
+}
 
 impl Status {
     /// Starting, without a store.
-    pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new((State::Starting, None))))
+    pub fn new(config: Config, clock: Clock) -> Self {
+        Self {
+            now: Arc::new(watch::Sender::new((State::Starting, None))),
+            config: Arc::new(config),
+            clock,
+        }
     }
 
     /// Notes a change.
     pub fn set(&self, state: State, store: Option<Store>) {
-        self.0.send_replace((state, store));
+        self.now.send_replace((state, store));
     }
-}
 
-impl Default for Status {
-    fn default() -> Self {
-        Self::new()
+    /// How pacing stands, as the store has it; none while that does not answer.
+    async fn pacing(&self) -> Option<PacingStatus> {
+        let store = self.now.borrow().1.clone()?;
+        let row = store.pacing().await.ok()?;
+        Some(PacingStatus::of(&self.config, &row, self.clock.now()))
     }
 }
 
@@ -70,7 +81,7 @@ pub fn router(status: Status) -> Router {
 }
 
 async fn ready(Shared(status): Shared<Status>) -> Response {
-    let (state, store) = status.0.borrow().clone();
+    let (state, store) = status.now.borrow().clone();
     let answers = match store {
         Some(store) => store.ping().await.is_ok(),
         None => false,
@@ -81,15 +92,21 @@ async fn ready(Shared(status): Shared<Status>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
+    let pacing = status.pacing().await.map(|pacing| {
+        serde_json::json!({
+            "mode": pacing.mode, "since": pacing.since, "per_second": pacing.per_second,
+            "reasons": pacing.reasons, "load_age_seconds": pacing.load_age_seconds,
+        })
+    });
     (
         code,
-        Json(serde_json::json!({ "state": state, "store": answers })),
+        Json(serde_json::json!({ "state": state, "store": answers, "pacing": pacing })),
     )
         .into_response()
 }
 
 async fn metrics_text(Shared(status): Shared<Status>) -> Response {
-    let store = status.0.borrow().1.clone();
+    let store = status.now.borrow().1.clone();
     if let Some(store) = store
         && let Ok(open) = store.queue_lengths().await
     {

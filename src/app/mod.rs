@@ -33,7 +33,7 @@ use crate::{
     },
     pacing::limits::{Limits, Share},
     registration::RegistrationClient,
-    release::releaser::Releaser,
+    release::{pacer::Pacer, releaser::Releaser},
     store::{KeyError, Store, StoreError},
 };
 
@@ -194,6 +194,14 @@ impl Service {
             audience_seen: Arc::default(),
         };
         loops.spawn(releaser.run(stop.clone()));
+        let pacer = Pacer::new(
+            store.clone(),
+            clock.clone(),
+            config.clone(),
+            self.registration.clone(),
+            written.clone(),
+        );
+        loops.spawn(pacer.run(stop.clone()));
         let teller = Teller {
             store: store.clone(),
             clock: clock.clone(),
@@ -365,7 +373,7 @@ pub async fn open_store(config: &Config) -> Result<Store, StoreError> {
 /// works, and gives way when asked.
 pub async fn serve(config: Config, clock: Clock, stop: CancellationToken) -> Result<()> {
     let service = Service::new(config, clock)?;
-    let status = http::Status::new();
+    let status = http::Status::new(service.config.clone(), service.clock.clone());
     let mut listener = JoinSet::new();
     if let Some(address) = service.config.http.listen {
         let router = http::router(status.clone()).merge(service.webhook_router().unwrap_or_default());

@@ -7,6 +7,7 @@ mod import;
 mod incident;
 mod invite;
 mod output;
+mod pacing;
 mod registration;
 mod registration_sim;
 mod round;
@@ -69,6 +70,9 @@ enum Command {
     /// Plan, release and watch rounds.
     #[command(subcommand)]
     Round(round::RoundCommand),
+    /// See how releases follow the registration system's load; hold or free them by hand.
+    #[command(subcommand)]
+    Pacing(pacing::PacingCommand),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
     /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
@@ -172,6 +176,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import(args) => import::run(&args, &session).await,
         Command::Round(command) => round::run(command, &session).await,
+        Command::Pacing(command) => pacing::run(command, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,

@@ -40,6 +40,9 @@ pub struct RegistrationSimArgs {
     /// Their first window starts so long after the beginning.
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     lead: Duration,
+    /// Strangers who come a second besides, whom nobody told anything.
+    #[arg(long, default_value_t = 0.0, value_name = "PER_SECOND")]
+    strangers: f64,
     /// How many times as fast as the machine's its time runs. Weir's own `serve` needs 1.
     #[arg(long, default_value_t = 1.0)]
     speed: f64,
@@ -80,6 +83,9 @@ struct ControlArgs {
     /// Give every answer so much later.
     #[arg(long, value_name = "MS")]
     slow_ms: Option<u64>,
+    /// Let so many strangers come, whom nobody told anything: the everyday, or a rumour.
+    #[arg(long, value_name = "PER_SECOND")]
+    strangers: Option<f64>,
 }
 
 /// Runs the simulator until it is stopped, or changes one that runs.
@@ -108,6 +114,13 @@ pub async fn run(args: &RegistrationSimArgs, out: Output) -> Result<ExitCode> {
     let sim = RegistrationSim::start(args.listen, options, stop.clone())
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let strangers = Control {
+        strangers_per_second: Some(args.strangers),
+        ..Control::default()
+    };
+    if let Err(sentence) = sim.control(&strangers) {
+        bail!("{sentence}");
+    }
     let told = windows(args, clock.now());
     if !sim.crowd().tell(&told) {
         bail!("--people must be at most 5000000");
@@ -180,6 +193,7 @@ async fn change(args: &ControlArgs, out: Output) -> Result<ExitCode> {
         silent: args.silent,
         frozen: args.frozen,
         slow_ms: args.slow_ms,
+        strangers_per_second: args.strangers,
     };
     // The server checks again; here it can be said which argument is wrong.
     if let Err(sentence) = crate::registration::simulator::Condition::default().after(&change) {

@@ -12,11 +12,13 @@ use serde_json::json;
 
 use super::{Session, deliveries::count_table, output::table};
 use crate::{
+    conversation::places::{Area, Level, Narrowed, PlaceRow, Places},
     domain::{DeliveryState, RoundId, RoundState, Site, UnitPlace},
     planner::chart,
     release::{
         communities::Communities,
-        plan::{self, PlanSummary, RoundSpec},
+        replan::{self, ReplanQuota, Replanned},
+        plan::{self, MustNotTime, PlanSummary, RoundSpec},
     },
     store::{DeliveryFilter, Round, Silent, StateCount, StoredRefusal},
 };
@@ -62,11 +64,42 @@ pub enum RoundCommand {
         /// The round.
         round: RoundId,
     },
+    /// Say why a unit has its window.
+    Explain {
+        /// The round.
+        round: RoundId,
+        /// The unit, as people write it (锦绣社区1 3栋2单元, with its street before it where needed), or the code at its
+        /// door.
+        #[arg(required = true, num_args = 1..)]
+        unit: Vec<String>,
+    },
+    /// Move windows of a released round later, each at most three times; those who were told hear the new time once.
+    /// Units that came onto the roster since get a window. Without --yes it only says what would move.
+    Replan(ReplanArgs),
     /// How far a round has come, and whom it does not reach.
     Status {
         /// The round.
         round: RoundId,
     },
+}
+
+/// `weir round replan`
+#[derive(Debug, Args)]
+pub struct ReplanArgs {
+    /// The round.
+    round: RoundId,
+    /// Windows that start from then on may move, as 14:30 today; now by default.
+    #[arg(long, value_parser = clock_time)]
+    from: Option<NaiveTime>,
+    /// None of them starts earlier than this after --from.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    delay: Option<std::time::Duration>,
+    /// Recipients whose windows may start in a minute, over the whole city.
+    #[arg(long, value_name = "RECIPIENTS/MIN")]
+    quota: Option<f64>,
+    /// Do it.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// `weir round plan`
@@ -91,12 +124,23 @@ pub struct PlanArgs {
     /// People a minute over the whole city that the registration system can take.
     #[arg(long, value_name = "PEOPLE/MIN")]
     city_cap: Option<f64>,
+    /// A time of each day at which nobody is called, as 12:00-13:00, or only nobody of one community, as
+    /// COMMUNITY=12:00-13:00; may be given more than once.
+    #[arg(long = "not", value_name = "[COMMUNITY=]FROM-TO", value_parser = must_not)]
+    must_not: Vec<MustNotTime>,
     /// A notice leaves at least this long before its window.
     #[arg(long, default_value = "30m", value_parser = humantime::parse_duration)]
     lead: std::time::Duration,
     /// No notice leaves before; by default 18:00 the evening before. As 2026-09-02T18:00.
     #[arg(long, value_name = "TIME", value_parser = day_and_time)]
     notice_from: Option<NaiveDateTime>,
+    /// A notice leaves at most this long before its window; by default as early as the pace brings it.
+    #[arg(long, value_parser = humantime::parse_duration)]
+    ahead: Option<std::time::Duration>,
+    /// Tell each unit's window first, without the link to register; send the link when the window has come, at the
+    /// pace that the registration system can take.
+    #[arg(long)]
+    two_step: bool,
     /// Where to write the picture of the load curve; by default round-ID.svg in this folder.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -106,6 +150,21 @@ fn clock_time(text: &str) -> Result<NaiveTime, String> {
     NaiveTime::parse_from_str(text, "%H:%M")
         .or_else(|_| NaiveTime::parse_from_str(&format!("{text}:00"), "%H:%M"))
         .map_err(|_| "write a time as 08:00, from 00:00 to 23:59".into())
+}
+
+fn must_not(text: &str) -> Result<MustNotTime, String> {
+    let (community, span) = match text.rsplit_once('=') {
+        Some((community, span)) => (Some(community.trim().to_owned()), span),
+        None => (None, text),
+    };
+    let (from, to) = span
+        .split_once(['-', '–'])
+        .ok_or("write a time as 12:00-13:00, or COMMUNITY=12:00-13:00")?;
+    Ok(MustNotTime {
+        community,
+        from: clock_time(from.trim())?,
+        to: clock_time(to.trim())?,
+    })
 }
 
 fn day_and_time(text: &str) -> Result<NaiveDateTime, String> {
@@ -128,6 +187,8 @@ pub async fn run(command: RoundCommand, session: &Session) -> Result<ExitCode> {
         RoundCommand::Pause { round } => change(round, RoundState::Paused, session).await?,
         RoundCommand::Resume { round } => change(round, RoundState::Releasing, session).await?,
         RoundCommand::Cancel { round } => change(round, RoundState::Cancelled, session).await?,
+        RoundCommand::Explain { round, unit } => explain(round, &unit.join(" "), session).await?,
+        RoundCommand::Replan(args) => replan_round(args, session).await?,
         RoundCommand::Status { round } => status(round, session).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -146,6 +207,9 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         city_cap: args.city_cap,
         lead_minutes: i64::try_from(args.lead.as_secs() / 60).context("--lead is too long")?,
         notice_from: plan::local(zone, notice_from.date(), notice_from.time()),
+        must_not: args.must_not,
+        ahead_minutes: args.ahead.map(|ahead| (ahead.as_secs() / 60) as i64),
+        two_step: args.two_step,
     };
     if let Some(file) = &args.svg {
         check_writable(file)?;
@@ -169,6 +233,7 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         "begins_later": summary.begins_later,
         "planned_peak_per_minute": summary.planned_peak_per_minute,
         "at_once_peak_per_minute": summary.at_once_peak_per_minute,
+        "green_people": summary.green_people,
         "over_capacity_units": summary.over_capacity_units, "shortage": summary.shortage,
         "svg": svg,
     });
@@ -242,6 +307,109 @@ fn plan_words(
             summary.over_capacity_units,
             plan::shortage_words(shortage, sites)
         ));
+    }
+    text
+}
+
+async fn explain(id: RoundId, unit: &str, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let rows: Vec<PlaceRow> = store
+        .units()
+        .await?
+        .into_iter()
+        .map(|row| PlaceRow {
+            unit: row.unit,
+            place: row.place,
+            code: row.code,
+        })
+        .collect();
+    let places = Places::new(&rows);
+    let found: Vec<Area> = match places.unit_by_code(unit) {
+        Some(unit) => vec![Area { level: Level::Unit, unit }],
+        None => places.search(None, unit),
+    };
+    let unit = match found[..] {
+        [] => bail!("no unit is called {unit}: write it as 锦绣社区1 3栋2单元, or give the code at its door"),
+        [area] if area.level == Level::Unit => area.unit,
+        [area] => match places.narrow(Some(area)) {
+            Narrowed::Unit(unit) => unit,
+            _ => bail!("{} has several units: name one of them", places.short_name(area)),
+        },
+        _ => {
+            let names: Vec<String> = found.iter().take(8).map(|area| places.short_name(*area)).collect();
+            bail!("{unit} may be one of several: {}", names.join(", "));
+        }
+    };
+    let place = places.place(unit).context("the unit has left the directory")?;
+    let (explanation, sites) = plan::explain(&store, &session.config, id, unit, session.clock.now()).await?;
+    let name = |id| {
+        let site = sites.iter().find(|site| site.id == id);
+        site.map_or_else(|| "?".to_owned(), |site| site.name.clone())
+    };
+    let words = explanation.words(&name);
+    let answer = json!({
+        "round": id, "unit": place, "site": name(explanation.window.site), "people": explanation.window.people,
+        "over_capacity": explanation.window.over_capacity, "why": words,
+    });
+    session.out.answer(&answer, || format!("{place}\n{words}"))
+}
+
+async fn replan_round(args: ReplanArgs, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let (config, now) = (&session.config, session.clock.now());
+    let zone = config.city.time_zone;
+    let round = plan::existing(&store, args.round).await?;
+    if args.quota.is_some_and(|quota| !quota.is_finite() || quota < 1.0) {
+        bail!("--quota is recipients a minute: 1 or more");
+    }
+    let delay = args.delay.map(chrono::TimeDelta::from_std).transpose();
+    let delay = delay.context("--delay is too long")?;
+    if delay.is_some_and(|delay| delay > chrono::TimeDelta::days(1)) {
+        bail!("--delay is one day at most");
+    }
+    let quota = ReplanQuota {
+        from: args
+            .from
+            .map(|from| plan::local(zone, now.with_timezone(&zone).date_naive(), from)),
+        delay,
+        starts_per_minute: args.quota,
+    };
+    let outcome = if args.yes {
+        replan::replan(&store, config, &round, &quota, now).await?
+    } else {
+        replan::preview(&store, config, &round, &quota, now).await?
+    };
+    let answer = json!({ "round": args.round, "done": args.yes, "replanned": outcome });
+    session.out.answer(&answer, || replan_words(&outcome, args.yes))
+}
+
+fn replan_words(outcome: &Replanned, done: bool) -> String {
+    let (moved, added) = if done { ("moved", "were added") } else { ("would move", "would be added") };
+    let mut text = format!(
+        "{} windows {moved}, {} people, at most {} min later\n{} of them had been told: their people {} the new time, once\n",
+        outcome.moved_units,
+        outcome.people,
+        outcome.minutes_max,
+        outcome.told_units,
+        if done { "are now told" } else { "would be told" },
+    );
+    if outcome.added_units > 0 {
+        text.push_str(&format!("{} windows {added} for units that had none\n", outcome.added_units));
+    }
+    if outcome.over_capacity > 0 {
+        text.push_str(&format!(
+            "{} of the moved windows are over capacity: no later minute of the round has room\n",
+            outcome.over_capacity
+        ));
+    }
+    if outcome.stuck_recipients > 0 {
+        text.push_str(&format!(
+            "{} recipients keep a time that should have moved: they are on the way, or were moved three times already\n",
+            outcome.stuck_recipients
+        ));
+    }
+    if !done && outcome.moved_units + outcome.added_units > 0 {
+        text.push_str("Nothing has changed yet: repeat it with --yes\n");
     }
     text
 }
@@ -425,6 +593,7 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
     let counts = store.count_deliveries(&filter).await?;
     let silent = store.silent_households(id).await?;
     let refused = store.refusals(false).await?;
+    let pacing = super::pacing::current(&store, session).await?;
     let summary = plan::plan_summary(&round);
     let spec = plan::round_spec(&round)?;
     let units_known = store.units().await?;
@@ -449,10 +618,10 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
         "without_contact_by_unit": silent, "people_without_window": unplanned.iter().map(|(_, people)| people).sum::<i64>(),
         "without_window_by_unit": unplanned.iter().map(|(place, people)| json!({ "unit": place, "people": people })).collect::<Vec<_>>(),
         "not_planned_for": refused.len(), "not_planned_for_rows": refused,
-        "over_capacity_units": summary.over_capacity_units,
+        "over_capacity_units": summary.over_capacity_units, "pacing": pacing,
     });
     session.out.answer(&answer, || {
-        status_words(
+        format!("{}\n", pacing.words()) + &status_words(
             &round,
             &summary,
             (told, units),

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, ops::RangeInclusive, str::FromStr, time::Durati
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, JobConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode};
+use super::{
+    Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode,
+};
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
 pub(super) struct Finding {
@@ -57,6 +59,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         (Duration::from_mins(1)..=days(30)).contains(&config.sms.receipt_wait),
     );
     checks.smpp(&config.sms.smpp);
+    checks.pacing(&config.pacing);
     checks.need(
         "city.emergency_number",
         !config.city.emergency_number.trim().is_empty(),
@@ -65,6 +68,10 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     checks.need(
         "planner.window_min",
         (Duration::from_mins(1)..=Duration::from_hours(4)).contains(&config.planner.window_min),
+    );
+    checks.need(
+        "planner.walk_max_metres",
+        (1..=20_000).contains(&config.planner.walk_max_metres),
     );
     checks.need(
         "notices.reminder_before",
@@ -127,6 +134,24 @@ impl Checks {
         self.need(
             "telegram.messages_per_second_per_chat",
             PER_SECOND.contains(&telegram.messages_per_second_per_chat),
+        );
+    }
+
+    fn pacing(&mut self, pacing: &PacingConfig) {
+        self.need("pacing.set_point", (0.3..=0.95).contains(&pacing.set_point));
+        let capacity = pacing.nominal_capacity;
+        self.need(
+            "pacing.nominal_capacity",
+            capacity.is_none_or(|sessions| (0.01..=1e6).contains(&sessions)),
+        );
+        self.need(
+            "pacing.background_share",
+            (0.0..=0.5).contains(&pacing.background_share),
+        );
+        self.need("pacing.safe_share_min", (0.05..=1.0).contains(&pacing.safe_share_min));
+        self.need(
+            "pacing.safe_share",
+            (pacing.safe_share_min..=1.0).contains(&pacing.safe_share),
         );
     }
 
@@ -303,6 +328,16 @@ mod tests {
     #[test]
     fn ranges_include_their_ends() {
         assert!(keys(|_| ()).is_empty());
+        assert_eq!(keys(|config| config.pacing.set_point = 1.0), ["pacing.set_point"]);
+        assert_eq!(
+            keys(|config| config.pacing.safe_share = 0.2),
+            ["pacing.safe_share"],
+            "less than it falls to"
+        );
+        assert_eq!(
+            keys(|config| config.pacing.nominal_capacity = Some(0.0)),
+            ["pacing.nominal_capacity"]
+        );
         for minutes in [1, 240] {
             assert!(keys(|config| config.planner.window_min = Duration::from_mins(minutes)).is_empty());
         }

@@ -108,7 +108,19 @@ pub(super) const KEYS: &[Key] = &[
     key("registration.metrics.p95_ms", METRIC),
     key("registration.metrics.error_rate", METRIC),
     key("registration.metrics.as_of", METRIC),
+    key("pacing.set_point", "a share from 0.3 to 0.95, such as 0.85"),
+    key(
+        "pacing.nominal_capacity",
+        "sessions a second, from 0.01 to 1000000, such as 500.0",
+    ),
+    key("pacing.background_share", "a share from 0.0 to 0.5, such as 0.03"),
+    key(
+        "pacing.safe_share",
+        "a share from pacing.safe_share_min to 1.0, such as 0.5",
+    ),
+    key("pacing.safe_share_min", "a share from 0.05 to 1.0, such as 0.3"),
     key("planner.window_min", "a duration from 1m to 4h, such as 10m"),
+    key("planner.walk_max_metres", "a whole number from 1 to 20000"),
     key(
         "notices.reminder_before",
         "a duration shorter than 24h, such as 30m",

@@ -40,6 +40,8 @@ pub struct Config {
     pub city: CityConfig,
     /// The registration system.
     pub registration: RegistrationConfig,
+    /// How releases follow the registration system's load.
+    pub pacing: PacingConfig,
     /// Which windows the planner gives.
     pub planner: PlannerConfig,
     /// When notices leave and how they are retried.
@@ -223,6 +225,22 @@ pub struct RegistrationMetricsConfig {
     pub as_of: Option<Series>,
 }
 
+/// `[pacing]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PacingConfig {
+    /// Share of its capacity that the registration system is kept at.
+    pub set_point: f64,
+    /// Sessions a second that it completes when all is well; by default what its feed says.
+    pub nominal_capacity: Option<f64>,
+    /// Share of the capacity taken by people who come without being told.
+    pub background_share: f64,
+    /// Share of the usual rate that is safe once the load feed has been silent for 20 s.
+    pub safe_share: f64,
+    /// What that falls to while the silence lasts.
+    pub safe_share_min: f64,
+}
+
 /// `[planner]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -230,6 +248,8 @@ pub struct PlannerConfig {
     /// The shortest window.
     #[serde(with = "duration")]
     pub window_min: Duration,
+    /// How far people are sent, in metres as the crow flies, where it is known where they live.
+    pub walk_max_metres: u32,
 }
 
 /// `[notices]`
@@ -398,10 +418,23 @@ impl Default for RegistrationMetricsConfig {
     }
 }
 
+impl Default for PacingConfig {
+    fn default() -> Self {
+        Self {
+            set_point: 0.85,
+            nominal_capacity: None,
+            background_share: 0.03,
+            safe_share: 0.5,
+            safe_share_min: 0.3,
+        }
+    }
+}
+
 impl Default for PlannerConfig {
     fn default() -> Self {
         Self {
             window_min: Duration::from_mins(10),
+            walk_max_metres: 900,
         }
     }
 }

@@ -1,16 +1,17 @@
 //! A person's state and message into the next state, replies and effects. Pure, and the same for every channel.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::CityConfig,
-    domain::{Body, ChannelKind, InboundContent, Language, ResidentId, UnitId},
-    i18n::{Text, Texts, Voice},
+    domain::{Body, ChannelKind, InboundContent, Language, ResidentId, RoundId, SiteId, UnitId},
+    i18n::{Text, Texts, Voice, span},
 };
 
 use super::{
     body,
+    challenge::{Answer, Challenge, CodesSent},
     menu::{Choice, Menu},
     places::{Area, Level, Narrowed, Places},
     words,
@@ -35,8 +36,71 @@ pub struct Known<'a> {
     pub phone_matches: Option<&'a [PhoneMatch]>,
     /// Four digits drawn at random for this turn: what a text message changes is confirmed with them.
     pub fresh_code: &'a str,
+    /// What the turn wanted to know: see [`Turn::wants`].
+    pub fetched: Option<&'a Fetched>,
     /// The present instant.
     pub now: DateTime<Utc>,
+}
+
+/// What a turn must know, or have done, before it can answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Which other times the person's household may have; of one of its windows, if they named it.
+    OtherTimes(Option<(RoundId, UnitId)>),
+    /// To take one of them.
+    Take(TimeOffer),
+}
+
+/// The answer to a [`Want`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// The person is not known to be on the roster.
+    NotProven,
+    /// They have no window that could be changed.
+    NothingToChange,
+    /// Their window is near, or under way.
+    TooNear(Time),
+    /// They have several windows.
+    Which(Vec<(RoundId, UnitId, Time)>),
+    /// Free times in place of this one; none if there is no room. `gone`: the one that was wanted has just been taken.
+    Offers {
+        /// The present time.
+        instead_of: Time,
+        /// Free ones.
+        offers: Vec<(TimeOffer, Time)>,
+        /// It was too late.
+        gone: bool,
+    },
+    /// It is theirs.
+    Taken,
+}
+
+/// When and where, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// First instant.
+    pub starts_at: DateTime<Utc>,
+    /// Last instant.
+    pub ends_at: DateTime<Utc>,
+    /// The site's name.
+    pub site: String,
+    /// The home's short name.
+    pub place: String,
+}
+
+/// A free time, as it is kept until it is chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeOffer {
+    /// In which round.
+    pub round: RoundId,
+    /// Whose home.
+    pub unit: UnitId,
+    /// Where.
+    pub site: SiteId,
+    /// First instant.
+    pub starts_at: DateTime<Utc>,
+    /// Last instant.
+    pub ends_at: DateTime<Utc>,
 }
 
 /// What is on record of the person behind one contact.
@@ -83,6 +147,8 @@ pub struct Turn {
     pub replies: Vec<Reply>,
     /// To be carried out in order, before the replies are sent.
     pub effects: Vec<Effect>,
+    /// Set when this is no turn yet: find it out, and step again from the same state with [`Known::fetched`].
+    pub wants: Option<Want>,
 }
 
 /// Something to say.
@@ -121,6 +187,9 @@ pub struct State {
     /// The choices last shown, as button data: a digit means the choice at its place.
     #[serde(default)]
     options: Vec<String>,
+    /// When codes were sent to this person.
+    #[serde(default)]
+    codes: CodesSent,
 }
 
 impl State {
@@ -128,7 +197,7 @@ impl State {
     pub fn from_stored(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or(Self {
             step: Step::Idle,
-            options: Vec::new(),
+            ..Self::default()
         })
     }
 
@@ -158,8 +227,15 @@ enum Step {
     /// Asked to repeat a code before a change.
     Confirm {
         change: Change,
-        code: String,
-        until: DateTime<Utc>,
+        challenge: Challenge,
+    },
+    /// Asked which of several windows is to be changed.
+    WhichTime {
+        of: Vec<(RoundId, UnitId)>,
+    },
+    /// Asked to choose another time.
+    OtherTime {
+        offers: Vec<TimeOffer>,
     },
 }
 
@@ -172,18 +248,16 @@ struct Offer {
 }
 
 /// A change that a text message asked for. Senders of text messages can be forged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
     Home(UnitId),
     StopEverywhere,
+    Time(TimeOffer),
 }
 
 /// Choices on one screen.
 const OPTIONS_SHOWN_MAX: usize = 8;
-
-/// How long a confirmation code holds.
-const CODE_HOLDS: TimeDelta = TimeDelta::minutes(10);
 
 /// The turn that follows a message.
 pub fn step(known: &Known<'_>, state: &State, content: &InboundContent) -> Turn {
@@ -236,6 +310,7 @@ impl<'a> Talk<'a> {
                 state: state.clone(),
                 replies: Vec::new(),
                 effects,
+                wants: None,
             },
         }
     }
@@ -288,7 +363,7 @@ impl<'a> Talk<'a> {
             .parse::<usize>()
             .ok()?
             .checked_sub(1)?;
-        let State { step, options } = &self.turn.state;
+        let State { step, options, .. } = &self.turn.state;
         let asks_home = matches!(step, Step::Home { .. }) || self.home.is_none() && matches!(step, Step::New);
         if options.is_empty() && !asks_home {
             // After a notice, or an answer without choices, digits are those of the main menu.
@@ -325,6 +400,13 @@ impl<'a> Talk<'a> {
                 self.menu();
             }
             Choice::NotMe => self.unlink(),
+            Choice::OtherTime => self.other_times(None),
+            Choice::OtherTimeOf(index) => self.other_time_of(index),
+            Choice::Take(index) => self.choose_time(index),
+            Choice::KeepTime => {
+                self.lead(&Text::OtherTimeKept);
+                self.menu();
+            }
             Choice::Stop => self.stop(),
             Choice::StopEverywhere => self.stop_everywhere(),
             Choice::Start => {
@@ -436,10 +518,8 @@ impl<'a> Talk<'a> {
         });
         match self.known.places.narrow(within) {
             Narrowed::Nothing => {
-                self.turn.state = State {
-                    step: Step::Idle,
-                    options: Vec::new(),
-                };
+                self.turn.state.step = Step::Idle;
+                self.turn.state.options.clear();
                 self.offer(&Text::NoPlaces, &Menu::default());
             }
             Narrowed::Unit(unit) => self.set_home(unit),
@@ -693,25 +773,41 @@ impl<'a> Talk<'a> {
     }
 
     fn ask_code(&mut self, change: Change, text: &Text<'_>) {
-        let (code, until) = (self.known.fresh_code.to_owned(), self.known.now + CODE_HOLDS);
-        self.turn.state.step = Step::Confirm { change, code, until };
+        let (code, now) = (self.known.fresh_code, self.known.now);
+        let Some(challenge) = Challenge::new(code, &mut self.turn.state.codes, now) else {
+            self.turn.state.step = Step::Idle;
+            return self.offer(&Text::ConfirmTooMany, &Menu::default());
+        };
+        self.turn.state.step = Step::Confirm { change, challenge };
         self.offer(text, &Menu::default());
     }
 
-    /// Whether the text was an answer to [`Talk::ask_code`]. A change gets one try.
+    /// Whether the text was an answer to [`Talk::ask_code`].
     fn confirm(&mut self, text: &str) -> bool {
-        let Step::Confirm { change, code, until } = self.turn.state.step.clone() else {
+        let Step::Confirm {
+            change,
+            mut challenge,
+        } = self.turn.state.step.clone()
+        else {
             return false;
         };
         self.turn.state.step = Step::Idle;
-        if text.len() != code.len() || !text.bytes().all(|b| b.is_ascii_digit()) {
-            return false;
-        }
-        if text != code || self.known.now > until {
-            self.offer(&Text::ConfirmFailed, &Menu::default());
-            return true;
+        match challenge.answer(text, self.known.now) {
+            Answer::NoCode => return false,
+            Answer::Wrong(left) => {
+                self.turn.state.step = Step::Confirm { change, challenge };
+                let left = left.to_string();
+                self.offer(&Text::ConfirmWrong { left: &left }, &Menu::default());
+                return true;
+            }
+            Answer::Over => {
+                self.offer(&Text::ConfirmFailed, &Menu::default());
+                return true;
+            }
+            Answer::Right => {}
         }
         match change {
+            Change::Time(offer) => self.take_time(offer),
             Change::Home(unit) => match self.place_name(unit) {
                 Some(place) => self.keep_home(unit, &place),
                 None => self.ask_home(None, 0),
@@ -721,14 +817,131 @@ impl<'a> Talk<'a> {
         true
     }
 
+    /// Asks for the times that the person's household may have instead of its own.
+    fn other_times(&mut self, of: Option<(RoundId, UnitId)>) {
+        match self.known.fetched {
+            None => self.turn.wants = Some(Want::OtherTimes(of)),
+            Some(fetched) => self.show_times(fetched),
+        }
+    }
+
+    fn other_time_of(&mut self, index: usize) {
+        let of = match &self.turn.state.step {
+            Step::WhichTime { of } => of.get(index).copied(),
+            _ => None,
+        };
+        self.other_times(of);
+    }
+
+    /// Only a time that was offered can be chosen: button data can be forged, and old.
+    fn choose_time(&mut self, index: usize) {
+        let offer = match &self.turn.state.step {
+            Step::OtherTime { offers } => offers.get(index).cloned(),
+            _ => None,
+        };
+        let Some(offer) = offer else {
+            return self.other_times(None);
+        };
+        if self.known.channel == ChannelKind::Sms {
+            let time = self.said(offer.starts_at, offer.ends_at);
+            let code = self.known.fresh_code;
+            return self.ask_code(
+                Change::Time(offer),
+                &Text::OtherTimeConfirm { time: &time, code },
+            );
+        }
+        self.take_time(offer);
+    }
+
+    fn take_time(&mut self, offer: TimeOffer) {
+        match self.known.fetched {
+            None => self.turn.wants = Some(Want::Take(offer)),
+            Some(Fetched::Taken) => {
+                self.turn.state.step = Step::Idle;
+                self.offer(&Text::OtherTimeDone, &Menu::default());
+                self.windows();
+            }
+            Some(other) => self.show_times(other),
+        }
+    }
+
+    fn show_times(&mut self, fetched: &Fetched) {
+        self.turn.state.step = Step::Idle;
+        match fetched {
+            Fetched::Taken => self.windows(),
+            Fetched::NotProven if self.known.channel == ChannelKind::Telegram => {
+                self.lead(&Text::OtherTimeProve);
+                self.ask_phone(&Text::AskPhone);
+            }
+            Fetched::NotProven => self.offer(&Text::OtherTimeNotRegistered, &Menu::default()),
+            Fetched::NothingToChange => self.offer(&Text::OtherTimeNothing, &Menu::default()),
+            Fetched::TooNear(time) => {
+                let time = self.said(time.starts_at, time.ends_at);
+                self.offer(&Text::OtherTimeSoon { time: &time }, &Menu::default());
+            }
+            Fetched::Which(several) => {
+                let entries: Vec<(String, Choice)> = several
+                    .iter()
+                    .take(OPTIONS_SHOWN_MAX)
+                    .enumerate()
+                    .map(|(index, (_, _, time))| {
+                        let said = self.said(time.starts_at, time.ends_at);
+                        (format!("{said} {}", time.place), Choice::OtherTimeOf(index))
+                    })
+                    .collect();
+                let of = several.iter().map(|(round, unit, _)| (*round, *unit)).collect();
+                self.turn.state.step = Step::WhichTime { of };
+                self.offer(&Text::OtherTimeWhich, &Menu::list(&entries));
+            }
+            Fetched::Offers {
+                instead_of,
+                offers,
+                gone,
+            } => self.offer_times(instead_of, offers, *gone),
+        }
+    }
+
+    fn offer_times(&mut self, instead_of: &Time, offers: &[(TimeOffer, Time)], gone: bool) {
+        if gone {
+            self.lead(&Text::OtherTimeGone);
+        }
+        let time = self.said(instead_of.starts_at, instead_of.ends_at);
+        if offers.is_empty() {
+            return self.offer(&Text::OtherTimeNone { time: &time }, &Menu::default());
+        }
+        let mut entries: Vec<(String, Choice)> = offers
+            .iter()
+            .enumerate()
+            .map(|(index, (_, time))| {
+                let said = self.said(time.starts_at, time.ends_at);
+                (format!("{said} {}", time.site), Choice::Take(index))
+            })
+            .collect();
+        entries.push((self.voice.say(&Text::OtherTimeKeep), Choice::KeepTime));
+        self.turn.state.step = Step::OtherTime {
+            offers: offers.iter().map(|(offer, _)| offer.clone()).collect(),
+        };
+        self.offer(&Text::OtherTimeOffer { time: &time }, &Menu::list(&entries));
+    }
+
+    fn said(&self, starts_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> String {
+        let zone = self.known.city.time_zone;
+        let date = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();
+        span(
+            self.voice.language,
+            zone,
+            starts_at,
+            ends_at,
+            date(starts_at) == date(self.known.now),
+        )
+    }
+
     fn windows(&mut self) {
         if self.home.is_none() {
             return self.ask_home(None, 0);
         }
-        self.turn.state = State {
-            step: Step::Idle,
-            options: Vec::new(),
-        };
+        self.turn.state.step = Step::Idle;
+        self.turn.state.options.clear();
         self.turn.replies.push(Reply::Windows);
     }
 
@@ -747,7 +960,11 @@ impl<'a> Talk<'a> {
             Step::Home { within } => self.ask_home(within, 0),
             Step::Phone => self.ask_phone(&Text::AskPhone),
             Step::Which { offers } => self.ask_which(offers),
-            Step::New | Step::Idle | Step::Confirm { .. } => self.menu(),
+            Step::New
+            | Step::Idle
+            | Step::Confirm { .. }
+            | Step::WhichTime { .. }
+            | Step::OtherTime { .. } => self.menu(),
         }
     }
 
@@ -789,6 +1006,7 @@ fn masked(name: &str) -> String {
 mod tests {
     use std::fmt::Write as _;
 
+    use chrono::TimeDelta;
     use chrono_tz::Asia::Shanghai;
 
     use super::*;
@@ -799,6 +1017,7 @@ mod tests {
     };
 
     /// What a person does, in a script.
+    #[derive(Clone, Copy)]
     enum Act<'a> {
         Type(&'a str),
         /// The first button of the last message with buttons whose data begins so.
@@ -828,6 +1047,8 @@ mod tests {
         buttons: Vec<Button>,
         now: DateTime<Utc>,
         transcript: String,
+        /// What the runner would find out.
+        fetched: Vec<Fetched>,
     }
 
     const SMALL_CITY: [&str; 5] = [
@@ -857,6 +1078,7 @@ mod tests {
                 buttons: Vec::new(),
                 now: view(0).starts_at,
                 transcript: String::new(),
+                fetched: Vec::new(),
             }
         }
 
@@ -910,11 +1132,27 @@ mod tests {
                 other => format!("({other:?})"),
             };
             let _ = writeln!(self.transcript, "> {heard}");
-            let turn = self.turn(&content, matches.as_deref());
+            let mut turn = self.turn(&content, matches.as_deref());
+            if let Some(want) = &turn.wants {
+                let _ = writeln!(self.transcript, "? {}", wanted(want));
+                assert!(turn.replies.is_empty(), "it is no turn yet");
+                let fetched = self.fetched.remove(0);
+                turn = self.turn_knowing(&content, matches.as_deref(), Some(&fetched));
+                assert_eq!(turn.wants, None);
+            }
             self.show(turn, matches.as_deref().unwrap_or_default());
         }
 
         fn turn(&self, content: &InboundContent, phone_matches: Option<&[PhoneMatch]>) -> Turn {
+            self.turn_knowing(content, phone_matches, None)
+        }
+
+        fn turn_knowing(
+            &self,
+            content: &InboundContent,
+            phone_matches: Option<&[PhoneMatch]>,
+            fetched: Option<&Fetched>,
+        ) -> Turn {
             let known = Known {
                 channel: self.channel,
                 person: &self.person,
@@ -923,6 +1161,7 @@ mod tests {
                 city: &self.city,
                 sender_name: "社区通知",
                 phone_matches,
+                fetched,
                 fresh_code: "4821",
                 now: self.now,
             };
@@ -998,6 +1237,96 @@ mod tests {
                 .find(|data| data.starts_with(wanted))
                 .expect("the button is on the screen")
                 .clone()
+        }
+    }
+
+    fn wanted(want: &Want) -> String {
+        match want {
+            Want::OtherTimes(of) => format!("other times of {of:?}"),
+            Want::Take(offer) => format!("take {}", offer.starts_at.format("%H:%M")),
+        }
+    }
+
+    /// The view's time, some minutes later.
+    fn time_at(minutes: i64) -> Time {
+        let view = view(minutes);
+        Time {
+            starts_at: view.starts_at,
+            ends_at: view.ends_at,
+            site: view.site_name,
+            place: view.place.within_community(),
+        }
+    }
+
+    fn offers(minutes: &[i64], gone: bool) -> Fetched {
+        let offer = |minutes: &i64| {
+            let time = time_at(*minutes);
+            let offer = TimeOffer {
+                round: RoundId(1),
+                unit: UnitId(3),
+                site: SiteId(1),
+                starts_at: time.starts_at,
+                ends_at: time.ends_at,
+            };
+            (offer, time)
+        };
+        Fetched::Offers {
+            instead_of: time_at(0),
+            offers: minutes.iter().map(offer).collect(),
+            gone,
+        }
+    }
+
+    #[test]
+    fn another_time_is_offered_and_taken() {
+        for language in Language::ALL {
+            let mut transcript = String::new();
+            for channel in ChannelKind::ALL {
+                let mut script = Script::new(channel, None);
+                script.now -= TimeDelta::hours(20);
+                script.person.language = Some(language);
+                script.person.residents = vec![PersonResident {
+                    resident: ResidentId(7),
+                    unit: UnitId(3),
+                }];
+                let several = vec![
+                    (RoundId(1), UnitId(3), time_at(0)),
+                    (RoundId(1), UnitId(2), time_at(30)),
+                ];
+                script.fetched = vec![
+                    Fetched::Which(several),
+                    offers(&[30, 60, 200], false),
+                    offers(&[60, 200], true),
+                    Fetched::Taken,
+                    offers(&[], false),
+                    Fetched::TooNear(time_at(0)),
+                    Fetched::NothingToChange,
+                    Fetched::NotProven,
+                ];
+                let take: &[Act<'_>] = match channel {
+                    ChannelKind::Telegram => &[Tap("take:0"), Tap("take:1")],
+                    ChannelKind::Sms => &[Type("1"), Type("0000"), Type("4821"), Type("2"), Type("4821")],
+                };
+                let again = "换时间";
+                transcript += &script.play(
+                    &[
+                        &[Type(again), Type("1")],
+                        take,
+                        &[Type(again), Type("other time"), Type(again), Type(again)],
+                    ]
+                    .concat(),
+                );
+            }
+            insta::assert_snapshot!(format!("other-time-{}", language.code()), transcript);
+        }
+    }
+
+    #[test]
+    fn a_forged_or_old_choice_takes_nothing() {
+        let script = Script::new(ChannelKind::Telegram, Some(Language::ZhHans));
+        for data in ["take:0", "take:99", "other_time:5"] {
+            let turn = script.turn(&InboundContent::Choice(data.into()), None);
+            assert_eq!(turn.wants, Some(Want::OtherTimes(None)), "{data}");
         }
     }
 

@@ -34,6 +34,14 @@ pub(super) enum Choice {
     NoneOfThem,
     /// The linked resident is somebody else.
     NotMe,
+    /// Another time than one's own.
+    OtherTime,
+    /// Another time in place of this one, of those listed.
+    OtherTimeOf(usize),
+    /// This time, of those offered.
+    Take(usize),
+    /// No other time after all.
+    KeepTime,
     Stop,
     StopEverywhere,
     Start,
@@ -42,7 +50,7 @@ pub(super) enum Choice {
 }
 
 /// Choices without anything in them, and their button data.
-const PLAIN: [(Choice, &str); 13] = [
+const PLAIN: [(Choice, &str); 15] = [
     (Choice::Menu, "menu"),
     (Choice::Windows, "windows"),
     (Choice::Home, "home"),
@@ -51,6 +59,8 @@ const PLAIN: [(Choice, &str); 13] = [
     (Choice::Later, "later"),
     (Choice::NoneOfThem, "none_of_them"),
     (Choice::NotMe, "not_me"),
+    (Choice::OtherTime, "other_time"),
+    (Choice::KeepTime, "keep_time"),
     (Choice::Stop, "stop"),
     (Choice::StopEverywhere, "stop_everywhere"),
     (Choice::Start, "start"),
@@ -69,6 +79,8 @@ impl fmt::Display for Choice {
             } => write!(f, "page:{page}:{area}"),
             Self::Speak(language) => write!(f, "lang:{}", language.code()),
             Self::Resident(resident) => write!(f, "resident:{resident}"),
+            Self::OtherTimeOf(index) => write!(f, "other_time:{index}"),
+            Self::Take(index) => write!(f, "take:{index}"),
             plain => f.write_str(
                 PLAIN
                     .iter()
@@ -92,6 +104,8 @@ impl FromStr for Choice {
         let (kind, rest) = data.split_once(':').ok_or(UnknownChoice)?;
         match kind {
             "lang" => rest.parse().map(Self::Speak).map_err(|_| UnknownChoice),
+            "other_time" => rest.parse().map(Self::OtherTimeOf).map_err(|_| UnknownChoice),
+            "take" => rest.parse().map(Self::Take).map_err(|_| UnknownChoice),
             "resident" => rest.parse().map(Self::Resident).map_err(|_| UnknownChoice),
             "page" => {
                 let (page, within) = match rest.split_once(':') {
@@ -230,6 +244,8 @@ mod tests {
             },
             Choice::Speak(Language::ZhHant),
             Choice::Resident(ResidentId(i64::MIN)),
+            Choice::OtherTimeOf(usize::MAX),
+            Choice::Take(0),
         ];
         for choice in PLAIN.iter().map(|(choice, _)| *choice).chain(filled) {
             let data = choice.to_string();

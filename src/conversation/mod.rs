@@ -2,10 +2,12 @@
 //!
 //! Everything here but the runner is pure: the same state and the same message give the same turn.
 
+mod challenge;
 pub mod dialogue;
 mod menu;
 pub mod places;
 pub mod runner;
+mod times;
 mod words;
 
 use crate::{

@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     dialogue::{self, Effect, Known, Person, PersonResident, PhoneMatch, Reply, State},
     places::{PlaceRow, Places},
+    times::Times,
 };
 use crate::{
     channels::sms::segment,
     clock::Clock,
     config::Config,
-    domain::{Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, UnitId},
+    domain::{Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, ResidentId, UnitId},
     i18n::{Texts, Voice, notices},
     store::{self, NewDelivery, ReplyRow, Store, StoreError, WaitingInbound},
 };
@@ -167,9 +168,10 @@ impl Runner {
             sender_name: &self.config.sms.sender_name,
             phone_matches: matches.as_deref(),
             fresh_code: &fresh_code,
+            fetched: None,
             now,
         };
-        let turn = dialogue::step(&known, &state, &message.content);
+        let mut turn = dialogue::step(&known, &state, &message.content);
         if self.per_person.check_key(&message.contact.0).is_err() {
             // Too many to answer; but STOP is obeyed, however many came before it.
             metrics::counter!("weir_inbound_over_limit_total").increment(1);
@@ -180,6 +182,14 @@ impl Runner {
             };
             self.store.answer(message.id, message.contact, &row, now).await?;
             return Ok(());
+        }
+        if let Some(want) = turn.wants.take() {
+            let fetched = self.times().fetch(&person, want, now).await?;
+            let known = Known {
+                fetched: Some(&fetched),
+                ..known
+            };
+            turn = dialogue::step(&known, &state, &message.content);
         }
         let mut row = ReplyRow {
             state: Some(turn.state.to_stored()),
@@ -229,14 +239,22 @@ impl Runner {
             bodies.push(match reply {
                 Reply::Say(body) => body,
                 Reply::Windows => {
-                    let units = units_after(person, row, matches);
-                    let windows = self.store.unit_windows(&units, now).await?;
+                    let (residents, units) = people_after(person, row, matches);
+                    let windows = self.store.told_windows(&residents, &units, now).await?;
+                    let windows: Vec<_> = windows.into_iter().map(|window| window.view).collect();
                     let today = now.with_timezone(&city.time_zone).date_naive();
                     notices::windows(&voice, city.time_zone, &windows, today)
                 }
             });
         }
         Ok(bodies)
+    }
+
+    fn times(&self) -> Times<'_> {
+        Times {
+            store: &self.store,
+            config: &self.config,
+        }
     }
 
     async fn channel(&self, contact: ContactId) -> Result<ChannelKind, StoreError> {
@@ -330,24 +348,22 @@ fn apply(effect: &Effect, row: &mut ReplyRow) {
     }
 }
 
-/// The units whose windows concern a person once the effects are done.
-fn units_after(person: &Person, row: &ReplyRow, matches: Option<&[PhoneMatch]>) -> Vec<UnitId> {
-    let mut units: Vec<UnitId> = if row.unlink {
+/// The residents, and the home, whose windows concern a person once the effects are done.
+fn people_after(
+    person: &Person,
+    row: &ReplyRow,
+    matches: Option<&[PhoneMatch]>,
+) -> (Vec<ResidentId>, Vec<UnitId>) {
+    let mut residents: Vec<ResidentId> = if row.unlink {
         Vec::new()
     } else {
-        person.residents.iter().map(|resident| resident.unit).collect()
+        person.residents.iter().map(|resident| resident.resident).collect()
     };
-    units.extend(row.home.or(person.home));
-    if let Some(linked) = row.link {
-        let found = matches
-            .into_iter()
-            .flatten()
-            .find(|found| found.resident == linked);
-        units.extend(found.map(|found| found.unit));
-    }
-    units.sort_unstable();
-    units.dedup();
-    units
+    let matched = matches.into_iter().flatten().map(|found| found.resident);
+    residents.extend(row.link.filter(|linked| matched.into_iter().any(|found| found == *linked)));
+    residents.sort_unstable();
+    residents.dedup();
+    (residents, row.home.or(person.home).into_iter().collect())
 }
 
 fn reply(

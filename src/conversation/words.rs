@@ -63,6 +63,8 @@ const WORDS: &[(Choice, &[&str])] = &[
     (Choice::Languages, &["语言", "語言", "language", "语言 language", "語言 language", "language 语言"]),
     (Choice::Windows, &["时段", "時段", "时间", "時間", "我的时间", "我的時間", "我的时段", "我的時段", "我的采样时间",
         "window", "my window", "time", "my time"]),
+    (Choice::OtherTime, &["换时间", "換時間", "改时间", "改時間", "换时段", "換時段", "改时段", "改時段", "换个时间", "換個時間",
+        "我要换时间", "我要改时间", "来不了", "來不了", "我来不了", "other time", "another time", "change time", "i cannot come"]),
     (Choice::Home, &["改地址", "换地址", "換地址", "地址", "搬家", "重新选择", "重新選擇", "home", "address", "change address",
         "change home", "start over"]),
     (Choice::Menu, &["0", "菜单", "菜單", "选单", "選單", "menu", "你好", "您好", "hello", "hi", "谢谢", "謝謝", "thanks", "thank you"]),

@@ -259,6 +259,9 @@ impl Stage {
             city_cap: None,
             lead_minutes: 30,
             notice_from: now,
+            must_not: Vec::new(),
+            ahead_minutes: None,
+            two_step: false,
         };
         let (round, summary) = plan::plan_round(store, &self.config, &spec, now).await?;
         self.out.line(format!(

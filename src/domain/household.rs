@@ -173,6 +173,11 @@ impl Tag {
         Self::NoSmartphone,
     ];
 
+    /// Who has it may use the green lane.
+    pub fn is_green(self) -> bool {
+        matches!(self, Self::Student | Self::Elderly | Self::CitySupport)
+    }
+
     /// The word used in files.
     pub fn as_str(self) -> &'static str {
         match self {

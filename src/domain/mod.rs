@@ -16,4 +16,4 @@ pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
 pub use proof::{Proof, ProofResult};
-pub use round::{RoundState, Window, WindowView};
+pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};

@@ -122,8 +122,11 @@ pub struct Site {
     pub district: String,
     /// Street the site lies in.
     pub street: String,
-    /// Community the site serves first.
+    /// Community the site lies in, and serves first.
     pub community: String,
+    /// Other communities that it serves, as people write them: by name in the same street, else as `street/community` or
+    /// `district/street/community`.
+    pub serves: Vec<String>,
     /// Address as residents know it.
     pub address: String,
     /// All desks, the green ones included.
@@ -136,11 +139,41 @@ pub struct Site {
     pub opens: NaiveTime,
     /// End of the day's sampling.
     pub closes: NaiveTime,
+    /// From and to of the times between at which nobody is sampled, in order and apart from each other.
+    pub breaks: Vec<(NaiveTime, NaiveTime)>,
     /// Where it lies, if known.
     pub coordinates: Option<Coordinates>,
 }
 
 impl Site {
+    /// Whether it serves this community.
+    pub fn serves(&self, [district, street, community]: [&str; 3]) -> bool {
+        let own = [&self.district, &self.street, &self.community];
+        own == [district, street, community]
+            || self.serves.iter().any(|name| {
+                let parts: Vec<&str> = name.split('/').map(str::trim).collect();
+                match parts[..] {
+                    [one] => [&*self.district, &*self.street, one] == [district, street, community],
+                    [of, one] => [&*self.district, of, one] == [district, street, community],
+                    [far, of, one] => [far, of, one] == [district, street, community],
+                    _ => false,
+                }
+            })
+    }
+
+    /// When it is open, without its breaks: from and to of each time, in order.
+    pub fn open(&self) -> Vec<(NaiveTime, NaiveTime)> {
+        let mut from = self.opens;
+        let mut open = Vec::with_capacity(self.breaks.len() + 1);
+        for &(begins, ends) in &self.breaks {
+            open.push((from, begins.min(self.closes)));
+            from = ends;
+        }
+        open.push((from, self.closes));
+        open.retain(|(from, to)| from < to);
+        open
+    }
+
     /// People a minute that the regular lane samples.
     pub fn people_per_minute(&self) -> f64 {
         f64::from(self.desks.saturating_sub(self.green_desks)) * f64::from(self.samples_per_desk_hour) / 60.0

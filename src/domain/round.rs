@@ -58,10 +58,36 @@ pub struct Window {
     pub starts_at: DateTime<Utc>,
     /// Last instant.
     pub ends_at: DateTime<Utc>,
-    /// Residents expected.
+    /// Residents expected, without those of the green lane.
     pub people: u32,
     /// Placed beyond what the site can take; see promise 4.
     pub over_capacity: bool,
+    /// Where and when those who may use the green lane come instead.
+    pub green: Option<GreenWindow>,
+}
+
+/// A wide window at a site's green desks: its people may come at any time of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GreenWindow {
+    /// Where to go.
+    pub site: SiteId,
+    /// First instant.
+    pub starts_at: DateTime<Utc>,
+    /// Last instant.
+    pub ends_at: DateTime<Utc>,
+    /// Residents expected.
+    pub people: u32,
+}
+
+/// Which desks of a site somebody goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// Those for everybody.
+    #[default]
+    Regular,
+    /// Those for students, the elderly and city-support workers.
+    Green,
 }
 
 /// A window with all that is said of it.
@@ -81,4 +107,10 @@ pub struct WindowView {
     pub ends_at: DateTime<Utc>,
     /// More people than the site can take in the time.
     pub over_capacity: bool,
+    /// Which desks.
+    pub lane: Lane,
+    /// Counts how often it has moved.
+    pub revision: i64,
+    /// The person asked for this time in place of their unit's.
+    pub own: bool,
 }

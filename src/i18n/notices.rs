@@ -4,24 +4,40 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use super::{Text, Texts, Voice, span};
-use crate::domain::{Body, Button, ChannelKind, Language, WindowView};
+use crate::domain::{Body, Button, ChannelKind, Lane, Language, UnitPlace, WindowView};
 
 /// So many windows are told in one message; the phone of a dormitory's warden may stand for hundreds.
 const WINDOWS_TOLD_MAX: usize = 10;
-/// The button data that asks for the windows, and for the menu; the conversation reads them.
+/// The button data that asks for the windows, for the menu, and for another time; the conversation reads them.
 pub(crate) const ASK_WINDOWS: &str = "windows";
 pub(crate) const ASK_MENU: &str = "menu";
+pub(crate) const ASK_OTHER_TIME: &str = "other_time";
 
-/// Tells the windows of a round. It may be read on another day, so it always names the date.
-pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
-    announce(
-        voice,
-        tz,
-        windows,
-        None,
-        &Text::WindowHeading,
-        &[Text::OnTime, Text::WhatToBring],
-    )
+/// Tells the windows of a round, with the page where people register, if there is one. It may be read on another day,
+/// so it always names the date.
+pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>) -> Body {
+    let advice = [Text::OnTime, Text::WhatToBring];
+    let body = announce(voice, tz, windows, None, &Text::WindowHeading, &with_link(&advice, link));
+    with_link_button(voice, body, link)
+}
+
+/// Tells the windows of a round where a second message brings the link.
+pub fn first_of_two(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    let advice = [Text::WaitForCall, Text::WhatToBring];
+    announce(voice, tz, windows, None, &Text::WindowHeading, &advice)
+}
+
+/// The second of two messages: the window has come, here is the link, and what to do where it fails. On `today`.
+pub fn call(
+    voice: &Voice<'_>,
+    tz: Tz,
+    windows: &[WindowView],
+    link: Option<&str>,
+    today: NaiveDate,
+) -> Body {
+    let advice = with_link(&[Text::CallRemedy], link);
+    let body = announce(voice, tz, windows, Some(today), &Text::CallHeading, &advice);
+    with_link_button(voice, body, link)
 }
 
 /// Reminds shortly before the window, on `today`.
@@ -37,15 +53,10 @@ pub fn reminder(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveD
 }
 
 /// Tells windows that have moved.
-pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
-    announce(
-        voice,
-        tz,
-        windows,
-        None,
-        &Text::CorrectionHeading,
-        &[Text::WhatToBring],
-    )
+pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>) -> Body {
+    let advice = with_link(&[Text::WhatToBring], link);
+    let body = announce(voice, tz, windows, None, &Text::CorrectionHeading, &advice);
+    with_link_button(voice, body, link)
 }
 
 /// Tells that registering does not work just now, and what to do; `beside` is what a worker adds.
@@ -83,9 +94,22 @@ pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDa
         lines.push(voice.say(&Text::WhatToBring));
     }
     if voice.channel == ChannelKind::Sms {
+        if !windows.is_empty() {
+            lines.push(voice.say(&Text::OtherTimeHint));
+        }
         lines.push(voice.say(&Text::MenuHint));
     }
-    body(voice, &lines, &Text::MenuOpen, ASK_MENU)
+    let mut answer = body(voice, &lines, &Text::MenuOpen, ASK_MENU);
+    if let (Some(row), false) = (answer.buttons.first_mut(), windows.is_empty()) {
+        row.insert(
+            0,
+            Button::Choice {
+                label: voice.say(&Text::MenuOtherTime),
+                data: ASK_OTHER_TIME.into(),
+            },
+        );
+    }
+    answer
 }
 
 /// Proves that a channel works.
@@ -96,6 +120,23 @@ pub fn test_message(voice: &Voice<'_>) -> Body {
 /// Stands under the code on the sheet at each door.
 pub fn scan_code(texts: &Texts, language: Language) -> String {
     texts.say(language, ChannelKind::Telegram, &Text::ScanCode)
+}
+
+/// The link, where there is one, before what else there is to heed.
+fn with_link<'a>(advice: &[Text<'a>], link: Option<&'a str>) -> Vec<Text<'a>> {
+    let link = link.map(|link| Text::RegisterLink { link });
+    link.into_iter().chain(advice.iter().copied()).collect()
+}
+
+fn with_link_button(voice: &Voice<'_>, mut body: Body, link: Option<&str>) -> Body {
+    if let Some(url) = link.filter(|_| voice.channel == ChannelKind::Telegram) {
+        let button = Button::Link {
+            label: voice.say(&Text::OpenRegistration),
+            url: url.to_owned(),
+        };
+        body.buttons.insert(0, vec![button]);
+    }
+    body
 }
 
 /// A heading, the windows, what to heed, and how to stop.
@@ -132,9 +173,20 @@ fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Bo
 /// Each window once, the earliest first.
 fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: Option<NaiveDate>) -> Vec<String> {
     let mut ordered: Vec<&WindowView> = windows.iter().collect();
-    ordered.sort_by(|a, b| (a.starts_at, &a.place).cmp(&(b.starts_at, &b.place)));
+    let shown = |window: &WindowView| {
+        let WindowView {
+            starts_at, ends_at, ..
+        } = *window;
+        (starts_at, window.place.clone(), window.site_name.clone(), window.lane, ends_at)
+    };
+    ordered.sort_by_cached_key(|window| shown(window));
     // Several residents of one unit share its window.
-    ordered.dedup_by(|a, b| (a.starts_at, &a.place, &a.site_name) == (b.starts_at, &b.place, &b.site_name));
+    ordered.dedup_by(|a, b| shown(a) == shown(b));
+    let in_green: Vec<&UnitPlace> = ordered
+        .iter()
+        .filter(|window| window.lane == Lane::Green)
+        .map(|window| &window.place)
+        .collect();
     let mut lines = Vec::new();
     for window in ordered.iter().take(WINDOWS_TOLD_MAX) {
         let place = window.place.within_community();
@@ -148,10 +200,12 @@ fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: Option<NaiveDa
                 address: &window.address,
             })
         };
-        let mut line = voice.say(&Text::WindowLine {
-            place: &place,
-            time: &time,
-            site: &site,
+        let (place, time, site) = (place.as_str(), time.as_str(), site.as_str());
+        let mut line = voice.say(&match window.lane {
+            Lane::Green => Text::GreenLine { place, time, site },
+            // Who in the same home may use the green lane has a time of their own, said beside this one.
+            Lane::Regular if in_green.contains(&&window.place) => Text::OthersLine { place, time, site },
+            Lane::Regular => Text::WindowLine { place, time, site },
         });
         if window.over_capacity {
             line.push('\n');
@@ -174,7 +228,7 @@ pub(crate) mod tests {
     use chrono_tz::Asia::Shanghai;
 
     use super::*;
-    use crate::domain::{UnitId, UnitPlace};
+    use crate::domain::UnitId;
 
     /// The parts that a text message of this text takes, all in UCS-2.
     fn sms_parts(text: &str) -> usize {
@@ -205,16 +259,25 @@ pub(crate) mod tests {
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(20),
             over_capacity: false,
+            lane: Lane::Regular,
+            revision: 1,
+            own: false,
         }
     }
 
     const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2022, 9, 2).expect("a date");
 
     type Teller = fn(&Voice<'_>, &[WindowView]) -> Body;
-    const TELLERS: [(&str, Teller); 6] = [
-        ("window", |voice, views| window_notice(voice, Shanghai, views)),
+    const LINK: Option<&str> = Some("https://hs.example.cn/r");
+    const TELLERS: [(&str, Teller); 9] = [
+        ("window", |voice, views| window_notice(voice, Shanghai, views, None)),
+        ("window with a link", |voice, views| {
+            window_notice(voice, Shanghai, views, LINK)
+        }),
+        ("first of two", |voice, views| first_of_two(voice, Shanghai, views)),
+        ("call", |voice, views| call(voice, Shanghai, views, LINK, TODAY)),
         ("reminder", |voice, views| reminder(voice, Shanghai, views, TODAY)),
-        ("correction", |voice, views| correction(voice, Shanghai, views)),
+        ("correction", |voice, views| correction(voice, Shanghai, views, None)),
         ("windows", |voice, views| windows(voice, Shanghai, views, TODAY)),
         ("incident", |voice, _| incident(voice, None)),
         ("incident over", |voice, views| {
@@ -275,7 +338,7 @@ pub(crate) mod tests {
         let views = [other, view(0), view(0)];
         let mut out = String::new();
         for channel in ChannelKind::ALL {
-            let body = window_notice(&voice(&texts, Language::ZhHans, channel), Shanghai, &views);
+            let body = window_notice(&voice(&texts, Language::ZhHans, channel), Shanghai, &views, None);
             let _ = writeln!(out, "{}\n{:?}\n", body.text, body.buttons);
         }
         let telegram = voice(&texts, Language::ZhHans, ChannelKind::Telegram);
@@ -286,6 +349,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_green_lane_is_said_beside_the_rest_of_the_home() {
+        let texts = Texts::load().expect("the built-in texts are whole");
+        let green = WindowView {
+            lane: Lane::Green,
+            ends_at: view(0).starts_at + TimeDelta::hours(5),
+            ..view(-60)
+        };
+        for language in Language::ALL {
+            let mut out = String::new();
+            for channel in ChannelKind::ALL {
+                let voice = voice(&texts, language, channel);
+                for views in [vec![green.clone()], vec![view(0), green.clone()]] {
+                    let body = window_notice(&voice, Shanghai, &views, None);
+                    let parts = sms_parts(&body.text);
+                    assert!(channel == ChannelKind::Telegram || parts <= 5, "{}", body.text);
+                    let _ = writeln!(out, "== by {}, {parts} SMS parts\n{}\n", channel.as_str(), body.text);
+                }
+            }
+            insta::assert_snapshot!(format!("green-{}", language.code()), out);
+        }
+    }
+
+    #[test]
     fn a_phone_of_very_many_homes_is_told_what_is_left_out() {
         let texts = Texts::load().expect("the built-in texts are whole");
         let views: Vec<_> = (0..300).map(view).collect();
@@ -293,6 +379,7 @@ pub(crate) mod tests {
             &voice(&texts, Language::En, ChannelKind::Telegram),
             Shanghai,
             &views,
+            None,
         );
         assert!(body.text.contains("290 more are not listed"));
         assert!(body.text.chars().count() < 4096, "Telegram takes no more");

@@ -47,18 +47,34 @@ pub fn online_per_minute(starts: &[f64]) -> Vec<f64> {
     online
 }
 
+/// Recipients whose windows may start in each of the first minutes, so that the load is at its line from the first
+/// minute on and never over it.
+///
+/// `line` is what is left of it for told people, in sessions a second, and `told_per_second` the recipients who are
+/// told all the while. Who comes through the window builds up over half an hour; until then there is room for more
+/// starts, which the last value, at which it goes on, has no more.
+pub fn starts_profile(response: &Response, line: f64, told_per_second: f64) -> Vec<f64> {
+    let free = (line - response.on_reading * told_per_second).max(0.0);
+    let minutes = (response.through_seconds / 60.0).round().max(1.0) as usize;
+    let mut starts: Vec<f64> = Vec::with_capacity(minutes + 1);
+    for minute in 0..=minutes {
+        let still_coming: f64 = starts[minute.saturating_sub(minutes)..].iter().sum();
+        let through = response.through_window * still_coming / response.through_seconds;
+        starts.push((free - through).max(0.0) / response.at_start.max(1e-3) * 60.0);
+    }
+    starts
+}
+
 /// Who was told when and whose windows start when, and so what load is on its way.
 ///
-/// Counts only: of recipients by channel and by bucket of [`BUCKET_SECONDS`].
+/// Counts only: of recipients by channel, at steps of [`BUCKET_SECONDS`].
 #[derive(Clone, Debug)]
 pub struct Forecast {
     origin: i64,
     kernels: [Kernel; 2],
-    /// Recipients told, by bucket.
-    told: Vec<[f64; 2]>,
-    /// Recipients whose window starts, by bucket.
-    starts: Vec<[f64; 2]>,
-    /// Sessions a second by people who come whenever they like, by bucket.
+    /// Sessions a second that are expected in each bucket.
+    expected: Vec<f64>,
+    /// Of these, by people who come whenever they like.
     whenever: Vec<f64>,
 }
 
@@ -69,29 +85,41 @@ impl Forecast {
         Self {
             origin: origin.timestamp(),
             kernels: [Kernel::of(&responses.sms), Kernel::of(&responses.telegram)],
-            told: vec![[0.0; 2]; buckets],
-            starts: vec![[0.0; 2]; buckets],
+            expected: vec![0.0; buckets],
             whenever: vec![0.0; buckets],
         }
     }
 
-    /// Chance that somebody told by a channel comes online at all.
-    pub fn come(&self, channel: ChannelKind) -> f64 {
-        self.kernels[lane(channel)].come
+    /// Chance that somebody told by a channel comes because of the notice or the window.
+    pub fn heed(&self, channel: ChannelKind) -> f64 {
+        self.kernels[lane(channel)].heed
+    }
+
+    /// Sessions a second by people who come whenever they like.
+    pub fn whenever_per_second(&self, at: DateTime<Utc>) -> f64 {
+        self.at(&self.whenever, at)
     }
 
     /// So many recipients were told.
     pub fn add_told(&mut self, at: DateTime<Utc>, channel: ChannelKind, recipients: f64) {
-        if let Some(bucket) = self.bucket(at) {
-            self.told[bucket][lane(channel)] += recipients;
-        }
+        let first = self.bucket(at);
+        add(
+            &mut self.expected,
+            first,
+            &self.kernels[lane(channel)].after_notice,
+            recipients,
+        );
     }
 
     /// The windows of so many recipients start then; fewer than none takes back what was added, since it moved.
     pub fn add_starts(&mut self, at: DateTime<Utc>, channel: ChannelKind, recipients: f64) {
-        if let Some(bucket) = self.bucket(at) {
-            self.starts[bucket][lane(channel)] += recipients;
-        }
+        let first = self.bucket(at) - BEFORE_START as i64;
+        add(
+            &mut self.expected,
+            first,
+            &self.kernels[lane(channel)].around_start,
+            recipients,
+        );
     }
 
     /// So many recipients have a window between these instants; some of them come whenever they like.
@@ -103,61 +131,52 @@ impl Forecast {
         recipients: f64,
     ) {
         let end = self.whenever.len() as i64;
-        let bucket = |at: DateTime<Utc>| {
-            (at.timestamp() - self.origin)
-                .div_euclid(BUCKET_SECONDS)
-                .clamp(0, end)
-        };
-        let (first, last) = (bucket(from), bucket(to));
+        let (first, last) = (self.bucket(from).clamp(0, end), self.bucket(to).clamp(0, end));
         let seconds = (to - from).num_seconds().max(BUCKET_SECONDS) as f64;
         let per_second = recipients * self.kernels[lane(channel)].whenever / seconds;
         for bucket in first..last {
             self.whenever[bucket as usize] += per_second;
+            self.expected[bucket as usize] += per_second;
         }
     }
 
     /// Sessions a second that this makes expect at an instant; the background is not in it.
     pub fn expected_per_second(&self, at: DateTime<Utc>) -> f64 {
-        match self.bucket(at) {
-            Some(bucket) => self.expected_in(bucket),
-            None => 0.0,
-        }
+        self.at(&self.expected, at)
     }
 
     /// The same for each bucket of a stretch of time.
-    pub fn expected_between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> impl Iterator<Item = f64> + '_ {
-        let (from, to) = (
-            self.bucket(from).unwrap_or(0),
-            self.bucket(to).unwrap_or(self.told.len()),
-        );
-        (from..to).map(|bucket| self.expected_in(bucket))
+    pub fn expected_between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> &[f64] {
+        let end = self.expected.len() as i64;
+        let (from, to) = (self.bucket(from).clamp(0, end), self.bucket(to).clamp(0, end));
+        &self.expected[from as usize..to.max(from) as usize]
     }
 
-    /// Sessions a second in each coming bucket that one more recipient told a second, now, would bring.
+    /// Share of those told now that comes in each coming bucket.
     pub fn after_notice(&self, channel: ChannelKind) -> &[f64] {
         &self.kernels[lane(channel)].after_notice
     }
 
-    fn expected_in(&self, bucket: usize) -> f64 {
-        let mut sessions = 0.0;
-        for (lane, kernel) in self.kernels.iter().enumerate() {
-            for (after, share) in kernel.after_notice.iter().enumerate().take(bucket + 1) {
-                sessions += self.told[bucket - after][lane] * share;
-            }
-            let newest = (bucket + BEFORE_START).min(self.starts.len() - 1);
-            let oldest = (bucket + BEFORE_START + 1).saturating_sub(kernel.around_start.len());
-            for start in oldest..=newest {
-                sessions += self.starts[start][lane] * kernel.around_start[bucket + BEFORE_START - start];
-            }
-        }
-        sessions / BUCKET_SECONDS as f64 + self.whenever[bucket]
+    fn at(&self, series: &[f64], at: DateTime<Utc>) -> f64 {
+        let bucket = usize::try_from(self.bucket(at)).ok();
+        bucket
+            .and_then(|bucket| series.get(bucket))
+            .copied()
+            .unwrap_or(0.0)
     }
 
-    fn bucket(&self, at: DateTime<Utc>) -> Option<usize> {
-        let bucket = (at.timestamp() - self.origin).div_euclid(BUCKET_SECONDS);
-        usize::try_from(bucket)
-            .ok()
-            .filter(|bucket| *bucket < self.told.len())
+    fn bucket(&self, at: DateTime<Utc>) -> i64 {
+        (at.timestamp() - self.origin).div_euclid(BUCKET_SECONDS)
+    }
+}
+
+/// Adds the load that so many recipients bring from a bucket on.
+fn add(expected: &mut [f64], first: i64, kernel: &[f64], recipients: f64) {
+    let skipped = usize::try_from(-first).unwrap_or(0);
+    let first = usize::try_from(first).unwrap_or(0);
+    let per_second = recipients / BUCKET_SECONDS as f64;
+    for (expected, share) in expected.iter_mut().skip(first).zip(kernel.iter().skip(skipped)) {
+        *expected += per_second * share;
     }
 }
 

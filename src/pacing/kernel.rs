@@ -64,9 +64,9 @@ impl Default for Response {
 }
 
 impl Response {
-    /// Chance that somebody who is told comes online at all.
-    pub fn come(&self) -> f64 {
-        self.on_reading + self.at_start + self.through_window + self.whenever
+    /// Chance that somebody who is told comes because of the notice or the window.
+    pub fn heed(&self) -> f64 {
+        self.on_reading + self.at_start + self.through_window
     }
 
     /// Share of all told people that have come because they read the notice, so many seconds after it was sent.
@@ -106,8 +106,8 @@ pub struct Kernel {
     pub around_start: Vec<f64>,
     /// Share of those told that comes evenly over the day.
     pub whenever: f64,
-    /// Chance that somebody who is told comes at all.
-    pub come: f64,
+    /// Chance that somebody who is told comes because of the notice or the window.
+    pub heed: f64,
 }
 
 impl Kernel {
@@ -133,7 +133,7 @@ impl Kernel {
             after_notice,
             around_start,
             whenever: response.whenever,
-            come: response.come(),
+            heed: response.heed(),
         }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
         let from_start: f64 = kernel.around_start.iter().sum();
         assert!((on_reading - 0.27).abs() < 1e-6, "{on_reading}");
         assert!((from_start - 0.54).abs() < 1e-6, "{from_start}");
-        assert!((kernel.come - 0.9).abs() < 1e-12);
+        assert!((kernel.heed - 0.81).abs() < 1e-12);
         assert!(
             kernel
                 .after_notice

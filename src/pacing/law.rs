@@ -30,7 +30,16 @@ const MEASURABLE_UTILISATION: f64 = 0.3;
 /// which says nothing of what it can do.
 const CAPACITY_FLOOR: f64 = 0.25;
 
+/// How the estimate rises, a sample, while nothing can be measured: a tenth in 100 s.
+const TRUST_STEP: f64 = 0.005;
+
+/// Weight of the newest sample in the demand seen: a mean of some two minutes, or its noise would count as demand.
+const DEMAND_SMOOTHING: f64 = 0.04;
 const BIAS_STEP: f64 = 0.02;
+/// Who is slow looks as if they did not come: only what lasts as long as the kernels may raise the rate.
+const BIAS_STEP_DOWN: f64 = 0.01;
+/// Of less expected demand than this share of the nominal capacity, nothing is learned.
+const BIAS_FROM: f64 = 0.3;
 const BIAS_MIN: f64 = 0.6;
 const BIAS_MAX: f64 = 1.6;
 /// Where errors are rarer, what is started is fresh demand and no retries.
@@ -67,6 +76,8 @@ const RESTAGGER_SHARE: f64 = 0.95;
 const LOOK_AHEAD: TimeDelta = TimeDelta::minutes(15);
 /// The load is judged by the mean of a minute.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
+/// Telling is judged as if it went on for so many buckets.
+const TOLD_BUCKETS: f64 = 4.0;
 const BUCKETS_PER_MINUTE: usize = 60 / BUCKET_SECONDS as usize;
 /// Told people may push the load this much over the set point.
 const OVER_SET_POINT: f64 = 1.02;
@@ -167,6 +178,8 @@ pub struct State {
     measured: Vec<f64>,
     /// b: demand seen against demand expected.
     pub bias: f64,
+    /// Demand seen against demand expected over the last minutes.
+    demand: f64,
     /// m: what the rate is multiplied with.
     pub trim: f64,
     trimmed_at: Option<DateTime<Utc>>,
@@ -186,6 +199,7 @@ impl Default for State {
             capacity_share: 1.0,
             measured: Vec::new(),
             bias: 1.0,
+            demand: 1.0,
             trim: 1.0,
             trimmed_at: None,
             utilisation: 0.0,
@@ -238,6 +252,8 @@ pub enum Action {
     Resume,
     /// Windows that start from [`RESTAGGER_FROM`] on are moved later, onto the quota.
     Restagger,
+    /// Windows that nobody has been told of are placed anew, onto the quota.
+    Replan,
 }
 
 /// Why a step decided as it did.
@@ -344,9 +360,9 @@ pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
         per_second = 0.0;
     }
     let (mode, per_second) = seen(state, silence, tick.by_hand, per_second, &rate, &mut reasons);
-    if state.wants_restagger(&rate, tick) {
+    if let Some(action) = state.wants_other_windows(&rate, tick) {
         state.restaggered_at = Some(tick.now);
-        actions.push(Action::Restagger);
+        actions.push(action);
     }
     if reasons.is_empty() {
         reasons.push(Reason::AsPlanned);
@@ -387,8 +403,10 @@ fn seen(
 
 /// What the capacity allows, in recipients.
 struct Rate {
-    /// Chance that somebody who is told comes, bias included.
-    come: f64,
+    /// Chance that somebody who is told comes because of it, bias included.
+    heed: f64,
+    /// Sessions a second that come whatever is told.
+    untold: f64,
     /// r_ss: recipients a second at which the load stays at the set point.
     steady: f64,
     /// Ĉ, in sessions a second.
@@ -398,17 +416,19 @@ struct Rate {
 impl Rate {
     fn of(params: &Params, state: &State, tick: &Tick) -> Self {
         let mix = |sms: f64, telegram: f64| sms + tick.telegram_share.clamp(0.0, 1.0) * (telegram - sms);
-        let come = mix(
-            tick.expected.come(ChannelKind::Sms),
-            tick.expected.come(ChannelKind::Telegram),
-        )
-        .max(1e-3);
-        let come = come * state.bias;
+        let expected = tick.expected;
+        let heed = mix(
+            expected.heed(ChannelKind::Sms),
+            expected.heed(ChannelKind::Telegram),
+        );
+        let heed = heed.max(1e-3) * state.bias;
+        let untold = params.background + expected.whenever_per_second(tick.now);
         let capacity = state.capacity_share * params.nominal_capacity;
-        let line = params.set_point * state.trim * capacity - params.background;
+        let line = params.set_point * state.trim * capacity - untold;
         Self {
-            come,
-            steady: line.max(0.0) / come,
+            heed,
+            untold,
+            steady: line.max(0.0) / heed,
             capacity,
         }
     }
@@ -421,10 +441,9 @@ impl Rate {
             tick.expected.after_notice(ChannelKind::Sms),
             tick.expected.after_notice(ChannelKind::Telegram),
         );
-        let expected: Vec<f64> = tick
+        let expected = tick
             .expected
-            .expected_between(tick.now - MINUTE, tick.now + LOOK_AHEAD)
-            .collect();
+            .expected_between(tick.now - MINUTE, tick.now + LOOK_AHEAD);
         let mut most: f64 = 0.0;
         let mut rate = CATCH_UP * self.steady;
         // Windows start on whole minutes, so only the mean of a minute says how busy it will be.
@@ -434,7 +453,7 @@ impl Rate {
             let share = sms[after] + mix * (telegram[after] - sms[after]);
             let free = line - state.bias * expected;
             if share > 1e-6 {
-                rate = rate.min(free.max(0.0) / (state.bias * share * BUCKETS_PER_MINUTE as f64));
+                rate = rate.min(free.max(0.0) / (state.bias * share * TOLD_BUCKETS));
             }
         }
         if rate < 0.5 * self.steady {
@@ -450,7 +469,7 @@ impl Rate {
         let fallen =
             ((silence - SAFE_FALLS_FROM).as_seconds_f64() / SAFE_FALLS_FOR.as_seconds_f64()).clamp(0.0, 1.0);
         let share = params.safe_share - fallen * (params.safe_share - params.safe_share_min);
-        share * params.set_point * params.nominal_capacity / self.come
+        (share * params.set_point * params.nominal_capacity - self.untold).max(0.0) / self.heed
     }
 
     fn starts(&self, params: &Params, state: &State) -> f64 {
@@ -459,7 +478,7 @@ impl Rate {
         } else {
             RESTAGGER_SHARE
         };
-        (share * params.set_point * self.capacity - params.background).max(0.0) / self.come
+        (share * params.set_point * self.capacity - self.untold).max(0.0) / self.heed
     }
 }
 
@@ -473,9 +492,11 @@ impl State {
         if sample.error_rate < FEW_ERRORS {
             let expected = tick.expected.expected_per_second(sample.as_of - PERIOD / 2);
             let fresh = sample.started_per_second - params.background;
-            if expected > 0.02 * params.nominal_capacity {
-                self.bias =
-                    (self.bias + BIAS_STEP * (fresh / expected - self.bias)).clamp(BIAS_MIN, BIAS_MAX);
+            if expected > BIAS_FROM * params.nominal_capacity {
+                self.demand += DEMAND_SMOOTHING * (fresh / expected - self.demand);
+                let error = self.demand - self.bias;
+                let step = if error > 0.0 { BIAS_STEP } else { BIAS_STEP_DOWN };
+                self.bias = (self.bias + step * error).clamp(BIAS_MIN, BIAS_MAX);
             }
         }
         let due = self.trimmed_at.is_none_or(|at| tick.now - at >= TRIM_EVERY);
@@ -493,6 +514,10 @@ impl State {
     /// Completed work over utilisation, the median of the last few; lower values count at once, higher ones slowly.
     fn measure_capacity(&mut self, params: &Params, sample: &LoadSample) {
         if sample.utilisation < MEASURABLE_UTILISATION {
+            // What is not asked for cannot be measured: as long as all is well, the system is trusted a little more.
+            if sample.error_rate < RESUME_ERRORS && sample.queue_seconds < RESUME_QUEUE_SECONDS {
+                self.capacity_share = (self.capacity_share + TRUST_STEP).min(1.0);
+            }
             return;
         }
         let share = sample.completed_per_second / sample.utilisation / params.nominal_capacity;
@@ -575,17 +600,25 @@ impl State {
         }
     }
 
-    fn wants_restagger(&self, rate: &Rate, tick: &Tick) -> bool {
+    fn wants_other_windows(&self, rate: &Rate, tick: &Tick) -> Option<Action> {
         if self
             .restaggered_at
             .is_some_and(|at| tick.now - at < RESTAGGER_EVERY)
         {
-            return false;
+            return None;
         }
-        self.mode == Mode::Paused
-            || tick
-                .expected
+        let too_many = || {
+            tick.expected
                 .expected_between(tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO)
+                .iter()
                 .any(|expected| self.bias * expected > rate.capacity)
+        };
+        if self.mode == Mode::Paused || too_many() {
+            Some(Action::Restagger)
+        } else if self.mode == Mode::Steady {
+            None
+        } else {
+            Some(Action::Replan)
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{MINUTES_PER_DAY, PlanInput, PlanUnit, capacity::Capacity};
+use super::{Choice, MINUTES_PER_DAY, PlanInput, PlanUnit, capacity::Capacity};
 
 /// The site of each unit, by place in the input; none for units without people and for those that name no site.
 pub(super) fn sites(input: &PlanInput, capacity: &Capacity) -> Vec<Option<usize>> {
@@ -31,11 +31,11 @@ struct Assignment<'a> {
 
 impl<'a> Assignment<'a> {
     fn preferred(input: &'a PlanInput, capacity: &'a Capacity) -> Self {
-        let mut people = vec![0; input.sites.len()];
+        let mut people = vec![0; input.supply.sites.len()];
         let sites: Vec<Option<usize>> = input
             .units
             .iter()
-            .map(|unit| preferred_site(unit, capacity))
+            .map(|unit| preferred_site(input, unit, capacity))
             .collect();
         for (unit, site) in input.units.iter().zip(&sites) {
             if let Some(site) = site {
@@ -57,7 +57,7 @@ impl<'a> Assignment<'a> {
         let Some(now) = self.sites[units.start] else {
             return;
         };
-        if unit.sites.len() < 2 {
+        if input.choices.of(unit.choices).len() < 2 {
             return;
         }
         let moving: u64 = input.units[units.clone()]
@@ -66,12 +66,12 @@ impl<'a> Assignment<'a> {
             .sum();
         self.people[now] -= moving;
         let finished = |site: &usize| self.capacity.finished(*site, self.people[*site] + moving);
-        let soonest = usable(unit, self.capacity)
+        let soonest = usable(input, unit, self.capacity)
             .map(|site| finished(&site))
             .fold(f64::INFINITY, f64::min);
         // A site further down the list is worth the walk only if it saves a whole window.
         let good_enough = soonest + self.capacity.window_min() as f64;
-        let chosen = usable(unit, self.capacity)
+        let chosen = usable(input, unit, self.capacity)
             .find(|site| finished(site) <= good_enough)
             .unwrap_or(now);
         self.people[chosen] += moving;
@@ -90,33 +90,46 @@ impl<'a> Assignment<'a> {
 }
 
 /// The first site that works, or the first at all.
-fn preferred_site(unit: &PlanUnit, capacity: &Capacity) -> Option<usize> {
+fn preferred_site(input: &PlanInput, unit: &PlanUnit, capacity: &Capacity) -> Option<usize> {
     if unit.people == 0 {
         return None;
     }
     let any = || {
-        unit.sites
+        input
+            .choices
+            .of(unit.choices)
             .iter()
-            .copied()
+            .map(Choice::index)
             .find(|&site| site < capacity.sites.len())
     };
-    usable(unit, capacity).next().or_else(any)
+    usable(input, unit, capacity).next().or_else(any)
 }
 
-fn usable<'a>(unit: &'a PlanUnit, capacity: &'a Capacity) -> impl Iterator<Item = usize> + 'a {
-    unit.sites.iter().copied().filter(|&site| {
-        capacity
-            .sites
-            .get(site)
-            .is_some_and(super::capacity::SiteCapacity::is_usable)
-    })
+fn usable<'a>(
+    input: &'a PlanInput,
+    unit: &'a PlanUnit,
+    capacity: &'a Capacity,
+) -> impl Iterator<Item = usize> + 'a {
+    input
+        .choices
+        .of(unit.choices)
+        .iter()
+        .map(Choice::index)
+        .filter(|&site| {
+            capacity
+                .sites
+                .get(site)
+                .is_some_and(super::capacity::SiteCapacity::is_usable)
+        })
 }
 
 /// Stretches of units of one building with people and the same sites.
 fn runs(units: &[PlanUnit]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     units
-        .chunk_by(|a, b| a.building == b.building && a.sites == b.sites && (a.people == 0) == (b.people == 0))
+        .chunk_by(|a, b| {
+            a.building == b.building && a.choices == b.choices && (a.people == 0) == (b.people == 0)
+        })
         .map(move |run| {
             let range = start..start + run.len();
             start = range.end;

@@ -1,6 +1,6 @@
 //! Desks, hours and caps into room for windows; and what is missing where the room ends.
 
-use super::{MINUTES_PER_DAY, PlanInput, PlanSite, Shortage, SiteShortage, place::Placement};
+use super::{MINUTES_PER_DAY, PlanInput, PlanSite, Shortage, SiteShortage, Supply, place::Placement};
 
 /// Sums of fractions differ in their last digits; arrivals a minute that differ by less are equal.
 const TOLERANCE: f64 = 1e-10;
@@ -41,13 +41,14 @@ impl Capacity {
     pub(super) fn of(input: &PlanInput) -> Self {
         Self {
             sites: input
+                .supply
                 .sites
                 .iter()
-                .map(|site| SiteCapacity::of(site, input))
+                .map(|site| SiteCapacity::of(site, &input.supply))
                 .collect(),
-            city: input.city_cap.map_or(f64::INFINITY, |cap| cap.max(0.0)),
-            days: usize::from(input.days.max(1)),
-            window_min: (input.window_min_minutes.max(1) as usize).min(MINUTES_PER_DAY),
+            city: input.supply.city_cap.map_or(f64::INFINITY, |cap| cap.max(0.0)),
+            days: input.supply.days(),
+            window_min: input.supply.window_min(),
         }
     }
 
@@ -81,13 +82,15 @@ impl Capacity {
 }
 
 impl SiteCapacity {
-    fn of(site: &PlanSite, input: &PlanInput) -> Self {
-        let last_day = usize::from(input.days.max(1)) - 1;
-        let opens_on = |day| usize::from(site.opens_minute).max(input.samples_from(day));
+    fn of(site: &PlanSite, supply: &Supply) -> Self {
+        let last_day = supply.days() - 1;
+        let opens_on =
+            |day| usize::from(site.open.first().map_or(0, |open| open.from)).max(supply.samples_from(day));
         let opens = opens_on(last_day);
-        let closes = usize::from(site.closes_minute.min(input.to_minute)).min(MINUTES_PER_DAY);
+        let closes = usize::from(site.open.last().map_or(0, |open| open.to).min(supply.to_minute))
+            .min(MINUTES_PER_DAY);
         let closes = closes.max(opens);
-        let rate = site.people_per_minute;
+        let rate = site.people_per_minute();
         Self {
             rate: if rate.is_finite() { rate.max(0.0) } else { 0.0 },
             opens,
@@ -168,20 +171,20 @@ pub(super) fn shortage(input: &PlanInput, capacity: &Capacity, placement: &Place
     if placement.left.is_empty() {
         return None;
     }
-    let mut all = vec![0_u64; input.sites.len()];
-    let mut beyond_city_cap = vec![0_u64; input.sites.len()];
+    let mut all = vec![0_u64; input.supply.sites.len()];
+    let mut beyond_city_cap = vec![0_u64; input.supply.sites.len()];
     for left in &placement.left {
         all[left.site] += u64::from(left.people);
         if left.desks_are_free {
             beyond_city_cap[left.site] += u64::from(left.people);
         }
     }
-    let sites: Vec<SiteShortage> = (0..input.sites.len())
+    let sites: Vec<SiteShortage> = (0..input.supply.sites.len())
         .filter(|&site| all[site] > 0)
         .map(|site| {
             let beyond_desks = all[site] - beyond_city_cap[site];
             site_shortage(
-                &input.sites[site],
+                &input.supply.sites[site],
                 capacity.sites[site],
                 capacity.days,
                 all[site],
@@ -199,6 +202,7 @@ pub(super) fn shortage(input: &PlanInput, capacity: &Capacity, placement: &Place
         hours: sites.iter().map(|site| site.hours).fold(city_hours, f64::max),
         people_beyond_city_cap,
         sites,
+        ..Shortage::default()
     })
 }
 
@@ -223,6 +227,8 @@ fn site_shortage(
         people,
         desks,
         hours,
+        green_people: 0,
+        green_desks: 0,
     }
 }
 

@@ -7,9 +7,25 @@
 mod assign;
 mod capacity;
 pub mod chart;
+mod choices;
+mod explain;
+mod nearest;
+mod offers;
 mod place;
+pub mod request;
+mod restagger;
+mod shortage;
+mod supply;
 
 use crate::domain::{BuildingId, SiteId, UnitId};
+
+pub use choices::{Choice, Choices, ChoicesId};
+pub use explain::{Bound, Candidate, Explanation, explain};
+pub use nearest::{SiteGrid, nearest};
+pub use offers::{Offer, OfferRequest, offers};
+pub use restagger::{Announced, MOVES_MAX, Moved, Restagger, Restaggered, restagger};
+pub use shortage::{Remedy, Shortage, SiteShortage};
+pub use supply::{GivenWindow, MustNot, PlanSite, Span, StartsCap, Supply, Whom};
 
 use capacity::Capacity;
 use place::{Placed, Placement, Starts};
@@ -18,52 +34,33 @@ use place::{Placed, Placement, Starts};
 pub const MINUTES_PER_DAY: usize = 24 * 60;
 
 /// What a round asks of the planner.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanInput {
     /// The units in building order: those of one building follow each other.
     pub units: Vec<PlanUnit>,
-    /// The sites; units name them by their place in this list.
-    pub sites: Vec<PlanSite>,
-    /// Dates that may be used, from the first day to the round's last.
-    pub days: u16,
-    /// First minute of the day at which the round samples; sites may open later.
-    pub from_minute: u16,
-    /// The same on the first day, a part of which may have passed; it counts where it is later.
-    pub first_day_from_minute: u16,
-    /// Minute of the day at which the round's sampling ends; sites may close earlier.
-    pub to_minute: u16,
-    /// Arrivals a minute that the whole city may expect; without one the sites alone are the limit.
-    pub city_cap: Option<f64>,
-    /// The shortest window, in minutes.
-    pub window_min_minutes: u32,
+    /// Sites, hours and caps.
+    pub supply: Supply,
+    /// The lists of sites that units name.
+    pub choices: Choices,
+    /// Windows of other live rounds: their room is gone.
+    pub given: Vec<GivenWindow>,
+    /// How many rounds there were before: a site's buildings take turns at being first.
+    pub round_number: u32,
 }
 
 /// A building unit that needs a window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanUnit {
     /// Whose window.
     pub unit: UnitId,
     /// Units of one building are sent to one site where that is possible.
     pub building: BuildingId,
-    /// Residents expected. A unit without people gets no window.
+    /// Residents expected, the green ones included. A unit without people gets no window.
     pub people: u32,
-    /// Where they may go, by place in [`PlanInput::sites`], the preferred site first.
-    pub sites: Vec<usize>,
-}
-
-/// A sampling site's regular lane.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlanSite {
-    /// Which site.
-    pub site: SiteId,
-    /// People a minute that all regular desks sample.
-    pub people_per_minute: f64,
-    /// People a minute that one desk samples; shortages are stated in desks.
-    pub desk_people_per_minute: f64,
-    /// First minute of the day.
-    pub opens_minute: u16,
-    /// Minute of the day at which it closes.
-    pub closes_minute: u16,
+    /// Of these, those who may use the green lane: students, the elderly, city-support workers.
+    pub green_people: u32,
+    /// Where they may go.
+    pub choices: ChoicesId,
 }
 
 /// Every unit's window, and what they add up to.
@@ -77,8 +74,23 @@ pub struct Plan {
     pub shortage: Option<Shortage>,
     /// Expected arrivals a minute over the city, by day and by minute of the day, windows over capacity included.
     pub load: Vec<Vec<f64>>,
-    /// Expected arrivals in each site's busiest minute, in the order of [`PlanInput::sites`].
-    pub site_peaks: Vec<f64>,
+    /// What each site has to do, in the order of [`Supply::sites`].
+    pub sites: Vec<SitePlan>,
+}
+
+/// What one site has to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SitePlan {
+    /// Which site.
+    pub site: SiteId,
+    /// People of the regular lane, those over capacity included.
+    pub people: u64,
+    /// Expected arrivals of the regular lane in the busiest minute.
+    pub peak_per_minute: f64,
+    /// People of the green lane.
+    pub green_people: u64,
+    /// Green desks that all who may use them need within the round's hours; the site may have fewer.
+    pub green_desks_needed: u32,
 }
 
 /// A unit's window.
@@ -94,38 +106,28 @@ pub struct PlannedWindow {
     pub start_minute: u16,
     /// Length. The window ends before minute `start_minute + minutes`.
     pub minutes: u16,
-    /// Residents expected.
+    /// Residents expected in this window: all of the unit but those of `green`. None are left if everybody may use the
+    /// green lane; the window is then the green one's.
     pub people: u32,
     /// Placed beyond what the site or the city can take.
     pub over_capacity: bool,
+    /// Where and when the unit's green people may come instead.
+    pub green: Option<GreenWindow>,
 }
 
-/// What is missing for everybody to be sampled within the round. More desks *or* more hours cure it.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Shortage {
-    /// People in windows over capacity.
-    pub people: u64,
-    /// Regular desks missing, over all sites.
-    pub desks: u32,
-    /// Opening hours missing at the site that is short of most, or under the city's cap if that is more.
-    pub hours: f64,
-    /// Of `people`, those for whom desks are free but the city's cap leaves no room: more desks do not help them.
-    pub people_beyond_city_cap: u64,
-    /// The sites that are short, in the order of the input.
-    pub sites: Vec<SiteShortage>,
-}
-
-/// What is missing at one site.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct SiteShortage {
-    /// Where.
+/// A wide window at a site's green desks: its people may come at any time of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GreenWindow {
+    /// Where to go.
     pub site: SiteId,
-    /// People in windows over capacity.
-    pub people: u64,
-    /// Desks missing through all the round's hours at this site.
-    pub desks: u32,
-    /// Hours missing with the desks that it has.
-    pub hours: f64,
+    /// The date, counted from the round's first day, which is 0.
+    pub day: u16,
+    /// First minute, counted from midnight.
+    pub start_minute: u16,
+    /// Length, breaks included. The window ends before minute `start_minute + minutes`.
+    pub minutes: u16,
+    /// Residents expected.
+    pub people: u32,
 }
 
 /// Gives every unit its window.
@@ -136,14 +138,6 @@ pub fn plan(input: &PlanInput) -> Plan {
     let shortage = capacity::shortage(input, &capacity, &placement);
     let windows = all_windows(input, &capacity, &sites, placement);
     summed_up(input, &sites, windows, shortage)
-}
-
-impl PlanInput {
-    /// First minute of this day at which the round samples.
-    fn samples_from(&self, day: usize) -> usize {
-        let first = if day == 0 { self.first_day_from_minute } else { 0 };
-        usize::from(self.from_minute.max(first))
-    }
 }
 
 impl PlannedWindow {
@@ -188,7 +182,7 @@ impl Plan {
 /// that is short must not begin all at once either.
 fn placement(input: &PlanInput, capacity: &Capacity, sites: &[Option<usize>]) -> Placement {
     let with = |starts: &[Starts]| place::place(input, capacity, sites, starts);
-    let mut starts = vec![Starts::Spread; input.sites.len()];
+    let mut starts = vec![Starts::Spread; input.supply.sites.len()];
     let spread = with(&starts);
     if spread.left.is_empty() {
         return spread;
@@ -246,18 +240,32 @@ fn summed_up(
         .filter(|(unit, site)| unit.people > 0 && site.is_none())
         .map(|(unit, _)| unit.unit)
         .collect();
-    let (load, site_peaks) = place::load_and_peaks(input, windows.iter().flatten().map(|(placed, _)| placed));
+    let (load, peaks) = place::load_and_peaks(input, windows.iter().flatten().map(|(placed, _)| placed));
+    let mut people = vec![0_u64; peaks.len()];
+    for (placed, _) in windows.iter().flatten() {
+        people[placed.site] += u64::from(placed.people);
+    }
+    let sites = (input.supply.sites.iter().zip(peaks).zip(people))
+        .map(|((site, peak_per_minute), people)| SitePlan {
+            site: site.site,
+            people,
+            peak_per_minute,
+            green_people: 0,
+            green_desks_needed: 0,
+        })
+        .collect();
     let windows = windows
         .into_iter()
         .flatten()
         .map(|(placed, over_capacity)| PlannedWindow {
             unit: input.units[placed.unit].unit,
-            site: input.sites[placed.site].site,
+            site: input.supply.sites[placed.site].site,
             day: placed.day as u16,
             start_minute: placed.start as u16,
             minutes: placed.minutes as u16,
             people: placed.people,
             over_capacity,
+            green: None,
         })
         .collect();
     Plan {
@@ -265,7 +273,7 @@ fn summed_up(
         without_site,
         shortage,
         load,
-        site_peaks,
+        sites,
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    MINUTES_PER_DAY, PlanInput,
+    Choice, MINUTES_PER_DAY, PlanInput,
     capacity::{Capacity, Taken},
 };
 
@@ -121,7 +121,7 @@ struct Queue {
 }
 
 fn queues(input: &PlanInput, capacity: &Capacity, sites: &[Option<usize>], starts: &[Starts]) -> Vec<Queue> {
-    let mut queues: Vec<Queue> = (0..input.sites.len())
+    let mut queues: Vec<Queue> = (0..input.supply.sites.len())
         .map(|site| Queue {
             site,
             starts: starts[site],
@@ -311,7 +311,7 @@ impl Placer<'_> {
 
     /// Puts units that found no room into gaps between the others, at any of their sites.
     fn fill_gaps(&mut self, sites: &[Option<usize>]) -> Vec<Left> {
-        let mut gaps = Gaps::unknown(self.input.sites.len());
+        let mut gaps = Gaps::unknown(self.input.supply.sites.len());
         let mut left = Vec::new();
         for (unit, site) in sites.iter().enumerate() {
             let Some(site) = *site else { continue };
@@ -319,11 +319,14 @@ impl Placer<'_> {
                 continue;
             }
             let people = self.input.units[unit].people;
-            let gap = self.input.units[unit]
-                .sites
+            let gap = self
+                .input
+                .choices
+                .of(self.input.units[unit].choices)
                 .iter()
-                .filter(|&&site| site < self.input.sites.len())
-                .find_map(|&site| gaps.first(self, site, unit, true).map(|gap| (site, gap)));
+                .map(Choice::index)
+                .filter(|&site| site < self.input.supply.sites.len())
+                .find_map(|site| gaps.first(self, site, unit, true).map(|gap| (site, gap)));
             if let Some((site, (unit, day, start))) = gap {
                 self.settle(unit, site, day, start);
             } else {
@@ -402,8 +405,8 @@ impl Gaps {
 
 /// Windows for those left, evenly over the last day at their sites, at each from a minute of its own on.
 pub(super) fn over_capacity(input: &PlanInput, capacity: &Capacity, left: &[Left]) -> Vec<(usize, Placed)> {
-    let mut total = vec![0_u64; input.sites.len()];
-    let mut before = vec![0_u64; input.sites.len()];
+    let mut total = vec![0_u64; input.supply.sites.len()];
+    let mut before = vec![0_u64; input.supply.sites.len()];
     for left in left {
         total[left.site] += u64::from(left.people);
     }
@@ -437,7 +440,7 @@ pub(super) fn over_capacity(input: &PlanInput, capacity: &Capacity, left: &[Left
 fn last_resort_hours(input: &PlanInput, capacity: &Capacity, site: usize) -> std::ops::Range<usize> {
     let site = capacity.sites[site];
     let last_day = capacity.days - 1;
-    let round = input.samples_from(last_day)..usize::from(input.to_minute).min(MINUTES_PER_DAY);
+    let round = input.supply.samples_from(last_day)..usize::from(input.supply.to_minute).min(MINUTES_PER_DAY);
     [site.opens..site.closes, round]
         .into_iter()
         .find(|hours| !hours.is_empty())
@@ -449,8 +452,8 @@ pub(super) fn load_and_peaks<'a>(
     input: &PlanInput,
     windows: impl Iterator<Item = &'a Placed>,
 ) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let mut load = vec![vec![0.0; MINUTES_PER_DAY]; usize::from(input.days.max(1))];
-    let mut by_site: Vec<Vec<&Placed>> = vec![Vec::new(); input.sites.len()];
+    let mut load = vec![vec![0.0; MINUTES_PER_DAY]; input.supply.days()];
+    let mut by_site: Vec<Vec<&Placed>> = vec![Vec::new(); input.supply.sites.len()];
     for window in windows {
         by_site[window.site].push(window);
     }

@@ -11,25 +11,24 @@ const SUM_TOLERANCE: f64 = 1e-9;
 /// Units are `<building><two digits>x<people>@<sites>`.
 fn input(text: &str) -> PlanInput {
     let mut input = PlanInput {
-        units: Vec::new(),
-        sites: Vec::new(),
-        days: 1,
-        from_minute: 0,
-        first_day_from_minute: 0,
-        to_minute: 1440,
-        city_cap: None,
-        window_min_minutes: 10,
+        supply: Supply {
+            days: 1,
+            to_minute: 1440,
+            window_min_minutes: 10,
+            ..Supply::default()
+        },
+        ..PlanInput::default()
     };
     for part in text.split(';') {
         let (key, value) = part.trim().split_once(": ").expect("key: value");
         match key {
-            "site" => input.sites.push(site(value, input.sites.len())),
-            "units" => input.units.extend(value.split_whitespace().map(unit)),
-            "days" => input.days = value.parse().expect("days"),
-            "cap" => input.city_cap = Some(value.parse().expect("people a minute")),
-            "window" => input.window_min_minutes = value.parse().expect("minutes"),
-            "hours" => (input.from_minute, input.to_minute) = hours(value),
-            "first day" => input.first_day_from_minute = minute(value),
+            "site" => input.supply.sites.push(site(value, input.supply.sites.len())),
+            "units" => value.split_whitespace().for_each(|text| unit(text, &mut input)),
+            "days" => input.supply.days = value.parse().expect("days"),
+            "cap" => input.supply.city_cap = Some(value.parse().expect("people a minute")),
+            "window" => input.supply.window_min_minutes = value.parse().expect("minutes"),
+            "hours" => (input.supply.from_minute, input.supply.to_minute) = hours(value),
+            "first day" => input.supply.first_day_from_minute = minute(value),
             other => panic!("no such key: {other}"),
         }
     }
@@ -42,18 +41,17 @@ fn site(text: &str, index: usize) -> PlanSite {
         .collect::<Vec<_>>()
         .try_into()
         .expect("desks, rate, hours");
-    let desks: f64 = desks.trim_end_matches(" desks").parse().expect("desks");
+    let desks: u32 = desks.trim_end_matches(" desks").parse().expect("desks");
     let per_hour: f64 = rate
         .trim_end_matches("/h")
         .parse()
         .expect("samples per desk and hour");
-    let (opens_minute, closes_minute) = hours(open);
     PlanSite {
         site: SiteId(index as i64),
-        people_per_minute: desks * per_hour / 60.0,
+        desks,
+        green_desks: 0,
         desk_people_per_minute: per_hour / 60.0,
-        opens_minute,
-        closes_minute,
+        open: open.split(" and ").map(span).collect(),
     }
 }
 
@@ -67,16 +65,31 @@ fn hours(text: &str) -> (u16, u16) {
     (minute(from), minute(to))
 }
 
-fn unit(text: &str) -> PlanUnit {
+fn span(text: &str) -> Span {
+    let (from, to) = hours(text);
+    Span { from, to }
+}
+
+fn unit(text: &str, input: &mut PlanInput) {
     let (who, sites) = text.split_once('@').unwrap_or((text, "0"));
     let (id, people) = who.split_once('x').expect("id x people");
     let id: i64 = id.parse().expect("id");
-    PlanUnit {
+    let sites: Vec<Choice> = sites
+        .split(',')
+        .map(|site| Choice::at(site.parse().expect("site")))
+        .collect();
+    let known = input.units.iter().map(|unit| unit.choices);
+    let choices = known
+        .rev()
+        .find(|&list| input.choices.of(list) == sites)
+        .unwrap_or_else(|| input.choices.add(sites.clone()));
+    input.units.push(PlanUnit {
         unit: UnitId(id),
         building: BuildingId(id / 100),
         people: people.parse().expect("people"),
-        sites: sites.split(',').map(|site| site.parse().expect("site")).collect(),
-    }
+        green_people: 0,
+        choices,
+    });
 }
 
 fn planned(text: &str) -> String {
@@ -88,12 +101,12 @@ fn planned(text: &str) -> String {
         .windows
         .iter()
         .map(|window| {
-            let day = if input.days > 1 {
+            let day = if input.supply.days > 1 {
                 format!("day {} ", window.day)
             } else {
                 String::new()
             };
-            let at = if input.sites.len() > 1 {
+            let at = if input.supply.sites.len() > 1 {
                 format!(" at {}", window.site)
             } else {
                 String::new()
@@ -253,7 +266,7 @@ short of 1 desks or 0.33 h for 40 people, 0 beyond the city's cap
 #[test]
 fn nobody_and_nowhere_are_no_reason_to_panic() {
     let mut nowhere = input("site: 1 desks, 60/h, 09-10; units: 101x0 102x5@7 103x5");
-    nowhere.units[2].sites.clear();
+    nowhere.units[2].choices = nowhere.choices.add([]);
     let plan = plan(&nowhere);
     assert_eq!(
         (plan.windows.len(), plan.without_site),
@@ -261,7 +274,10 @@ fn nobody_and_nowhere_are_no_reason_to_panic() {
     );
     let empty = PlanInput {
         units: Vec::new(),
-        sites: Vec::new(),
+        supply: Supply {
+            sites: Vec::new(),
+            ..nowhere.supply
+        },
         ..nowhere
     };
     assert!(
@@ -281,12 +297,11 @@ fn wild_numbers_do_not_panic() {
         let mut wild = input(&format!(
             "{hour}; {hour}; units: 101x4000000000 102x1@1; window: 4000000000"
         ));
-        for site in &mut wild.sites {
-            site.people_per_minute = rate;
+        for site in &mut wild.supply.sites {
             site.desk_people_per_minute = rate;
         }
         for cap in [None, Some(rate)] {
-            wild.city_cap = cap;
+            wild.supply.city_cap = cap;
             assert_eq!(plan(&wild).windows.len(), 2);
         }
     }
@@ -296,13 +311,11 @@ fn wild_numbers_do_not_panic() {
 #[test]
 fn a_city_is_done_soon_and_its_buildings_stay_together() {
     let sites = "site: 6 desks, 120/h, 08-21; site: 4 desks, 120/h, 08-21; site: 5 desks, 120/h, 09-21";
-    let input = PlanInput {
-        units: city(90),
-        ..input(sites)
-    };
+    let mut input = input(sites);
+    city(90, &mut input);
     let plan = plan(&input);
     check(&input, &plan).expect("what must hold of every plan");
-    let rate: f64 = input.sites.iter().map(|site| site.people_per_minute).sum();
+    let rate: f64 = input.supply.sites.iter().map(PlanSite::people_per_minute).sum();
     let needed_minutes = plan.people() as f64 / rate;
     let (day, ends) = plan.ends().expect("windows");
     assert_eq!((day, &plan.shortage), (0, &None));
@@ -333,16 +346,18 @@ fn a_city_is_done_soon_and_its_buildings_stay_together() {
     );
 }
 
-fn city(buildings: i64) -> Vec<PlanUnit> {
-    (0..buildings)
+fn city(buildings: i64, input: &mut PlanInput) {
+    let choices = input.choices.add([0, 1, 2].map(Choice::at));
+    input.units = (0..buildings)
         .flat_map(|building| (0..=building % 4).map(move |unit| building * 100 + unit))
         .map(|id| PlanUnit {
             unit: UnitId(id),
             building: BuildingId(id / 100),
             people: 19 + (id * 7919 % 140) as u32,
-            sites: vec![0, 1, 2],
+            green_people: 0,
+            choices,
         })
-        .collect()
+        .collect();
 }
 
 /// What must hold of every plan.
@@ -361,15 +376,16 @@ fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
     prop_assert_eq!(expected, given, "each unit once, in order");
     prop_assert!(plan.without_site.is_empty());
 
-    let is_past =
-        |window: &PlannedWindow| usize::from(window.start_minute) < input.samples_from(window.day.into());
+    let is_past = |window: &PlannedWindow| {
+        usize::from(window.start_minute) < input.supply.samples_from(window.day.into())
+    };
     prop_assert!(
-        input.samples_from(0) >= input.to_minute.into() || !plan.windows.iter().any(is_past),
+        input.supply.samples_from(0) >= input.supply.to_minute.into() || !plan.windows.iter().any(is_past),
         "not even over capacity before the day begins"
     );
 
-    let mut city = vec![0.0; usize::from(input.days) * MINUTES_PER_DAY];
-    for (index, site) in input.sites.iter().enumerate() {
+    let mut city = vec![0.0; usize::from(input.supply.days) * MINUTES_PER_DAY];
+    for (index, site) in input.supply.sites.iter().enumerate() {
         let mut arrivals = city.clone();
         arrivals.fill(0.0);
         for window in plan
@@ -385,7 +401,7 @@ fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
         }
         for (city, arrivals) in city.iter_mut().zip(arrivals) {
             prop_assert!(
-                arrivals <= site.people_per_minute + SUM_TOLERANCE,
+                arrivals <= site.people_per_minute() + SUM_TOLERANCE,
                 "site {} at {}",
                 index,
                 arrivals
@@ -393,7 +409,7 @@ fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
             *city += arrivals;
         }
     }
-    let cap = input.city_cap.unwrap_or(f64::INFINITY);
+    let cap = input.supply.city_cap.unwrap_or(f64::INFINITY);
     prop_assert!(
         city.iter().all(|&arrivals| arrivals <= cap + SUM_TOLERANCE),
         "the city's cap"
@@ -420,20 +436,20 @@ fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
 }
 
 fn check_window(input: &PlanInput, site: &PlanSite, window: &PlannedWindow) -> Result<(), TestCaseError> {
-    let opens = usize::from(site.opens_minute).max(input.samples_from(window.day.into()));
-    let closes = site.closes_minute.min(input.to_minute);
+    let opens = usize::from(site.open[0].from).max(input.supply.samples_from(window.day.into()));
+    let closes = site.open[site.open.len() - 1].to.min(input.supply.to_minute);
     prop_assert!(
         opens <= window.start_minute.into() && window.end_minute() <= closes,
         "inside opening hours"
     );
-    prop_assert!(window.day < input.days);
+    prop_assert!(window.day < input.supply.days);
     let rate = site
-        .people_per_minute
-        .min(input.city_cap.unwrap_or(f64::INFINITY));
+        .people_per_minute()
+        .min(input.supply.city_cap.unwrap_or(f64::INFINITY));
     let needed = (f64::from(window.people) / rate - SUM_TOLERANCE).ceil() as u32;
     prop_assert_eq!(
         u32::from(window.minutes),
-        needed.max(input.window_min_minutes),
+        needed.max(input.supply.window_min_minutes),
         "as long as its people take"
     );
     let unit = input
@@ -442,9 +458,11 @@ fn check_window(input: &PlanInput, site: &PlanSite, window: &PlannedWindow) -> R
         .find(|unit| unit.unit == window.unit)
         .expect("checked above");
     prop_assert!(
-        unit.sites
+        input
+            .choices
+            .of(unit.choices)
             .iter()
-            .any(|&index| input.sites[index].site == window.site),
+            .any(|choice| input.supply.sites[choice.index()].site == window.site),
         "one of its sites"
     );
     Ok(())
@@ -459,10 +477,13 @@ fn any_site() -> impl Strategy<Value = PlanSite> {
     )
         .prop_map(|(desks, per_hour, opens_minute, open)| PlanSite {
             site: SiteId(0),
-            people_per_minute: f64::from(desks) * per_hour / 60.0,
+            desks,
+            green_desks: 0,
             desk_people_per_minute: per_hour / 60.0,
-            opens_minute,
-            closes_minute: opens_minute + open,
+            open: vec![Span {
+                from: opens_minute,
+                to: opens_minute + open,
+            }],
         })
 }
 
@@ -479,6 +500,7 @@ prop_compose! {
         for (index, site) in sites.iter_mut().enumerate() {
             site.site = SiteId(index as i64);
         }
+        let mut choices = Choices::default();
         let units = units
             .into_iter()
             .enumerate()
@@ -486,13 +508,15 @@ prop_compose! {
                 unit: UnitId(id as i64),
                 building: BuildingId(building),
                 people,
-                sites: candidates.into_iter().map(|site| site % sites.len()).collect(),
+                green_people: 0,
+                choices: choices.add(candidates.into_iter().map(|site| Choice::at(site % sites.len()))),
             })
             .collect();
-        PlanInput {
-            units, sites, days, from_minute: hours.0, first_day_from_minute, to_minute: hours.1, city_cap,
-            window_min_minutes,
-        }
+        let supply = Supply {
+            sites, days, from_minute: hours.0, first_day_from_minute, to_minute: hours.1, city_cap,
+            window_min_minutes, ..Supply::default()
+        };
+        PlanInput { units, supply, choices, ..PlanInput::default() }
     }
 }
 

@@ -56,11 +56,10 @@ impl Measure {
     /// A number a second, from what was shown `seconds` before. A counter that fell began anew at 0.
     fn per_second(self, before: Option<Self>, seconds: f64) -> Option<f64> {
         match (self, before) {
-            (Self::Missing, _) => None,
             (Self::Rate(rate), _) => Some(rate),
             (Self::Total(now), Some(Self::Total(then))) if now >= then => Some((now - then) / seconds),
             (Self::Total(now), Some(Self::Total(_))) => Some(now / seconds),
-            (Self::Total(_), _) => None,
+            (Self::Missing | Self::Total(_), _) => None,
         }
     }
 }
@@ -260,8 +259,8 @@ mod tests {
         PrometheusReader::new(metrics)
     }
 
-    fn series(text: &str) -> Option<Series> {
-        Some(text.parse().expect("a series"))
+    fn series(text: &str) -> Series {
+        text.parse().expect("a series")
     }
 
     fn report(scraped: Result<Scraped, String>) -> LoadReport {
@@ -274,10 +273,10 @@ mod tests {
     #[test]
     fn counters_become_rates_and_gauges_count_as_they_are() {
         let mut reader = reader(|metrics| {
-            metrics.started = series("http_requests_total{path=\"/register\"}");
-            metrics.completed = series("done");
-            metrics.failed = series("failed_total");
-            metrics.utilisation = series("busy");
+            metrics.started = Some(series("http_requests_total{path=\"/register\"}"));
+            metrics.completed = Some(series("done"));
+            metrics.failed = Some(series("failed_total"));
+            metrics.utilisation = Some(series("busy"));
         });
         let text = |started: u32, other: u32, failed: u32| {
             format!(
@@ -324,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_instant_is_the_oldest_that_is_written() {
-        let mut reader = reader(|metrics| metrics.completed = series("done"));
+        let mut reader = reader(|metrics| metrics.completed = Some(series("done")));
         let text = "done 4 7000\nregistration_utilisation 0.4 6000\nother 1 1000\n";
         assert_eq!(report(reader.read(text, at(9))).as_of, at(6));
         let text = "done 4\nregistration_utilisation 0.4\nregistration_as_of_seconds 8\n";

@@ -54,6 +54,18 @@ impl Communities {
         }
     }
 
+    /// The whole path of the one community that is called so: `district/street/community`.
+    pub fn path_of<'a>(
+        name: &str,
+        places: impl IntoIterator<Item = &'a UnitPlace>,
+    ) -> Result<String, String> {
+        match Self::named(&[name.to_owned()], places) {
+            Ok(Self::Only(meant)) => Ok(meant.into_iter().next().unwrap_or_default().join("/")),
+            Ok(Self::All) => Err("name a community".into()),
+            Err(fault) => Err(fault.trim_start_matches("--community: ").to_owned()),
+        }
+    }
+
     /// Whether a unit there is meant.
     pub fn contains(&self, place: &UnitPlace) -> bool {
         match self {

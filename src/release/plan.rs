@@ -1,42 +1,41 @@
 //! Planning a round: units and sites from the store, through the planner, into a draft.
 
-use std::collections::HashMap;
-
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    communities::Communities,
+    input::{self, Standpoint},
+};
+
 use crate::{
     config::Config,
-    domain::{RoundId, RoundState, Site, Window},
+    domain::{GreenWindow, RoundId, RoundState, Site, SiteId, UnitId, Window},
     pacing::{forecast, release},
     planner::{
-        self, PlanInput, PlanSite, PlanUnit, Shortage,
+        self, Explanation, Plan, PlannedWindow, Shortage,
         chart::{self, ChartData, ChartDay, Legend},
+        request::{self, Calendar, minute_of},
     },
-    release::communities::Communities,
     store::{NewRound, Round, Store, StoreError, UnitWithPeople},
 };
 
-/// What is asked of the planner.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RoundSpec {
-    /// First day.
-    pub date: NaiveDate,
-    /// Last day, used where one does not suffice.
-    pub until: NaiveDate,
-    /// First minute of each day.
-    pub from: NaiveTime,
-    /// End of each day.
-    pub to: NaiveTime,
-    /// Names of the communities, as [`Communities::named`] reads them; none means all.
-    pub communities: Vec<String>,
-    /// People a minute over the whole city, where the registration system cannot take more.
-    pub city_cap: Option<f64>,
-    /// A notice leaves at least this many minutes before its window.
-    pub lead_minutes: i64,
-    /// No notice leaves before.
-    pub notice_from: DateTime<Utc>,
+pub use crate::planner::request::{MustNotTime, RoundSpec, local};
+
+/// How a round's units are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Steps {
+    /// A notice leaves at most this many minutes before its window.
+    pub ahead_minutes: Option<i64>,
+    /// The first notice tells the window, a second one, at its time, brings the link.
+    pub two_step: bool,
+}
+
+/// How a stored round's units are told; plainly, where its plan says nothing of it.
+pub fn steps(round: &Round) -> Steps {
+    serde_json::from_str(&round.spec).unwrap_or_default()
 }
 
 /// What the planner answered.
@@ -57,6 +56,9 @@ pub struct PlanSummary {
     /// When windows begin, if the first hours that were asked for are too near for their notices.
     #[serde(default)]
     pub begins_later: Option<DateTime<Utc>>,
+    /// Of the people, those with a time in a green lane.
+    #[serde(default)]
+    pub green_people: u64,
     /// What is missing, if anything is.
     pub shortage: Option<Shortage>,
     /// Expected arrivals by minute and day, without the nights.
@@ -74,7 +76,7 @@ pub enum PlanError {
     Refused(String),
 }
 
-fn refused<T>(text: impl Into<String>) -> Result<T, PlanError> {
+pub(super) fn refused<T>(text: impl Into<String>) -> Result<T, PlanError> {
     Err(PlanError::Refused(text.into()))
 }
 
@@ -90,39 +92,115 @@ pub async fn plan_round(
     let zone = config.city.time_zone;
     check(spec, now, zone)?;
     let begin = begin(spec, now, zone)?;
-    let mut units = store.units_with_people(&[]).await?;
-    if units.is_empty() {
-        return refused("nobody is on the roster: `weir import roster.csv --sites sites.csv` first");
-    }
-    let communities =
-        Communities::named(&spec.communities, units.iter().map(|unit| &unit.place)).or_else(refused)?;
-    units.retain(|unit| communities.contains(&unit.place));
-    let sites = store.sites().await?;
-    if sites.is_empty() {
-        return refused("there are no sites: `weir import --sites sites.csv` first");
-    }
-    units.sort_by(|a, b| a.place.natural_cmp(&b.place));
-    let days = RoundSpec {
-        date: begin.date,
-        ..spec.clone()
+    let spec = &with_paths(store, spec).await?;
+    let from = Standpoint {
+        calendar: Calendar {
+            zone,
+            first: begin.date,
+        },
+        first_minute: begin.minute,
+        round: None,
+        now,
     };
-    let input = PlanInput {
-        first_day_from_minute: begin.minute,
-        ..planner_input(&days, config, &units, &sites)
-    };
+    let known = input::load(store, config, spec, &from).await?;
     // Planning is work for the processor alone: a city of a million units takes its time.
-    let plan = tokio::task::block_in_place(|| planner::plan(&input));
+    let plan = tokio::task::block_in_place(|| planner::plan(&known.input));
     let summary = PlanSummary {
         begins_later: begin.later,
-        ..summary(&days, &units, &plan)
+        ..summary(begin.date, &known.units, &plan)
     };
-    let windows = windows(&days, zone, &plan);
     let round = NewRound {
         spec: serde_json::to_string(spec).unwrap_or_default(),
         summary: serde_json::to_string(&summary).unwrap_or_default(),
-        windows,
+        windows: windows(&from.calendar, &plan.windows),
     };
     Ok((store.create_round(&round, now).await?, summary))
+}
+
+/// The communities of must-not times, each by its whole path: a name may become ambiguous later.
+async fn with_paths(store: &Store, spec: &RoundSpec) -> Result<RoundSpec, PlanError> {
+    let mut spec = spec.clone();
+    if spec.must_not.iter().any(|not| not.community.is_some()) {
+        let units = store.units().await?;
+        for not in &mut spec.must_not {
+            if let Some(name) = &not.community {
+                let path = Communities::path_of(name, units.iter().map(|unit| &unit.place));
+                not.community = Some(path.or_else(|fault| refused(format!("--not: {fault}")))?);
+            }
+        }
+    }
+    Ok(spec)
+}
+
+/// Why a unit has its window in this round.
+pub async fn explain(
+    store: &Store,
+    config: &Config,
+    id: RoundId,
+    unit: UnitId,
+    now: DateTime<Utc>,
+) -> Result<(Explanation, Vec<Site>), PlanError> {
+    let round = existing(store, id).await?;
+    let spec = round_spec(&round)?;
+    let windows = store.windows(id).await?;
+    let zone = config.city.time_zone;
+    let first = windows
+        .iter()
+        .map(|window| window.starts_at.with_timezone(&zone).date_naive())
+        .min();
+    let from = Standpoint {
+        calendar: Calendar {
+            zone,
+            first: first.unwrap_or(spec.date),
+        },
+        first_minute: plan_summary(&round)
+            .begins_later
+            .map_or(0, |at| request::minute_of(at.with_timezone(&zone).time())),
+        round: Some(id),
+        now: round.created_at.min(now),
+    };
+    let known = input::load(store, config, &spec, &from).await?;
+    let plan = Plan {
+        windows: planned(&from.calendar, &windows),
+        without_site: Vec::new(),
+        shortage: None,
+        load: Vec::new(),
+        sites: Vec::new(),
+    };
+    match tokio::task::block_in_place(|| planner::explain(&known.input, &plan, unit)) {
+        Some(explanation) => Ok((explanation, known.sites)),
+        None => refused(format!(
+            "the unit has no window in round {id}: it came onto the roster later, or is not of the round's communities"
+        )),
+    }
+}
+
+/// Stored windows as the planner knows them.
+fn planned(calendar: &Calendar, windows: &[Window]) -> Vec<PlannedWindow> {
+    let minutes = |from: DateTime<Utc>, to: DateTime<Utc>| (to - from).num_minutes().clamp(1, 1440) as u16;
+    let of = |window: &Window| {
+        let (day, start_minute) = calendar.day_and_minute(window.starts_at)?;
+        Some(PlannedWindow {
+            unit: window.unit,
+            site: window.site,
+            day,
+            start_minute,
+            minutes: minutes(window.starts_at, window.ends_at),
+            people: window.people,
+            over_capacity: window.over_capacity,
+            green: window.green.as_ref().and_then(|green| {
+                let (day, start_minute) = calendar.day_and_minute(green.starts_at)?;
+                Some(planner::GreenWindow {
+                    site: green.site,
+                    day,
+                    start_minute,
+                    minutes: minutes(green.starts_at, green.ends_at),
+                    people: green.people,
+                })
+            }),
+        })
+    };
+    windows.iter().filter_map(of).collect()
 }
 
 fn check(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<(), PlanError> {
@@ -147,6 +225,19 @@ fn check(spec: &RoundSpec, now: DateTime<Utc>, zone: Tz) -> Result<(), PlanError
     }
     if spec.lead_minutes > LEAD_DAYS_MAX * 24 * 60 {
         return refused(format!("--lead is {LEAD_DAYS_MAX} days at most"));
+    }
+    if let Some(not) = spec.must_not.iter().find(|not| not.from >= not.to) {
+        return refused(format!(
+            "--not {}-{}: the first time must be before the second",
+            not.from.format("%H:%M"),
+            not.to.format("%H:%M")
+        ));
+    }
+    if spec.ahead_minutes.is_some_and(|ahead| ahead <= spec.lead_minutes) {
+        return refused(format!(
+            "--ahead must be longer than --lead ({} min): a notice leaves between the two",
+            spec.lead_minutes
+        ));
     }
     if spec.city_cap.is_some_and(|cap| !cap.is_finite() || cap < 1.0) {
         return refused("--city-cap is people a minute: 1 or more");
@@ -203,83 +294,7 @@ fn next_minute(at: DateTime<Utc>) -> DateTime<Utc> {
     at + TimeDelta::milliseconds((60_000 - over) % 60_000)
 }
 
-/// An instant of the city's day; in a gap that a clock change leaves, the first instant after it.
-pub fn local(zone: Tz, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
-    let naive = date.and_time(time);
-    (0..=24)
-        .find_map(|quarters| {
-            zone.from_local_datetime(&(naive + TimeDelta::minutes(15 * quarters)))
-                .earliest()
-        })
-        .map_or_else(|| naive.and_utc(), |at| at.to_utc())
-}
-
-fn minute_of(time: NaiveTime) -> u16 {
-    (time.num_seconds_from_midnight() / 60) as u16
-}
-
-fn planner_input(spec: &RoundSpec, config: &Config, units: &[UnitWithPeople], sites: &[Site]) -> PlanInput {
-    let mut candidates: HashMap<(&str, &str, &str), Vec<usize>> = HashMap::new();
-    PlanInput {
-        units: units
-            .iter()
-            .map(|unit| {
-                let place = &unit.place;
-                let key = (
-                    place.district.as_str(),
-                    place.street.as_str(),
-                    place.community.as_str(),
-                );
-                PlanUnit {
-                    unit: unit.unit,
-                    building: unit.building,
-                    people: unit.people,
-                    sites: candidates
-                        .entry(key)
-                        .or_insert_with(|| sites_for(key, sites))
-                        .clone(),
-                }
-            })
-            .collect(),
-        sites: sites
-            .iter()
-            .map(|site| PlanSite {
-                site: site.id,
-                people_per_minute: site.people_per_minute(),
-                desk_people_per_minute: f64::from(site.samples_per_desk_hour) / 60.0,
-                opens_minute: minute_of(site.opens),
-                closes_minute: minute_of(site.closes),
-            })
-            .collect(),
-        days: ((spec.until - spec.date).num_days() + 1) as u16,
-        from_minute: minute_of(spec.from),
-        first_day_from_minute: 0,
-        to_minute: minute_of(spec.to),
-        city_cap: spec.city_cap,
-        window_min_minutes: (config.planner.window_min.as_secs() / 60).max(1) as u32,
-    }
-}
-
-/// The sites of a community; where it has none, those of its street, its district, the city.
-fn sites_for((district, street, community): (&str, &str, &str), sites: &[Site]) -> Vec<usize> {
-    let of = |fits: &dyn Fn(&Site) -> bool| -> Vec<usize> {
-        sites
-            .iter()
-            .enumerate()
-            .filter(|(_, site)| fits(site))
-            .map(|(index, _)| index)
-            .collect()
-    };
-    let in_district = |site: &Site| site.district == district;
-    let in_street = |site: &Site| in_district(site) && site.street == street;
-    let in_community = |site: &Site| in_street(site) && site.community == community;
-    [of(&in_community), of(&in_street), of(&in_district), of(&|_| true)]
-        .into_iter()
-        .find(|found| !found.is_empty())
-        .unwrap_or_default()
-}
-
-fn summary(spec: &RoundSpec, units: &[UnitWithPeople], plan: &planner::Plan) -> PlanSummary {
+fn summary(first: NaiveDate, units: &[UnitWithPeople], plan: &Plan) -> PlanSummary {
     let people: u64 = units.iter().map(|unit| u64::from(unit.people)).sum();
     let mut used: Vec<_> = plan.windows.iter().map(|window| window.site).collect();
     used.sort_unstable();
@@ -292,8 +307,14 @@ fn summary(spec: &RoundSpec, units: &[UnitWithPeople], plan: &planner::Plan) -> 
         at_once_peak_per_minute: forecast::at_once_peak_per_minute(people),
         over_capacity_units: plan.windows.iter().filter(|window| window.over_capacity).count(),
         begins_later: None,
+        green_people: plan
+            .windows
+            .iter()
+            .filter_map(|window| window.green)
+            .map(|green| u64::from(green.people))
+            .sum(),
         shortage: plan.shortage.clone(),
-        load: chart::days(&plan.load, spec.date),
+        load: chart::days(&plan.load, first),
     }
 }
 
@@ -321,38 +342,62 @@ pub fn chart_data(id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> Chart
 
 /// What is missing, in desks and hours, by site and in total.
 pub fn shortage_words(shortage: &Shortage, sites: &[Site]) -> String {
-    let mut text = format!(
-        "{} people are beyond capacity. Missing: {} desks, or {:.1} hours",
-        shortage.people, shortage.desks, shortage.hours
-    );
-    if shortage.people_beyond_city_cap > 0 {
-        text.push_str(&format!(
-            "; for {} of them desks are free, but the city's cap leaves no room",
-            shortage.people_beyond_city_cap
+    /// More ways out are no help to whoever has to choose one.
+    const REMEDIES_SHOWN_MAX: usize = 5;
+    let name = |id: SiteId| {
+        let site = sites.iter().find(|site| site.id == id);
+        site.map_or_else(|| "?".to_owned(), |site| site.name.clone())
+    };
+    let mut lines = Vec::new();
+    if shortage.people > 0 {
+        let mut text = format!(
+            "{} people are beyond capacity. Missing: {} desks, or {:.1} hours",
+            shortage.people, shortage.desks, shortage.hours
+        );
+        if shortage.people_beyond_city_cap > 0 {
+            text.push_str(&format!(
+                "; for {} of them desks are free, but the city's cap leaves no room",
+                shortage.people_beyond_city_cap
+            ));
+        }
+        lines.push(text);
+    }
+    if shortage.green_people > 0 {
+        lines.push(format!(
+            "{} students, elderly or city-support workers go to the regular desks: the green desks cannot take them all",
+            shortage.green_people
         ));
     }
     for short in &shortage.sites {
-        let name = sites
-            .iter()
-            .find(|site| site.id == short.site)
-            .map_or("?", |site| site.name.as_str());
-        text.push_str(&format!(
-            "\n  {name}: {} people, {} desks or {:.1} hours",
-            short.people, short.desks, short.hours
-        ));
+        let mut missing = Vec::new();
+        if short.people > 0 {
+            missing.push(format!(
+                "{} people, {} desks or {:.1} hours",
+                short.people, short.desks, short.hours
+            ));
+        }
+        if short.green_people > 0 {
+            missing.push(format!(
+                "{} people of the green lane, {} green desks",
+                short.green_people, short.green_desks
+            ));
+        }
+        lines.push(format!("  {}: {}", name(short.site), missing.join("; ")));
     }
-    text
+    let remedies = shortage.remedies.iter().take(REMEDIES_SHOWN_MAX);
+    for (remedy, lead) in remedies.zip(std::iter::once("Cheapest remedy: ").chain(std::iter::repeat("Or: "))) {
+        lines.push(format!("{lead}{}", remedy.words(&name)));
+    }
+    lines.join("\n")
 }
 
-fn windows(spec: &RoundSpec, zone: Tz, plan: &planner::Plan) -> Vec<Window> {
-    let starts_of_day: Vec<DateTime<Utc>> = (0..=(spec.until - spec.date).num_days() as u64)
-        .map(|day| local(zone, spec.date + Days::new(day), NaiveTime::MIN))
-        .collect();
-    plan.windows
+/// The planner's windows as they are stored.
+pub(super) fn windows(calendar: &Calendar, planned: &[PlannedWindow]) -> Vec<Window> {
+    let at = |day: u16, minute: u16| calendar.instant(day, u32::from(minute));
+    planned
         .iter()
         .map(|window| {
-            let starts_at =
-                starts_of_day[window.day as usize] + TimeDelta::minutes(i64::from(window.start_minute));
+            let starts_at = at(window.day, window.start_minute);
             Window {
                 unit: window.unit,
                 site: window.site,
@@ -360,6 +405,15 @@ fn windows(spec: &RoundSpec, zone: Tz, plan: &planner::Plan) -> Vec<Window> {
                 ends_at: starts_at + TimeDelta::minutes(i64::from(window.minutes)),
                 people: window.people,
                 over_capacity: window.over_capacity,
+                green: window.green.map(|green| {
+                    let starts_at = at(green.day, green.start_minute);
+                    GreenWindow {
+                        site: green.site,
+                        starts_at,
+                        ends_at: starts_at + TimeDelta::minutes(i64::from(green.minutes)),
+                        people: green.people,
+                    }
+                }),
             }
         })
         .collect()
@@ -425,7 +479,7 @@ pub async fn release_round(
     let spec = round_spec(&round)?;
     let (deadlines, recipients) = deadlines(store, id, &spec).await?;
     let first_at = spec.notice_from.max(now);
-    let pace = release::pace(&deadlines, spec.notice_from, now);
+    let pace = pace(&spec, &deadlines, now);
     let pace_per_minute = pace.per_minute * PACE_HEADROOM;
     if !store.start_release(id, pace_per_minute, first_at, now).await? {
         return refused(format!(
@@ -438,6 +492,16 @@ pub async fn release_round(
         recipients,
         late_units: pace.late,
     })
+}
+
+fn pace(spec: &RoundSpec, deadlines: &[(DateTime<Utc>, u32)], now: DateTime<Utc>) -> release::Pace {
+    match spec.ahead_minutes {
+        None => release::pace(deadlines, spec.notice_from, now),
+        Some(ahead) => {
+            let lead = TimeDelta::minutes(spec.lead_minutes);
+            release::pace_ahead(deadlines, spec.notice_from, now, lead, TimeDelta::minutes(ahead))
+        }
+    }
 }
 
 /// When each unit that is still to be told must be told at the latest, with its recipients; and all recipients.
@@ -465,7 +529,7 @@ pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Res
     if deadlines.is_empty() {
         return Ok(());
     }
-    let needed = release::pace(&deadlines, spec.notice_from, now).per_minute * PACE_HEADROOM;
+    let needed = pace(&spec, &deadlines, now).per_minute * PACE_HEADROOM;
     if round.pace_per_minute.is_some_and(|pace| pace < needed) {
         tracing::warn!(
             round = round.id.0,

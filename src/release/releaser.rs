@@ -20,20 +20,56 @@ use crate::{
         WindowView,
     },
     i18n::{Texts, Voice, notices},
-    pacing::release::ReleaseGate,
-    store::{AudienceContact, ContactState, NewDelivery, Round, Store, StoreError, UnitToTell},
+    store::{AudienceContact, ContactState, DueReminder, NewDelivery, Round, Store, StoreError},
 };
 
 /// Units told by one transaction: some 5,000 contacts, so that memory stays flat whatever the round's size.
-const UNITS_PER_STEP: usize = 64;
-/// The pace may be ahead of itself by this much: what one step takes.
-const BURST: Duration = Duration::from_secs(30);
+pub(super) const UNITS_PER_STEP: usize = 64;
 /// Who was told a moment ago needs no reminder on its heels.
 const JUST_TOLD: TimeDelta = TimeDelta::minutes(15);
 /// Contacts told by one step beside the units whose turn it is.
 const LATECOMERS_PER_STEP: usize = 1_000;
 const IDLE: Duration = Duration::from_millis(500);
 const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// A call that the law held back still helps so long after its window: the site registers by hand.
+pub(super) const CALL_GRACE: TimeDelta = TimeDelta::hours(1);
+
+/// What a delivery says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// A window.
+    Window {
+        /// Without the link: the call follows.
+        two_step: bool,
+    },
+    /// Come online now: the second of two steps.
+    Call,
+    /// It is almost time.
+    Reminder,
+    /// The windows as they are now that some moved.
+    Correction {
+        /// Without the link: the call follows.
+        two_step: bool,
+    },
+}
+
+impl Said {
+    fn kind(self) -> NoticeKind {
+        match self {
+            Self::Window { .. } | Self::Call => NoticeKind::Window,
+            Self::Reminder => NoticeKind::Reminder,
+            Self::Correction { .. } => NoticeKind::Correction,
+        }
+    }
+
+    fn too_late(self) -> &'static str {
+        match self {
+            Self::Window { .. } | Self::Reminder | Self::Correction { .. } => "released when its window had begun",
+            Self::Call => "released when its window had long ended",
+        }
+    }
+}
 
 /// What the releaser needs.
 #[derive(Clone, Debug)]
@@ -93,15 +129,24 @@ impl Releaser {
     pub async fn step(&self) -> Result<usize, StoreError> {
         let mut worked = 0;
         let version = self.store.audience_version().await?;
-        let mut settled = true;
         let mut over = false;
+        let rounds = self.store.rounds().await?;
+        let mut city = self.city_gate().await?;
         // While a fault is declared for the whole city nobody is told anything new; for a part of it, nobody there.
         let incidents = self.store.open_incidents().await?;
-        let halted = incidents.iter().any(|incident| incident.scope.is_everywhere());
-        settled &= incidents.is_empty();
-        for round in self.store.rounds().await? {
+        let everywhere = incidents.iter().any(|incident| incident.scope.is_everywhere());
+        let halted = everywhere || city.is_stopped();
+        let mut settled = !halted && incidents.is_empty();
+        // Corrections wait for no gate: until they come, people hold a time that is no longer so.
+        for round in rounds.iter().filter(|round| round.state == RoundState::Releasing) {
+            worked += self.correct(round).await?;
+        }
+        if !halted {
+            worked += self.tell(&rounds, &mut city).await?;
+            worked += self.call(&rounds, &mut city).await?;
+        }
+        for round in rounds {
             if round.state == RoundState::Releasing && !halted {
-                worked += self.tell(&round).await?;
                 worked += self.remind(&round).await?;
                 if *self.audience_seen.lock().unwrap_or_else(PoisonError::into_inner) != Some(version) {
                     let late = self.tell_latecomers(&round).await?;
@@ -120,52 +165,6 @@ impl Releaser {
         Ok(worked)
     }
 
-    async fn tell(&self, round: &Round) -> Result<usize, StoreError> {
-        let now = self.clock.now();
-        let (Some(pace), Some(next_at)) = (round.pace_per_minute, round.next_release_at) else {
-            return Ok(0);
-        };
-        if next_at > now {
-            return Ok(0);
-        }
-        let burst = (pace * BURST.as_secs_f64() / 60.0).ceil() as u32;
-        let mut gate = ReleaseGate { next_at };
-        let mut units = self.store.units_to_tell(round.id, UNITS_PER_STEP).await?;
-        let admitted = units
-            .iter()
-            .take_while(|unit| match gate.admit(now, unit.recipients, pace, burst) {
-                Ok(next) => {
-                    gate = next;
-                    true
-                }
-                Err(_) => false,
-            })
-            .count();
-        units.truncate(admitted);
-        if units.is_empty() {
-            return Ok(0);
-        }
-        let deliveries = self.window_deliveries(round, &units, now).await?;
-        let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
-        self.store
-            .tell(round.id, &windows, false, &deliveries, Some(gate.next_at), now)
-            .await?;
-        self.written.send_modify(|count| *count += 1);
-        metrics::counter!("weir_units_told_total").increment(units.len() as u64);
-        Ok(units.len())
-    }
-
-    async fn window_deliveries(
-        &self,
-        round: &Round,
-        units: &[UnitToTell],
-        now: DateTime<Utc>,
-    ) -> Result<Vec<NewDelivery>, StoreError> {
-        let units: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
-        let audience = self.store.audience(&units).await?;
-        self.to_contacts(round, &audience, now).await
-    }
-
     /// The window notice of a round for each of these contacts.
     async fn to_contacts(
         &self,
@@ -174,17 +173,31 @@ impl Releaser {
         now: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
         let details = self.windows_of(audience, round.id).await?;
-        Ok(audience
+        Ok(self.window_notices(round, audience, &details, now))
+    }
+
+    /// The same where their windows are at hand.
+    pub(super) fn window_notices(
+        &self,
+        round: &Round,
+        audience: &[AudienceContact],
+        details: &BTreeMap<ContactId, Vec<WindowView>>,
+        now: DateTime<Utc>,
+    ) -> Vec<NewDelivery> {
+        let said = Said::Window {
+            two_step: plan::steps(round).two_step,
+        };
+        audience
             .iter()
             .filter_map(|contact| {
                 let windows = details.get(&contact.contact)?;
                 let key = format!("window:{}:{}:{}", round.id, round.plan_revision, contact.contact);
-                Some(self.delivery(key, round.id, contact, NoticeKind::Window, windows, now))
+                Some(self.delivery(key, round.id, contact, said, windows, now))
             })
-            .collect())
+            .collect()
     }
 
-    async fn windows_of(
+    pub(super) async fn windows_of(
         &self,
         audience: &[AudienceContact],
         round: RoundId,
@@ -197,23 +210,27 @@ impl Releaser {
         Ok(details)
     }
 
-    fn delivery(
+    pub(super) fn delivery(
         &self,
         key: String,
         round: RoundId,
         contact: &AudienceContact,
-        kind: NoticeKind,
+        said: Said,
         windows: &[WindowView],
         now: DateTime<Utc>,
     ) -> NewDelivery {
-        let body = self.body(kind, contact.language, contact.channel, windows, now);
+        let body = self.body(said, contact.language, contact.channel, windows, now);
         // In time for at least one of the windows it speaks of.
-        let expires_at = windows.iter().map(|window| window.starts_at).max().unwrap_or(now);
+        let in_time = |window: &WindowView| match said {
+            Said::Call => window.ends_at + CALL_GRACE,
+            Said::Window { .. } | Said::Reminder | Said::Correction { .. } => window.starts_at,
+        };
+        let expires_at = windows.iter().map(in_time).max().unwrap_or(now);
         let (state, reason) = match contact.state {
             ContactState::Stopped => (DeliveryState::Suppressed, "the contact has opted out"),
             ContactState::Unreachable => (DeliveryState::Failed, "the address does not work"),
             ContactState::Active if expires_at <= now => {
-                (DeliveryState::Expired, "released when its window had begun")
+                (DeliveryState::Expired, said.too_late())
             }
             ContactState::Active => (DeliveryState::Queued, ""),
         };
@@ -222,7 +239,7 @@ impl Releaser {
             round: Some(round),
             contact: contact.contact,
             channel: contact.channel,
-            kind,
+            kind: said.kind(),
             parts: match contact.channel {
                 ChannelKind::Sms => segment::parts(&body.text),
                 ChannelKind::Telegram => 1,
@@ -237,7 +254,7 @@ impl Releaser {
 
     fn body(
         &self,
-        kind: NoticeKind,
+        said: Said,
         language: Option<Language>,
         channel: ChannelKind,
         windows: &[WindowView],
@@ -251,9 +268,17 @@ impl Releaser {
             sender_name: &self.config.sms.sender_name,
         };
         let today = now.with_timezone(&city.time_zone).date_naive();
-        match kind {
-            NoticeKind::Reminder => notices::reminder(&voice, city.time_zone, windows, today),
-            _ => notices::window_notice(&voice, city.time_zone, windows),
+        let link = self.config.registration.link.as_deref();
+        match said {
+            Said::Reminder => notices::reminder(&voice, city.time_zone, windows, today),
+            Said::Correction { two_step } => {
+                notices::correction(&voice, city.time_zone, windows, link.filter(|_| !two_step))
+            }
+            Said::Window { two_step: true } => notices::first_of_two(&voice, city.time_zone, windows),
+            Said::Window { two_step: false } => {
+                notices::window_notice(&voice, city.time_zone, windows, link)
+            }
+            Said::Call => notices::call(&voice, city.time_zone, windows, link, today),
         }
     }
 
@@ -267,17 +292,68 @@ impl Releaser {
         if units.is_empty() {
             return Ok(0);
         }
-        let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
-        let told_earlier: Vec<UnitToTell> = units
-            .into_iter()
-            .filter(|unit| unit.told_at.is_some_and(|at| now - at >= JUST_TOLD))
+        let told_earlier: Vec<DueReminder> = units
+            .iter()
+            .filter(|due| now - due.told_at >= JUST_TOLD)
+            .copied()
             .collect();
         let deliveries = self.reminders(round.id, &told_earlier, now).await?;
-        self.store
-            .tell(round.id, &windows, true, &deliveries, None, now)
-            .await?;
+        if !self.store.remind(round, &units, &deliveries, now).await? {
+            return Ok(0);
+        }
         self.written.send_modify(|count| *count += 1);
-        Ok(windows.len())
+        Ok(units.len())
+    }
+
+    /// Tells those who knew a window that moved its new time: one message with all their windows of the round as they are
+    /// now. It is not paced: until it comes they hold a time that is no longer so. Whoever is being sent an old time at
+    /// this moment is told after that has left. Whose first notice never left hears no correction of it, but the
+    /// notice itself.
+    async fn correct(&self, round: &Round) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let due = self.store.units_to_correct(round.id, UNITS_PER_STEP).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let units: Vec<UnitId> = due.iter().map(|(_, unit)| *unit).collect();
+        let audience = self.store.audience(&units).await?;
+        let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
+        let told = self.store.told_contacts(round, &contacts).await?;
+        let busy = self.store.hearing_old_times(round.id).await?;
+        let details = self.windows_of(&audience, round.id).await?;
+        let mut waiting: Vec<UnitId> = Vec::new();
+        let mut deliveries = Vec::new();
+        for contact in &audience {
+            let (Some(left), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact)) else {
+                continue;
+            };
+            let windows: &Vec<WindowView> = &windows.iter().filter(|window| window.ends_at > now).cloned().collect();
+            if busy.contains(&contact.contact) {
+                waiting.extend(windows.iter().map(|window| window.unit));
+                continue;
+            }
+            // Whatever moves next makes another key; the same moves make no second message.
+            let revision: i64 = windows.iter().map(|window| window.revision).sum();
+            let key = format!("correction:{}:{}:{revision}", round.id, contact.contact);
+            let moved_before = windows.iter().any(|window| window.revision > 2);
+            let two_step = plan::steps(round).two_step;
+            let said = if *left || moved_before {
+                Said::Correction { two_step }
+            } else {
+                Said::Window { two_step }
+            };
+            deliveries.push(self.delivery(key, round.id, contact, said, windows, now));
+        }
+        let done: Vec<i64> = due
+            .iter()
+            .filter(|(_, unit)| !waiting.contains(unit))
+            .map(|(window, _)| *window)
+            .collect();
+        if (done.is_empty() && deliveries.is_empty()) || !self.store.correct(round, &done, &deliveries, now).await? {
+            return Ok(0);
+        }
+        self.written.send_modify(|count| *count += 1);
+        Ok(done.len())
     }
 
     /// Tells those who became part of a told unit only afterwards, and by phone those whose chat stopped working.
@@ -288,7 +364,7 @@ impl Releaser {
             .untold_contacts(round, now, LATECOMERS_PER_STEP)
             .await?;
         let deliveries = self.to_contacts(round, &contacts, now).await?;
-        let added = self.store.enqueue(&deliveries, now).await? as usize;
+        let added = self.store.tell_late(round, &deliveries, now).await? as usize;
         self.written.send_modify(|count| *count += 1);
         Ok(added)
     }
@@ -297,17 +373,19 @@ impl Releaser {
     async fn reminders(
         &self,
         round: RoundId,
-        units: &[UnitToTell],
+        due: &[DueReminder],
         now: DateTime<Utc>,
     ) -> Result<Vec<NewDelivery>, StoreError> {
-        let ids: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
+        let ids: Vec<UnitId> = due.iter().map(|due| due.unit).collect();
         let audience = self.store.audience(&ids).await?;
         let details = self.windows_of(&audience, round).await?;
         let mut deliveries = Vec::new();
         for contact in &audience {
             let mut by_start: BTreeMap<DateTime<Utc>, Vec<WindowView>> = BTreeMap::new();
             for window in details.get(&contact.contact).into_iter().flatten() {
-                if ids.contains(&window.unit) {
+                // A unit's people may have several times: its window, the green lane's, and their own.
+                let is_due = |due: &DueReminder| (due.unit, due.starts_at) == (window.unit, window.starts_at);
+                if due.iter().any(is_due) {
                     by_start.entry(window.starts_at).or_default().push(window.clone());
                 }
             }
@@ -317,7 +395,7 @@ impl Releaser {
                     contact.contact,
                     starts_at.timestamp() / 60
                 );
-                deliveries.push(self.delivery(key, round, contact, NoticeKind::Reminder, &windows, now));
+                deliveries.push(self.delivery(key, round, contact, Said::Reminder, &windows, now));
             }
         }
         Ok(deliveries)

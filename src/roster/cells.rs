@@ -156,6 +156,12 @@ pub enum Reason {
     /// It closes before it opens.
     #[error("must be later than opens")]
     ClosesBeforeItOpens,
+    /// Breaks that are none.
+    #[error("write times between opens and closes that do not overlap, such as 12:00-13:00;17:30-18:00")]
+    Breaks,
+    /// The first community is where the site lies.
+    #[error("name first the community that the site lies in, without its street; others follow, split by ;")]
+    FirstCommunity,
     /// More green desks than desks.
     #[error("must not be more than desks: the green desks are counted among them")]
     MoreGreenDesks,

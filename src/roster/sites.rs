@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, path::Path};
 
-use chrono::NaiveTime;
+use chrono::{NaiveTime, TimeDelta};
 
 use super::{
     cells::{self, Cells, PLACE_CHARACTERS_MAX, Problem, Reason, RowFault, TEXT_CHARACTERS_MAX, WHOLE_ROW},
@@ -25,6 +25,7 @@ const SITES: &Layout = &[
     required("samples_per_desk_hour", "每台每小时采样数"),
     required("opens", "开始时间"),
     required("closes", "结束时间"),
+    optional("breaks", "休息时间"),
     optional("lat", "纬度"),
     optional("lon", "经度"),
 ];
@@ -42,6 +43,8 @@ const BUILDINGS: &Layout = &[
 const SITES_MAX: usize = 100_000;
 /// The same city has some three hundred thousand buildings.
 const BUILDINGS_MAX: usize = 3_000_000;
+/// Characters of all the communities that a site serves.
+const COMMUNITIES_CHARACTERS_MAX: usize = 1000;
 const DESKS_MAX: u32 = 10_000;
 const SAMPLES_PER_DESK_HOUR_MAX: u32 = 1000;
 
@@ -94,12 +97,13 @@ pub(super) fn read_all<T, K: Hash + Eq>(
 
 fn read_site(cells: &Cells<'_>) -> Result<Site, Problem> {
     let place = |column| cells.needed(column, PLACE_CHARACTERS_MAX);
-    let site = Site {
+    let mut site = Site {
         id: SiteId(0),
         name: place("site")?,
         district: place("district")?,
         street: place("street")?,
-        community: place("community")?,
+        community: String::new(),
+        serves: Vec::new(),
         address: cells.needed("address", TEXT_CHARACTERS_MAX)?,
         desks: cells.whole_number("desks", 1..=DESKS_MAX, None)?,
         green_desks: cells.whole_number("green_desks", 0..=DESKS_MAX, Some(0))?,
@@ -110,6 +114,7 @@ fn read_site(cells: &Cells<'_>) -> Result<Site, Problem> {
         )?,
         opens: time(cells, "opens")?,
         closes: time(cells, "closes")?,
+        breaks: Vec::new(),
         coordinates: cells.coordinates()?,
     };
     if site.green_desks > site.desks {
@@ -118,7 +123,58 @@ fn read_site(cells: &Cells<'_>) -> Result<Site, Problem> {
     if site.closes <= site.opens {
         return Err(Problem("closes", Reason::ClosesBeforeItOpens));
     }
+    let mut communities = communities(cells)?.into_iter();
+    site.community = communities.next().unwrap_or_default();
+    site.serves = communities.collect();
+    site.breaks = breaks(cells, &site)?;
     Ok(site)
+}
+
+/// The communities served; the site lies in the first.
+fn communities(cells: &Cells<'_>) -> Result<Vec<String>, Problem> {
+    let text = cells.needed("community", COMMUNITIES_CHARACTERS_MAX)?;
+    let mut names: Vec<String> = Vec::new();
+    for name in text.split([';', '；']).map(str::trim).filter(|name| !name.is_empty()) {
+        if name.chars().count() > PLACE_CHARACTERS_MAX * 3 {
+            return Err(Problem(
+                "community",
+                Reason::TooLong {
+                    characters_max: PLACE_CHARACTERS_MAX * 3,
+                },
+            ));
+        }
+        let name = name.replace('／', "/");
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.first().is_none_or(|first| first.contains('/')) {
+        return Err(Problem("community", Reason::FirstCommunity));
+    }
+    Ok(names)
+}
+
+/// The breaks, in order; within the hours and apart from each other.
+fn breaks(cells: &Cells<'_>, site: &Site) -> Result<Vec<(NaiveTime, NaiveTime)>, Problem> {
+    let wrong = || Problem("breaks", Reason::Breaks);
+    let text = cells.ascii("breaks")?;
+    let mut breaks = Vec::new();
+    for span in text.split(';').map(str::trim).filter(|span| !span.is_empty()) {
+        let (from, to) = span.split_once(['-', '–', '~']).ok_or_else(wrong)?;
+        let time = |text: &str| NaiveTime::parse_from_str(text.trim(), "%H:%M").map_err(|_| wrong());
+        breaks.push((time(from)?, time(to)?));
+    }
+    breaks.sort_unstable();
+    let ends = std::iter::once(site.opens).chain(breaks.iter().map(|(_, to)| *to));
+    let apart = breaks
+        .iter()
+        .zip(ends)
+        .all(|((from, to), before)| before <= *from && from < to && *to <= site.closes);
+    let closed = breaks.iter().map(|(from, to)| *to - *from).sum::<TimeDelta>();
+    if !apart || closed >= site.closes - site.opens {
+        return Err(wrong());
+    }
+    Ok(breaks)
 }
 
 fn read_building(cells: &Cells<'_>) -> Result<BuildingPoint, Problem> {
@@ -198,6 +254,34 @@ mod tests {
         let chinese =
             "采样点,区,街道,社区,地址,采样台数,绿色通道台数,每台每小时采样数,开始时间,结束时间,纬度,经度";
         assert_eq!(sites(&format!("{chinese}\n{SITE}\n")), [Ok(site)]);
+    }
+
+    #[test]
+    fn a_site_has_breaks_and_serves_several_communities() {
+        let text = with("community", "锦绣社区1; 望江社区2；合江街道/东湖社区;锦绣社区1")
+            .replace(",lat,lon\n", ",lat,lon,休息时间\n")
+            .replace("104.06", "104.06,17:30-18:00; 12:00–13:00");
+        let site = sites(&text).remove(0).expect("a good site");
+        assert_eq!(site.community, "锦绣社区1");
+        assert_eq!(site.serves, ["望江社区2", "合江街道/东湖社区"]);
+        let open: Vec<String> = site
+            .open()
+            .iter()
+            .map(|(from, to)| format!("{}–{}", from.format("%H:%M"), to.format("%H:%M")))
+            .collect();
+        assert_eq!(open, ["08:00–12:00", "13:00–17:30", "18:00–21:00"]);
+        assert!(site.serves(["锦江区", "春熙街道", "锦绣社区1"]) && site.serves(["锦江区", "春熙街道", "望江社区2"]));
+        assert!(site.serves(["锦江区", "合江街道", "东湖社区"]) && !site.serves(["锦江区", "春熙街道", "东湖社区"]));
+
+        for breaks in ["12", "13:00-12:00", "07:00-09:00", "20:00-22:00", "12:00-13:00;12:30-14:00", "08:00-21:00", "x-y"] {
+            let text = with("site", "a")
+                .replace(",lat,lon\n", ",lat,lon,breaks\n")
+                .replace("104.06", &format!("104.06,{breaks}"));
+            let fault = sites(&text).remove(0).expect_err(breaks);
+            assert_eq!((fault.column, &fault.reason), ("breaks", &Reason::Breaks), "{breaks}");
+        }
+        let fault = sites(&with("community", "合江街道/东湖社区")).remove(0).expect_err("lies nowhere");
+        assert_eq!((fault.column, &fault.reason), ("community", &Reason::FirstCommunity));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 const ROWS_PER_STATEMENT: usize = 2_000;
 
 /// Every table but `leases`, which speaks of running processes. A table comes after those it refers to.
-pub(super) const TABLES: [&str; 18] = [
+pub(super) const TABLES: [&str; 19] = [
     "meta",
     "ids",
     "communities",
@@ -32,6 +32,7 @@ pub(super) const TABLES: [&str; 18] = [
     "refused_rows",
     "rounds",
     "windows",
+    "own_windows",
     "deliveries",
     "bodies",
     "parts",
@@ -40,6 +41,7 @@ pub(super) const TABLES: [&str; 18] = [
     "inbound",
 ];
 const TABLES_LATE: [&str; 2] = ["dialogues", "job_runs"];
+const TABLES_PACING: [&str; 3] = ["pacing", "pacing_log", "pacing_moved"];
 const TABLES_OF_INCIDENTS: [&str; 7] = [
     "incidents",
     "incident_scopes",
@@ -70,7 +72,11 @@ struct Tail {
 }
 
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
-    TABLES.into_iter().chain(TABLES_LATE).chain(TABLES_OF_INCIDENTS)
+    TABLES
+        .into_iter()
+        .chain(TABLES_LATE)
+        .chain(TABLES_PACING)
+        .chain(TABLES_OF_INCIDENTS)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {

@@ -12,11 +12,13 @@ mod incidents;
 mod keys;
 mod manual;
 mod outbox;
+mod pacing;
 mod places;
 mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod windows;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -37,12 +39,19 @@ pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetW
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
+pub use pacing::{
+    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
+    ToldCount, ToldRound,
+};
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{
     ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
 };
-pub use rounds::{NewRound, Round, Silent, UnitToTell, UnitWithPeople};
+pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
+pub use windows::{
+    Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove,
+};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
@@ -402,6 +411,11 @@ impl Store {
 
     /// Fills in what the two dialects write differently.
     fn sql(&self, text: &'static str) -> AssertSqlSafe<String> {
+        self.sql_of(text.to_owned())
+    }
+
+    /// The same for a statement that is put together from constants.
+    fn sql_of(&self, text: String) -> AssertSqlSafe<String> {
         // Binary JSON is read once; text would be read again for each row or column.
         let (rows, lock) = match self.pool {
             Pool::Sqlite { .. } => ("jsonb_each($1) as r", ""),

@@ -232,6 +232,11 @@ const FOLLOW_ROUND: &str = "update deliveries \
     where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.round_id = o.id \
       and deliveries.state = 'queued'";
 
+/// What a dispatcher gives back after its window moved says what is no longer so.
+const DROP_SUPERSEDED: &str = "update deliveries set state = 'cancelled', history = history || $2 || ' cancelled its window moved' || $3 \
+    from {rows} where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.state = 'queued' \
+      and deliveries.superseded = 1";
+
 const RECORD: &str = "update deliveries set state = r.value->>'to', lease_until = null, changed_at = $2, \
       next_at = coalesce(cast(r.value->>'next_at' as bigint), deliveries.next_at), \
       attempts = deliveries.attempts - cast(r.value->>'uncounted' as bigint), \
@@ -453,12 +458,15 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
             if !requeued.is_empty() {
-                sqlx::query(self.sql(FOLLOW_ROUND))
-                    .bind(json_ids(requeued))
-                    .bind(now.to_string())
-                    .bind("\n")
-                    .execute(&mut *tx)
-                    .await?;
+                let requeued = json_ids(requeued);
+                for follow in [FOLLOW_ROUND, DROP_SUPERSEDED] {
+                    sqlx::query(self.sql(follow))
+                        .bind(&requeued)
+                        .bind(now.to_string())
+                        .bind("\n")
+                        .execute(&mut *tx)
+                        .await?;
+                }
             }
             if !parts.is_empty() {
                 sqlx::query(self.sql(INSERT_PARTS))
@@ -490,7 +498,6 @@ impl Store {
             DeliveryState::Queued,
             "its dispatcher is gone; it may have been sent",
         );
-        let follow_round = self.sql(FOLLOW_ROUND);
         Ok(in_transaction!(self, |tx| {
             let recovered: Vec<(i64,)> = sqlx::query_as(
                 "update deliveries set state = 'queued', repeats = repeats + 1, lease_until = null, \
@@ -503,12 +510,15 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
             if !recovered.is_empty() {
-                sqlx::query(follow_round)
-                    .bind(json_ids(recovered.iter().map(|(id,)| *id)))
-                    .bind(now.timestamp_millis().to_string())
-                    .bind("\n")
-                    .execute(&mut *tx)
-                    .await?;
+                let ids = json_ids(recovered.iter().map(|(id,)| *id));
+                for follow in [FOLLOW_ROUND, DROP_SUPERSEDED] {
+                    sqlx::query(self.sql(follow))
+                        .bind(&ids)
+                        .bind(now.timestamp_millis().to_string())
+                        .bind("\n")
+                        .execute(&mut *tx)
+                        .await?;
+                }
             }
             recovered.len() as u64
         }))

@@ -44,6 +44,8 @@ struct SiteRow {
     samples_per_desk_hour: i64,
     opens_minute: i64,
     closes_minute: i64,
+    breaks: String,
+    serves: String,
     lat: Option<f64>,
     lon: Option<f64>,
 }
@@ -65,6 +67,21 @@ impl SiteRow {
             samples_per_desk_hour: self.samples_per_desk_hour as u32,
             opens: time(self.opens_minute),
             closes: time(self.closes_minute),
+            breaks: self
+                .breaks
+                .split(';')
+                .filter_map(|span| {
+                    let (from, to) = span.split_once('-')?;
+                    let time = |text| NaiveTime::parse_from_str(text, "%H:%M").ok();
+                    time(from).zip(time(to))
+                })
+                .collect(),
+            serves: self
+                .serves
+                .split(';')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
             coordinates: self.lat.zip(self.lon).map(|(lat, lon)| Coordinates { lat, lon }),
         }
     }
@@ -141,11 +158,11 @@ impl Store {
                 };
                 sqlx::query(
                     "insert into sites (id, name, district, street, community, address, desks, green_desks, \
-                       samples_per_desk_hour, opens_minute, closes_minute, lat, lon) \
-                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+                       samples_per_desk_hour, opens_minute, closes_minute, lat, lon, breaks, serves) \
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
                      on conflict (name) do update set district = $3, street = $4, community = $5, address = $6, \
                        desks = $7, green_desks = $8, samples_per_desk_hour = $9, opens_minute = $10, \
-                       closes_minute = $11, lat = $12, lon = $13",
+                       closes_minute = $11, lat = $12, lon = $13, breaks = $14, serves = $15",
                 )
                 .bind(fresh)
                 .bind(&site.name)
@@ -160,6 +177,8 @@ impl Store {
                 .bind(i64::from(site.closes.num_seconds_from_midnight() / 60))
                 .bind(site.coordinates.map(|at| at.lat))
                 .bind(site.coordinates.map(|at| at.lon))
+                .bind(breaks(site))
+                .bind(site.serves.join(";"))
                 .execute(&mut *tx)
                 .await?;
             }
@@ -206,4 +225,14 @@ impl Store {
                 .rows_affected()
         }))
     }
+}
+
+/// A site's breaks as they are stored: `12:00-13:00;17:30-18:00`.
+fn breaks(site: &Site) -> String {
+    let spans: Vec<String> = site
+        .breaks
+        .iter()
+        .map(|(from, to)| format!("{}-{}", from.format("%H:%M"), to.format("%H:%M")))
+        .collect();
+    spans.join(";")
 }

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    AudienceContact, NewDelivery, Result, Store, in_transaction, json, json_ids, on_pool,
-    outbox::{AudienceRow, INSERT, INSERT_BODIES, audience_contact},
+    AudienceContact, Result, Store, in_transaction, json, on_pool,
+    outbox::{AudienceRow, audience_contact},
+    pacing::{CityMove, ToldCount},
     service::{instant, known},
     take_ids,
 };
 use crate::domain::{
-    BuildingId, ContactId, Coordinates, DeliveryState, RoundId, RoundState, UnitId, UnitPlace, Window,
-    WindowView,
+    BuildingId, Coordinates, DeliveryState, GreenWindow, RoundId, RoundState, SiteId, UnitId, UnitPlace, Window,
 };
 
 /// Windows written by one statement.
@@ -53,6 +53,8 @@ pub struct Round {
     pub created_at: DateTime<Utc>,
     /// When it was released.
     pub released_at: Option<DateTime<Utc>>,
+    /// Counts the times that windows of it moved: what was rendered before one of them is not written after it.
+    pub moves: i64,
 }
 
 /// A unit and how many live there.
@@ -70,7 +72,7 @@ pub struct UnitWithPeople {
     pub coordinates: Option<Coordinates>,
 }
 
-/// A window whose unit is to be told, or reminded.
+/// A window whose unit is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitToTell {
     /// The window's row.
@@ -81,10 +83,19 @@ pub struct UnitToTell {
     pub unit: UnitId,
     /// Its start.
     pub starts_at: DateTime<Utc>,
-    /// When it was told, if it was.
-    pub told_at: Option<DateTime<Utc>>,
-    /// Contacts that the notice will reach; 0 where that was not counted.
+    /// Contacts that the notice will reach.
     pub recipients: u32,
+}
+
+/// What a telling has to do with pacing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Steering<'a> {
+    /// How it moved the city's gate, if it passed it.
+    pub city: Option<CityMove>,
+    /// Whom each window's notice reaches.
+    pub counts: &'a [ToldCount],
+    /// It is the first of two steps: the link follows with the second.
+    pub two_step: bool,
 }
 
 /// Households of a unit that no working contact reaches.
@@ -102,6 +113,40 @@ pub struct Silent {
 }
 
 #[derive(sqlx::FromRow)]
+struct WindowRow {
+    unit_id: i64,
+    site_id: i64,
+    starts_at: i64,
+    ends_at: i64,
+    people: i64,
+    over_capacity: i64,
+    green_site_id: Option<i64>,
+    green_starts_at: Option<i64>,
+    green_ends_at: Option<i64>,
+    green_people: Option<i64>,
+}
+
+impl WindowRow {
+    fn into_window(self) -> Window {
+        let green = self.green_site_id.zip(self.green_starts_at).zip(self.green_ends_at);
+        Window {
+            unit: UnitId(self.unit_id),
+            site: SiteId(self.site_id),
+            starts_at: instant(self.starts_at),
+            ends_at: instant(self.ends_at),
+            people: self.people as u32,
+            over_capacity: self.over_capacity == 1,
+            green: green.map(|((site, starts_at), ends_at)| GreenWindow {
+                site: SiteId(site),
+                starts_at: instant(starts_at),
+                ends_at: instant(ends_at),
+                people: self.green_people.unwrap_or_default() as u32,
+            }),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
 struct RoundRow {
     id: i64,
     state: String,
@@ -114,6 +159,7 @@ struct RoundRow {
     last_window_ends_at: i64,
     created_at: i64,
     released_at: Option<i64>,
+    moves: i64,
 }
 
 impl RoundRow {
@@ -130,52 +176,45 @@ impl RoundRow {
             last_window_ends_at: instant(self.last_window_ends_at),
             created_at: instant(self.created_at),
             released_at: self.released_at.map(instant),
+            moves: self.moves,
         })
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct ViewRow {
-    contact: i64,
-    district: String,
-    street: String,
-    community: String,
-    building: String,
-    unit: String,
-    unit_id: i64,
-    site_name: String,
-    address: String,
-    starts_at: i64,
-    ends_at: i64,
-    over_capacity: i64,
-}
+/// The columns of a new window as [`window_rows`] gives them, in the round `$2`.
+pub(super) const INSERT_WINDOWS: &str =
+    "insert into windows (id, round_id, unit_id, site_id, starts_at, ends_at, people, \
+       over_capacity, revision, green_site_id, green_starts_at, green_ends_at, green_people) \
+     select cast(r.value->>'id' as bigint), $2, cast(r.value->>'unit' as bigint), \
+       cast(r.value->>'site' as bigint), cast(r.value->>'starts' as bigint), \
+       cast(r.value->>'ends' as bigint), cast(r.value->>'people' as bigint), \
+       cast(r.value->>'over' as bigint), 1, cast(r.value->>'green_site' as bigint), \
+       cast(r.value->>'green_starts' as bigint), cast(r.value->>'green_ends' as bigint), \
+       cast(r.value->>'green_people' as bigint) from {rows}";
 
-impl ViewRow {
-    fn into_view(self) -> WindowView {
-        WindowView {
-            unit: UnitId(self.unit_id),
-            place: UnitPlace {
-                district: self.district,
-                street: self.street,
-                community: self.community,
-                building: self.building,
-                unit: self.unit,
-            },
-            site_name: self.site_name,
-            address: self.address,
-            starts_at: instant(self.starts_at),
-            ends_at: instant(self.ends_at),
-            over_capacity: self.over_capacity == 1,
-        }
-    }
+pub(super) fn window_rows(first: i64, windows: &[Window]) -> Vec<serde_json::Value> {
+    (first..)
+        .zip(windows)
+        .map(|(id, window)| {
+            let green = window.green.as_ref();
+            serde_json::json!({
+                "id": id, "unit": window.unit, "site": window.site, "people": window.people,
+                "starts": window.starts_at.timestamp_millis(), "ends": window.ends_at.timestamp_millis(),
+                "over": i64::from(window.over_capacity), "green_site": green.map(|green| green.site),
+                "green_starts": green.map(|green| green.starts_at.timestamp_millis()),
+                "green_ends": green.map(|green| green.ends_at.timestamp_millis()),
+                "green_people": green.map(|green| green.people),
+            })
+        })
+        .collect()
 }
 
 const ROUND: &str = "select id, state, plan_revision, spec, summary, over_capacity, pace_per_minute, \
-    next_release_at, last_window_ends_at, created_at, released_at from rounds \
+    next_release_at, last_window_ends_at, created_at, released_at, moves from rounds \
     where $1 = 0 or id = $1 order by id";
 
 /// The contact that a resident is reached by: the chat, where one is linked and works, else the phone.
-const RECIPIENTS: &str = "select w.id, w.round_id, w.unit_id, w.starts_at, w.released_at, \
+const RECIPIENTS: &str = "select w.id, w.round_id, w.unit_id, w.starts_at, \
       (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
        left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
        where p.unit_id = w.unit_id and p.moved_out_at is null) as recipients \
@@ -237,7 +276,11 @@ impl Store {
         let last = round
             .windows
             .iter()
-            .map(|window| window.ends_at.timestamp_millis())
+            .map(|window| {
+                let green = window.green.as_ref().map(|green| green.ends_at);
+                green.map_or(window.ends_at, |ends_at| ends_at.max(window.ends_at))
+            })
+            .map(|ends_at| ends_at.timestamp_millis())
             .max()
             .unwrap_or(now);
         let over = round.windows.iter().filter(|window| window.over_capacity).count();
@@ -257,28 +300,11 @@ impl Store {
             .await?;
             for windows in round.windows.chunks(WINDOWS_PER_STATEMENT) {
                 let first = take_ids!(tx, "windows", windows.len());
-                let rows: Vec<_> = (first..)
-                    .zip(windows)
-                    .map(|(id, window)| {
-                        serde_json::json!({
-                            "id": id, "unit": window.unit, "site": window.site, "people": window.people,
-                            "starts": window.starts_at.timestamp_millis(),
-                            "ends": window.ends_at.timestamp_millis(), "over": i64::from(window.over_capacity),
-                        })
-                    })
-                    .collect();
-                sqlx::query(self.sql(
-                    "insert into windows (id, round_id, unit_id, site_id, starts_at, ends_at, people, \
-                       over_capacity, revision) \
-                     select cast(r.value->>'id' as bigint), $2, cast(r.value->>'unit' as bigint), \
-                       cast(r.value->>'site' as bigint), cast(r.value->>'starts' as bigint), \
-                       cast(r.value->>'ends' as bigint), cast(r.value->>'people' as bigint), \
-                       cast(r.value->>'over' as bigint), 1 from {rows}",
-                ))
-                .bind(json(&rows))
-                .bind(id)
-                .execute(&mut *tx)
-                .await?;
+                sqlx::query(self.sql(INSERT_WINDOWS))
+                    .bind(json(&window_rows(first, windows)))
+                    .bind(id)
+                    .execute(&mut *tx)
+                    .await?;
             }
             id
         });
@@ -303,26 +329,17 @@ impl Store {
 
     /// A round's windows, the earliest first.
     pub async fn windows(&self, round: RoundId) -> Result<Vec<Window>> {
-        let rows: Vec<(i64, i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
+        let rows: Vec<WindowRow> = on_pool!(self, |pool| {
             sqlx::query_as(
-                "select unit_id, site_id, starts_at, ends_at, people, over_capacity from windows \
+                "select unit_id, site_id, starts_at, ends_at, people, over_capacity, green_site_id, \
+                   green_starts_at, green_ends_at, green_people from windows \
                  where round_id = $1 order by starts_at, id",
             )
             .bind(round.0)
             .fetch_all(pool)
             .await?
         });
-        Ok(rows
-            .into_iter()
-            .map(|(unit, site, starts_at, ends_at, people, over)| Window {
-                unit: UnitId(unit),
-                site: crate::domain::SiteId(site),
-                starts_at: instant(starts_at),
-                ends_at: instant(ends_at),
-                people: people as u32,
-                over_capacity: over == 1,
-            })
-            .collect())
+        Ok(rows.into_iter().map(WindowRow::into_window).collect())
     }
 
     /// The units of a round that have not been told, in the order in which they are told, with the contacts that
@@ -334,28 +351,6 @@ impl Store {
                 .bind(limit as i64)
                 .fetch_all(pool)
                 .await?
-        });
-        Ok(rows.into_iter().map(unit_to_tell).collect())
-    }
-
-    /// Told units of a round whose window starts before `before` and that have not been reminded.
-    pub async fn units_to_remind(
-        &self,
-        round: RoundId,
-        before: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<Vec<UnitToTell>> {
-        let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
-            sqlx::query_as(self.sql(
-                "select w.id, w.round_id, w.unit_id, w.starts_at, w.released_at, cast(0 as bigint) from windows w \
-                 where w.round_id = $3 and w.reminded_at is null and w.released_at is not null \
-                   and w.starts_at <= $1 and {running} order by w.starts_at, w.id limit $2",
-            ))
-            .bind(before.timestamp_millis())
-            .bind(limit as i64)
-            .bind(round.0)
-            .fetch_all(pool)
-            .await?
         });
         Ok(rows.into_iter().map(unit_to_tell).collect())
     }
@@ -441,120 +436,13 @@ impl Store {
         }))
     }
 
-    /// Writes the deliveries of these windows into the outbox, marks the windows told (or reminded), and notes
-    /// when the round may go on: all together, so that a restart neither forgets nor repeats a unit.
-    /// False, and nothing written, when the round is not releasing any more.
-    pub async fn tell(
-        &self,
-        round: RoundId,
-        windows: &[i64],
-        reminder: bool,
-        deliveries: &[NewDelivery],
-        next: Option<DateTime<Utc>>,
-        now: DateTime<Utc>,
-    ) -> Result<bool> {
-        let now_ms = now.timestamp_millis();
-        let mark = self.sql(if reminder {
-            "update windows set reminded_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
-        } else {
-            "update windows set released_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})"
-        });
-        let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
-        Ok(in_transaction!(self, |tx| {
-            let releasing = sqlx::query(
-                "update rounds set next_release_at = coalesce(cast($2 as bigint), next_release_at) \
-                 where id = $1 and state = 'releasing'",
-            )
-            .bind(round.0)
-            .bind(next.map(|at| at.timestamp_millis()))
-            .execute(&mut *tx)
-            .await?
-            .rows_affected()
-                == 1;
-            if releasing {
-                sqlx::query(mark)
-                    .bind(json_ids(windows.iter().copied()))
-                    .bind(now_ms)
-                    .execute(&mut *tx)
-                    .await?;
-                if !deliveries.is_empty() {
-                    let first = take_ids!(tx, "deliveries", deliveries.len());
-                    let (rows, bodies) = self.delivery_rows(deliveries, first, now);
-                    sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
-                    sqlx::query(insert_bodies)
-                        .bind(json(&bodies))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-            }
-            releasing
-        }))
-    }
-
-    /// The windows of a round that concern these contacts, by contact and start: those of the residents whom each
-    /// contact reaches, and of the home that a chat chose.
-    pub async fn contact_windows(
-        &self,
-        contacts: &[ContactId],
-        round: RoundId,
-    ) -> Result<Vec<(ContactId, WindowView)>> {
-        let sql = self.sql(
-            "select distinct e.contact, c.district, c.street, c.name as community, b.name as building, \
-               u.name as unit, w.unit_id, s.name as site_name, s.address, w.starts_at, w.ends_at, w.over_capacity \
-             from (select p.chat_contact_id as contact, p.unit_id from {rows} \
-                   join residents p on p.chat_contact_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
-                 union select p.phone_contact_id, p.unit_id from {rows} \
-                   join residents p on p.phone_contact_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
-                   left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
-                   where chat.id is null \
-                 union select k.id, k.unit_id from {rows} \
-                   join contacts k on k.id = cast(r.value->>'id' as bigint) where k.unit_id is not null) e \
-             cross join windows w \
-             join sites s on s.id = w.site_id join units u on u.id = w.unit_id \
-             join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
-             where w.unit_id = e.unit_id and w.round_id = $2 order by e.contact, w.starts_at, w.unit_id",
-        );
-        let rows: Vec<ViewRow> = on_pool!(self, |pool| {
-            sqlx::query_as(sql)
-                .bind(json_ids(contacts.iter().map(|contact| contact.0)))
-                .bind(round.0)
-                .fetch_all(pool)
-                .await?
-        });
-        Ok(rows
-            .into_iter()
-            .map(|row| (ContactId(row.contact), row.into_view()))
-            .collect())
-    }
-
-    /// The windows of these units in told rounds that end after `after`, the earliest first.
-    pub async fn unit_windows(&self, units: &[UnitId], after: DateTime<Utc>) -> Result<Vec<WindowView>> {
-        let sql = self.sql(
-            "select cast(0 as bigint) as contact, c.district, c.street, c.name as community, b.name as building, \
-               u.name as unit, w.unit_id, s.name as site_name, s.address, w.starts_at, w.ends_at, w.over_capacity \
-             from {rows} join windows w on w.unit_id = cast(r.value->>'id' as bigint) and w.ends_at > $2 \
-             join rounds o on o.id = w.round_id and o.state in ('releasing', 'paused', 'done') \
-             join sites s on s.id = w.site_id join units u on u.id = w.unit_id \
-             join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
-             order by w.starts_at, w.unit_id",
-        );
-        let rows: Vec<ViewRow> = on_pool!(self, |pool| {
-            sqlx::query_as(sql)
-                .bind(json_ids(units.iter().map(|unit| unit.0)))
-                .bind(after.timestamp_millis())
-                .fetch_all(pool)
-                .await?
-        });
-        Ok(rows.into_iter().map(ViewRow::into_view).collect())
-    }
-
     /// Rounds that are over: every window has ended and no delivery is open. Marks them done; gives how many.
     pub async fn finish_rounds(&self, now: DateTime<Utc>) -> Result<u64> {
         Ok(in_transaction!(self, |tx| {
             sqlx::query(
                 "update rounds set state = 'done', changed_at = $1 where state = 'releasing' \
                    and last_window_ends_at < $1 and not exists (select 1 from windows w where w.round_id = rounds.id \
-                   and w.released_at is null) and not exists (select 1 from deliveries d \
+                   and w.called_at is null) and not exists (select 1 from deliveries d \
                    where d.round_id = rounds.id and d.state in ('held', 'queued', 'sending', 'accepted'))",
             )
             .bind(now.timestamp_millis())
@@ -720,15 +608,14 @@ impl Store {
     }
 }
 
-type ToTellRow = (i64, i64, i64, i64, Option<i64>, i64);
+pub(super) type ToTellRow = (i64, i64, i64, i64, i64);
 
-fn unit_to_tell((window, round, unit, starts_at, told_at, recipients): ToTellRow) -> UnitToTell {
+pub(super) fn unit_to_tell((window, round, unit, starts_at, recipients): ToTellRow) -> UnitToTell {
     UnitToTell {
         window,
         round: RoundId(round),
         unit: UnitId(unit),
         starts_at: instant(starts_at),
-        told_at: told_at.map(instant),
         recipients: recipients as u32,
     }
 }

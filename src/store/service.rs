@@ -147,6 +147,8 @@ impl Store {
                      and coalesce(o.last_window_ends_at, d.expires_at) < $1)",
                 "delete from inbound where answered_at < $1",
                 "delete from dialogues where changed_at < $1",
+                "delete from pacing_log where at < $1",
+                "delete from pacing_moved where starts_at < $1",
                 "delete from residents where moved_out_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",

@@ -212,6 +212,9 @@ impl TestApp {
             city_cap: None,
             lead_minutes: 30,
             notice_from: self.clock.now(),
+            must_not: Vec::new(),
+            ahead_minutes: None,
+            two_step: false,
         };
         change(&mut spec);
         spec

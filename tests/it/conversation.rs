@@ -305,9 +305,14 @@ async fn the_same_conversation_works_by_words_and_digits() {
             .collect();
         let wrong = if code == "0000" { "0001" } else { "0000" };
         let said = app.text(visitor, wrong, 1).await;
+        assert!(said[0].contains("还可以试4次"), "{said:?}");
+        for _ in 0..3 {
+            app.text(visitor, wrong, 1).await;
+        }
+        let said = app.text(visitor, wrong, 1).await;
         assert!(said[0].contains("没有改动"), "{said:?}");
         let said = app.text(visitor, &code, 1).await;
-        assert!(!said[0].contains("已记住"), "one try for a code: {said:?}");
+        assert!(!said[0].contains("已记住"), "five tries for a code: {said:?}");
 
         let (round, _) = app.plan().await;
         app.release_at_once(round).await;
@@ -499,4 +504,104 @@ async fn what_people_wrote_while_the_service_was_away_is_answered() {
     let said = app.heard(785, 1, 1).await;
     assert!(said[0].contains("120"), "{said:?}");
     let _ = button(&app, 785, "梧桐社区");
+}
+
+/// The hours of a unit's window.
+async fn hours_of(app: &TestApp, round: weir::domain::RoundId, unit: &str) -> String {
+    let windows = app.windows(round).await;
+    let (_, window) = windows.iter().find(|(place, _)| place.unit == unit).expect("a window");
+    hours(window)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_come_chooses_another_time_by_telegram() {
+    on_both(async |test| {
+        let app = TestApp::start(test).await;
+        app.import(CITY).await;
+        app.link(720, "zh-hans", "+8619900000001").await;
+        let (round, _) = app.plan().await;
+        app.release_at_once(round).await;
+        app.settled(round).await;
+        let old = hours_of(&app, round, "1单元").await;
+        let said = app.ask(720, "时间", 1).await;
+        assert!(said[0].contains(&old), "{said:?}");
+        let data = button(&app, 720, "换时间");
+        let said = tap(&app, 720, &data, 1).await;
+        assert!(said[0].contains(&old) && said[0].contains("请选一个"), "{said:?}");
+        let offered: Vec<String> = (0..3).map(|n| format!("take:{n}")).collect();
+        let last = app.to_chat(720).pop().expect("a message");
+        let labels: Vec<(String, String)> = last
+            .buttons
+            .iter()
+            .flatten()
+            .filter_map(|button| match button {
+                Button::Choice { label, data } if offered.contains(data) => Some((label.clone(), data.clone())),
+                _ => None,
+            })
+            .collect();
+        assert!(!labels.is_empty(), "{:?}", last.buttons);
+        assert!(labels.iter().all(|(label, _)| !label.contains(&old)), "{labels:?}");
+        let said = tap(&app, 720, &labels[0].1, 2).await;
+        assert!(said[0].contains("换好了"), "{said:?}");
+        // The answer names the new time, as the label did.
+        let time = labels[0].0.split(' ').next().expect("a time").to_owned();
+        assert!(said[1].contains(time.trim_start_matches("今天")) || said[1].contains(&time), "{said:?} {time}");
+        assert!(!said[1].contains(&old), "{said:?}");
+        let contact = app.store().find_contact(&Address::Chat(720)).await.expect("reads").expect("known");
+        let windows = app.store().contact_windows(&[contact], round).await.expect("reads");
+        assert!(windows.iter().all(|(_, view)| view.own));
+
+        // A chat that only follows a home cannot change anybody's time.
+        let code = app.door_code("1栋", "1单元").await;
+        app.ask(721, &format!("/start {code}"), 3).await;
+        let said = app.ask(721, "换时间", 1).await;
+        assert!(said[0].contains("确认是您本人"), "{said:?}");
+        let said = tap(&app, 721, "take:0", 1).await;
+        assert!(said[0].contains("确认是您本人"), "{said:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_text_message_a_time_changes_only_after_the_code() {
+    on_both(async |test| {
+        let app = TestApp::start(test).await;
+        app.import(CITY).await;
+        let (round, _) = app.plan().await;
+        app.release_at_once(round).await;
+        app.settled(round).await;
+        let who = "+8619900000003";
+        let old = hours_of(&app, round, "3单元").await;
+        let said = app.text(who, "换时间", 1).await;
+        assert!(said[0].contains(&old) && said[0].contains("\n1 "), "{said:?}");
+        let said = app.text(who, "1", 1).await;
+        let code: String = {
+            let at = said[0].find("请回复").expect("asks for a code") + "请回复".len();
+            said[0][at..].chars().take(4).collect()
+        };
+        assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{said:?}");
+        let own = async || {
+            let contact = app.store().find_contact(&phone(who)).await.expect("reads").expect("known");
+            let windows = app.store().contact_windows(&[contact], round).await.expect("reads");
+            windows[0].1.own
+        };
+        let wrong = if code == "0000" { "1111" } else { "0000" };
+        let said = app.text(who, wrong, 1).await;
+        assert!(said[0].contains("还可以试4次") && !own().await, "{said:?}");
+        let said = app.text(who, &code, 2).await;
+        assert!(said[0].contains("换好了") && !said[1].contains(&old), "{said:?}");
+        assert!(own().await);
+
+        // A number that nobody on the roster has changes nothing.
+        let said = app.text("+8619900000098", "换时间", 1).await;
+        assert!(said[0].contains("名册里没有这个号码"), "{said:?}");
+        // Shortly before the window it is too late.
+        let windows = app.windows(round).await;
+        let (_, near) = windows.iter().find(|(place, _)| place.unit == "4单元").expect("a window");
+        app.jump_to(near.starts_at - minutes(20));
+        let said = app.text("+8619900000004", "来不了", 1).await;
+        let said = said.iter().find(|text| text.contains("现在不能换"));
+        assert!(said.is_some_and(|text| text.contains(&hours(near))), "{said:?}");
+    })
+    .await;
 }

@@ -67,6 +67,7 @@ async fn staggered(app: &TestApp) -> RoundId {
                 ends_at: starts_at + minutes(15),
                 people: unit.people,
                 over_capacity: false,
+                green: None,
             }
         })
         .collect();
@@ -369,6 +370,7 @@ async fn on_paper(url: &str) -> (TestApp, std::path::PathBuf) {
             ends_at: now + minutes(30),
             people: unit.people,
             over_capacity: false,
+            green: None,
         })
         .collect();
     let round = NewRound {

@@ -3,8 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use weir::{
     clock::Clock,
-    domain::Window,
-    release::plan::{self, PlanError, PlanSummary, RoundSpec},
+    domain::{SiteId, UnitId, Window},
+    release::plan::{self, MustNotTime, PlanError, PlanSummary, RoundSpec},
+    roster::import::{self, ImportOptions},
 };
 
 use crate::{
@@ -214,4 +215,193 @@ async fn what_is_logged_is_checked_first_and_no_library_is_heard() {
             err(&output)
         );
     }
+}
+
+/// Imports sites, and where buildings lie, in place of the usual two.
+async fn with_sites(app: &TestApp, sites: &str, buildings: Option<&str>) {
+    let head = "site,district,street,community,address,desks,green_desks,samples_per_desk_hour,opens,closes,lat,lon,breaks\n";
+    let options = ImportOptions {
+        sites: Some(app.write("more-sites.csv", &format!("{head}{sites}"))),
+        buildings: buildings.map(|rows| {
+            app.write("buildings.csv", &format!("district,street,community,building,lat,lon\n{rows}"))
+        }),
+        ..ImportOptions::default()
+    };
+    let report = import::run(app.store(), &options, app.clock.now(), &import::Quiet)
+        .await
+        .expect("imports");
+    assert_eq!(report.summary.refused, 0);
+}
+
+/// Whether a window touches these hours of the day.
+fn within(window: &Window, from: (u32, u32), to: (u32, u32)) -> bool {
+    let minute = |at: DateTime<Utc>| {
+        let local = at.with_timezone(&chrono_tz::Asia::Shanghai);
+        chrono::Timelike::hour(&local) * 60 + chrono::Timelike::minute(&local)
+    };
+    minute(window.starts_at) < to.0 * 60 + to.1 && minute(window.ends_at) > from.0 * 60 + from.1
+}
+
+fn must_not(community: Option<&str>, from: u32, to: u32) -> MustNotTime {
+    MustNotTime {
+        community: community.map(Into::into),
+        from: hour(from),
+        to: hour(to),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_called_in_breaks_and_at_must_not_times() {
+    let app = TestApp::set(sqlite().await, Clock::manual(afternoon()), |_| {}).await;
+    app.import(&many(120)).await;
+    // Few desks, so that the day is used to its end.
+    with_sites(
+        &app,
+        "梧桐采样点,锦江区,春熙街道,梧桐社区,梧桐广场,1,0,12,08:00,21:00,,,12:00-13:00;17:30-18:00\n\
+         银杏采样点,锦江区,春熙街道,银杏社区,银杏广场,1,0,12,08:00,21:00,,,\n",
+        None,
+    )
+    .await;
+    let (_, windows) = planned_at(&app, afternoon(), |spec| {
+        (spec.date, spec.until) = (day(4), day(4));
+        spec.must_not = vec![must_not(None, 9, 10), must_not(Some("银杏社区"), 15, 16)];
+    })
+    .await
+    .expect("plans");
+    assert_eq!(windows.len(), 120);
+    let sites = app.store().sites().await.expect("reads");
+    for window in &windows {
+        let site = sites.iter().find(|site| site.id == window.site).expect("known");
+        assert!(!within(window, (9, 0), (10, 0)), "{window:?}");
+        if site.community == "梧桐社区" {
+            assert!(!within(window, (12, 0), (13, 0)) && !within(window, (17, 30), (18, 0)), "{window:?}");
+        } else {
+            assert!(!within(window, (15, 0), (16, 0)), "{window:?}");
+        }
+    }
+    let says = planned_at(&app, afternoon(), |spec| spec.must_not = vec![must_not(Some("银杏社"), 15, 16)])
+        .await
+        .expect_err("unknown");
+    assert!(says.contains("--not") && says.contains("银杏社区"), "{says}");
+    let says = planned_at(&app, afternoon(), |spec| spec.must_not = vec![must_not(None, 16, 15)])
+        .await
+        .expect_err("the wrong way round");
+    assert!(says.contains("--not 16:00-15:00"), "{says}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_go_where_it_is_near_else_to_a_site_that_serves_their_community() {
+    let app = TestApp::set(sqlite().await, Clock::manual(afternoon()), |_| {}).await;
+    app.import(&many(8)).await;
+    // 1栋 of 梧桐社区 lies beside the site of another community; 银杏社区 is served by 梧桐's too.
+    with_sites(
+        &app,
+        "梧桐采样点,锦江区,春熙街道,梧桐社区;银杏社区,梧桐广场,3,0,120,08:00,21:00,30.70,104.10,\n\
+         银杏采样点,锦江区,春熙街道,东湖社区,银杏广场,3,0,120,08:00,21:00,30.66,104.06,\n",
+        Some("锦江区,春熙街道,梧桐社区,1栋,30.661,104.061\n锦江区,春熙街道,梧桐社区,2栋,30.60,104.00\n"),
+    )
+    .await;
+    let (_, windows) = planned_at(&app, afternoon(), |_| {}).await.expect("plans");
+    let sites = app.store().sites().await.expect("reads");
+    let units = app.store().units().await.expect("reads");
+    let site_of = |community: &str, building: &str| -> Vec<&str> {
+        let of: Vec<UnitId> = units
+            .iter()
+            .filter(|unit| unit.place.community == community && unit.place.building == building)
+            .map(|unit| unit.unit)
+            .collect();
+        let name = |id: SiteId| sites.iter().find(|site| site.id == id).map_or("", |site| &*site.name);
+        let mut names: Vec<&str> = windows
+            .iter()
+            .filter(|window| of.contains(&window.unit))
+            .map(|window| name(window.site))
+            .collect();
+        names.dedup();
+        names
+    };
+    assert_eq!(site_of("梧桐社区", "1栋"), ["银杏采样点"], "within 900 m");
+    assert_eq!(site_of("梧桐社区", "2栋"), ["梧桐采样点"], "nothing is near, so by community");
+    assert_eq!(site_of("银杏社区", "1栋"), ["梧桐采样点"], "one that serves it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_round_has_given_away_is_not_given_twice() {
+    let app = TestApp::set(sqlite().await, Clock::manual(afternoon()), |_| {}).await;
+    let community = |name: &str, from: u32| -> String {
+        (0..20)
+            .map(|n| {
+                format!(
+                    "锦江区,春熙街道,{name},{}栋,1单元,101,居民,+8619901{:06},zh-Hans,\n",
+                    n + 1,
+                    from + n
+                )
+            })
+            .collect()
+    };
+    app.import(&format!("{}{}", community("梧桐社区", 0), community("银杏社区", 100))).await;
+    // One site for both, with room for one person in five minutes.
+    with_sites(
+        &app,
+        "梧桐采样点,锦江区,春熙街道,梧桐社区;银杏社区,梧桐广场,1,0,12,08:00,21:00,,,\n\
+         银杏采样点,锦江区,春熙街道,东湖社区,银杏广场,1,0,12,08:00,21:00,,,\n",
+        None,
+    )
+    .await;
+    let plan_of = async |name: &str| {
+        let names = vec![name.to_owned()];
+        let spec = app.spec(|spec| {
+            (spec.date, spec.until) = (day(4), day(4));
+            (spec.from, spec.to) = (hour(8), hour(20));
+            spec.communities = names;
+        });
+        let (round, _) = plan::plan_round(app.store(), &app.config, &spec, afternoon())
+            .await
+            .expect("plans");
+        round
+    };
+    let first = plan_of("梧桐社区").await;
+    app.release(first).await;
+    let second = plan_of("银杏社区").await;
+    let mut windows = app.store().windows(first).await.expect("reads");
+    windows.extend(app.store().windows(second).await.expect("reads"));
+    assert!(windows.iter().all(|window| !window.over_capacity));
+    for at in windows.iter().map(|window| window.starts_at) {
+        let arrivals: f64 = windows
+            .iter()
+            .filter(|window| window.starts_at <= at && at < window.ends_at)
+            .map(|window| f64::from(window.people) / (window.ends_at - window.starts_at).num_minutes() as f64)
+            .sum();
+        assert!(arrivals <= 0.2 + 1e-9, "{arrivals} people a minute at {at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shortage_names_the_cheapest_remedy_and_a_window_its_reasons() {
+    let app = TestApp::set(sqlite().await, Clock::manual(afternoon()), |_| {}).await;
+    app.import(&many(40)).await;
+    with_sites(
+        &app,
+        "梧桐采样点,锦江区,春熙街道,梧桐社区,梧桐广场,1,0,6,08:00,21:00,,,\n",
+        None,
+    )
+    .await;
+    let folder = crate::binary::write_config(&app);
+    let args = [
+        "round", "plan", "--date", "2099-09-04", "--from", "17:00", "--to", "18:00", "--not", "17:10-17:20",
+    ];
+    let output = run(&folder, &args).await;
+    assert!(
+        out(&output).contains("梧桐采样点: ") && out(&output).contains("Cheapest remedy: "),
+        "{}\n{}",
+        out(&output),
+        err(&output)
+    );
+    for unit in [&["梧桐社区 1栋1单元"][..], &["梧桐社区", "1栋", "1单元"], &[&app.door_code("1栋", "1单元").await]] {
+        let output = run(&folder, &[&["round", "explain", "1"], unit].concat()).await;
+        assert!(out(&output).contains("梧桐采样点"), "{}{}", out(&output), err(&output));
+    }
+    let why = json(&folder, &["round", "explain", "1", "梧桐社区 1栋1单元"]).await;
+    assert!(why["why"].as_str().is_some_and(|why| !why.is_empty()) && why["site"] == "梧桐采样点", "{why}");
+    let output = run(&folder, &["round", "explain", "1", "无此地 1栋"]).await;
+    assert!(err(&output).contains("无此地"), "{}", err(&output));
 }

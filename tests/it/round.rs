@@ -7,8 +7,11 @@ use weir::{
     channels::sms::smsc::Fault,
     clock::Clock,
     domain::{ChannelKind, DeliveryState, NoticeKind, RoundState},
-    release::plan::{self, PlanError},
-    store::Change,
+    release::{
+        plan::{self, PlanError},
+        replan::{self, ReplanQuota},
+    },
+    store::{Change, WindowMove},
 };
 
 use crate::{
@@ -554,4 +557,202 @@ async fn who_comes_onto_the_roster_after_their_unit_was_told_is_told_too() {
         .await;
     })
     .await;
+}
+
+/// Moves every window that may move half an hour.
+async fn move_all(app: &TestApp, round: weir::domain::RoundId, by: i64) -> bool {
+    let now = app.clock.now();
+    let movable = app.store().movable_windows(round, now).await.expect("reads");
+    let moves: Vec<WindowMove> = movable
+        .iter()
+        .flat_map(|window| {
+            window.rows.iter().map(|&row| WindowMove {
+                row,
+                own: window.own,
+                starts_at: window.starts_at + minutes(by),
+                ends_at: window.ends_at + minutes(by),
+                over_capacity: false,
+            })
+        })
+        .collect();
+    let stored = app.store().round(round).await.expect("reads").expect("is there");
+    app.store().apply_moves(&stored, &moves, &[], now).await.expect("moves")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moved_windows_are_corrected_once_and_reminded_of_at_their_new_time() {
+    on_both(async |test| {
+        let mut app = TestApp::start(test).await;
+        app.import(CITY).await;
+        app.link(502, "en", "+8619900000002").await;
+        let (round, _) = app.plan().await;
+        app.release_at_once(round).await;
+        app.settled(round).await;
+        let told = app.smsc.submitted().len();
+        let chat = app.to_chat(502).len();
+        app.stop_service().await;
+        assert!(move_all(&app, round, 40).await);
+        // The service finds the moved windows in the store, also after it was away.
+        app.start_service();
+        eventually("every phone and chat is corrected", async || {
+            let phones = app.smsc.submitted().len() - told;
+            (phones == 4 && app.to_chat(502).len() == chat + 1).then_some(())
+        })
+        .await;
+        app.settled(round).await;
+        app.quiet().await;
+        let windows = app.windows(round).await;
+        for (phone, heading, homes) in [
+            ("+8619900000001", "以这条为准", vec!["1栋1单元"]),
+            ("+8619900000003", "以這條為準", vec!["2栋1单元"]),
+            ("+8619900000004", "以这条为准", vec!["2栋2单元", "3栋1单元"]),
+        ] {
+            let sent = app.to_phone(phone);
+            assert_eq!(sent.len(), 2, "{phone} is told, and corrected once");
+            assert!(sent[1].text.contains(heading), "{}", sent[1].text);
+            tells_exactly(&sent[1].text, &homes, &windows);
+        }
+        let corrected = app.to_chat(502).pop().expect("told").text;
+        assert!(corrected.contains("Only this message counts"), "{corrected}");
+        assert_eq!(app.count(round, "correction", "delivered").await, 4);
+
+        let last = windows.iter().map(|(_, window)| window.starts_at).max().expect("windows");
+        app.jump_to(last - minutes(30));
+        app.settled(round).await;
+        eventually("every phone is reminded", async || {
+            (app.count(round, "reminder", "delivered").await == 5).then_some(())
+        })
+        .await;
+        let reminder = app.to_phone("+8619900000001").pop().expect("reminded");
+        tells_exactly(&reminder.text, &["1栋1单元"], &windows);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_not_told_yet_hears_only_the_new_time() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    let (round, _) = app.plan().await;
+    let now = app.clock.now();
+    let start = now + minutes(20);
+    assert!(app.store().start_release(round, 1e9, start, now).await.expect("releases"));
+    assert!(move_all(&app, round, 30).await);
+    app.jump_to(start);
+    app.settled(round).await;
+    app.quiet().await;
+    let windows = app.windows(round).await;
+    let sent = app.to_phone("+8619900000001");
+    assert_eq!(sent.len(), 1);
+    tells_exactly(&sent[0].text, &["1栋1单元"], &windows);
+    assert_eq!(app.count(round, "correction", "delivered").await, 0, "nobody is corrected who knew nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_never_left_is_withdrawn_and_told_anew() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    let (round, _) = app.plan().await;
+    // The carrier takes nothing for a while.
+    app.smsc.set_fault(Fault::Cut);
+    app.release_at_once(round).await;
+    eventually("every unit told", async || {
+        let (told, units) = app.store().told(round).await.expect("reads");
+        (told == units).then_some(())
+    })
+    .await;
+    app.quiet().await;
+    assert!(move_all(&app, round, 30).await);
+    app.smsc.set_fault(Fault::None);
+    app.clock.advance(minutes(2));
+    eventually("every phone is told", async || {
+        (app.count(round, "window", "delivered").await == 5).then_some(())
+    })
+    .await;
+    app.quiet().await;
+    let windows = app.windows(round).await;
+    for (phone, homes) in [("+8619900000001", vec!["1栋1单元"]), ("+8619900000004", vec!["2栋2单元", "3栋1单元"])] {
+        let sent = app.to_phone(phone);
+        let last = sent.last().expect("told");
+        tells_exactly(&last.text, &homes, &windows);
+        assert!(sent.len() == 1, "{phone} holds one time: {}", sent.len());
+    }
+    assert_eq!(app.count(round, "window", "cancelled").await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_under_way_moves_later_and_takes_in_newcomers() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    let (round, _) = app.plan_as(|spec| spec.to = hour(20)).await;
+    app.release_at_once(round).await;
+    app.settled(round).await;
+    let before = app.windows(round).await;
+    let quota = ReplanQuota {
+        from: None,
+        delay: Some(minutes(150)),
+        starts_per_minute: None,
+    };
+    let stored = app.store().round(round).await.expect("reads").expect("is there");
+    let now = app.clock.now();
+    let seen = replan::preview(app.store(), &app.config, &stored, &quota, now).await.expect("looks");
+    assert_eq!((seen.moved_units, seen.told_units), (6, 6), "{seen:?}");
+    assert_eq!(app.windows(round).await, before, "a preview changes nothing");
+    let done = replan::replan(app.store(), &app.config, &stored, &quota, now).await.expect("moves");
+    assert_eq!(done.moved_units, 6);
+    let after = app.windows(round).await;
+    for (place, window) in &after {
+        let old = before.iter().find(|(known, _)| known == place).expect("the same units");
+        assert!(window.starts_at > old.1.starts_at && window.starts_at >= now + minutes(150), "{window:?}");
+    }
+    let again = replan::replan(app.store(), &app.config, &stored, &quota, now).await.expect("looks");
+    assert_eq!(again.moved_units, 0, "asking again moves nothing");
+    app.settled(round).await;
+    app.quiet().await;
+    assert_eq!(app.to_phone("+8619900000001").len(), 2);
+
+    app.import("锦江区,春熙街道,梧桐社区,9栋,1单元,101,新来的,+8619900000009,zh-Hans,\n").await;
+    let folder = crate::binary::write_config(&app);
+    let _ = folder;
+    let quota = ReplanQuota::default();
+    let now = app.clock.now();
+    let added = replan::replan(app.store(), &app.config, &stored, &quota, now).await.expect("adds");
+    assert_eq!((added.moved_units, added.added_units), (0, 1));
+    app.settled(round).await;
+    let windows = app.windows(round).await;
+    let sent = app.to_phone("+8619900000009");
+    assert_eq!(sent.len(), 1);
+    tells_exactly(&sent[0].text, &["9栋1单元"], &windows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_green_lane_is_told_to_those_who_may_use_it() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(
+        "锦江区,春熙街道,梧桐社区,1栋,1单元,101,陈桂英,+8619900000001,zh-Hans,elderly\n\
+         锦江区,春熙街道,梧桐社区,1栋,1单元,101,陈明,+8619900000001,zh-Hans,\n\
+         锦江区,春熙街道,梧桐社区,1栋,1单元,102,王伟,+8619900000002,zh-Hans,limited_mobility\n\
+         锦江区,春熙街道,梧桐社区,1栋,1单元,103,Ann Lee,+8619900000003,en,student\n",
+    )
+    .await;
+    let (round, summary) = app.plan().await;
+    assert_eq!((summary.people, summary.green_people), (4, 2));
+    app.release_at_once(round).await;
+    app.settled(round).await;
+    let (_, window) = app.windows(round).await.remove(0);
+    let green = window.green.clone().expect("the site has a green desk");
+    assert_eq!((window.people, green.people), (2, 2));
+    let green = hours(&weir::domain::Window {
+        starts_at: green.starts_at,
+        ends_at: green.ends_at,
+        ..window.clone()
+    });
+    let text = |phone: &str| app.to_phone(phone).pop().expect("told").text;
+    let both = text("+8619900000001");
+    assert!(both.contains("其他家人") && both.contains("绿色通道"), "{both}");
+    assert!(both.contains(&hours(&window)) && both.contains(&green), "{both}");
+    let regular = text("+8619900000002");
+    assert!(!regular.contains("绿色通道") && regular.contains(&hours(&window)), "{regular}");
+    let student = text("+8619900000003");
+    assert!(student.contains("green lane") && student.contains(&green), "{student}");
 }

@@ -2,12 +2,14 @@
 
 use weir::{
     domain::{
-        Address, ChannelKind, ContactId, DeliveryId, DeliveryState, Inbound, InboundContent, IncidentScope,
-        ManualState, NoticeKind, ResidentId, RoundState, Site, SiteId, UnitId, Window,
+        Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
+        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
+        Window,
     },
     store::{
-        BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, ManualChange, NewIncident,
-        NewRound, Pause, Recorded, RefusedRow, ReplyRow, Returned, RowOutcome, Store, StoreError,
+        Appointment, BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, ManualChange, NewDelivery,
+        NewIncident, NewRound, OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome,
+        Steering, Store, StoreError, WindowMove,
     },
 };
 
@@ -33,6 +35,11 @@ async fn claim(store: &Store, limit: usize) -> Vec<DeliveryId> {
         .await
         .expect("claims");
     claimed.iter().map(|claimed| claimed.message.delivery).collect()
+}
+
+/// A round as it is now.
+async fn read(store: &Store, round: RoundId) -> Round {
+    store.round(round).await.expect("reads").expect("is there")
 }
 
 async fn state_of(store: &Store, id: DeliveryId) -> String {
@@ -68,6 +75,7 @@ pub async fn small_round(store: &Store) -> (weir::domain::RoundId, Vec<UnitId>) 
             ends_at: evening() + minutes(60 * hour + 20),
             people: 3,
             over_capacity: false,
+            green: None,
         })
         .collect();
     let round = NewRound {
@@ -92,12 +100,16 @@ pub fn site(name: &str) -> Site {
         district: "锦江区".into(),
         street: "春熙街道".into(),
         community: "锦绣社区1".into(),
+        serves: vec!["望江社区2".into(), "合江街道/东湖社区".into()],
         address: "锦绣广场".into(),
         desks: 3,
         green_desks: 1,
         samples_per_desk_hour: 120,
         opens: "08:00:00".parse().expect("a time"),
         closes: "21:00:00".parse().expect("a time"),
+        breaks: [("12:00:00", "13:00:00"), ("17:30:00", "18:00:00")]
+            .map(|(from, to)| (from.parse().expect("a time"), to.parse().expect("a time")))
+            .into(),
         coordinates: None,
     }
 }
@@ -792,7 +804,7 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(round, &[], false, &[], Some(evening()), evening())
+                .tell(&read(store, round).await, &[], &[], Some(evening()), &Steering::default(), evening())
                 .await
                 .expect("asks")
         );
@@ -822,7 +834,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
         let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(round, &[units[0].window], false, &[], next, evening())
+                .tell(&read(store, round).await, &[units[0].window], &[], next, &Steering::default(), evening())
                 .await
                 .expect("tells")
         );
@@ -834,7 +846,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             .expect("reads");
         assert_eq!(due.iter().map(|unit| unit.unit).collect::<Vec<_>>(), ids[..1]);
         store
-            .tell(round, &[units[0].window], true, &[], None, evening())
+            .remind(&read(store, round).await, &due, &[], evening())
             .await
             .expect("reminds");
         assert!(
@@ -851,7 +863,7 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(round, &[units[1].window], false, &[], next, evening())
+            .tell(&read(store, round).await, &[units[1].window], &[], next, &Steering::default(), evening())
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
@@ -860,7 +872,8 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             RoundState::Done
         );
         assert_eq!(store.windows(round).await.expect("reads").len(), 2);
-        assert_eq!(store.unit_windows(&ids, evening()).await.expect("reads").len(), 2);
+        let told = store.told_windows(&[], &ids, evening()).await.expect("reads");
+        assert_eq!(told.len(), 2);
     })
     .await;
 }
@@ -877,7 +890,8 @@ async fn places_sites_and_points_are_kept() {
         assert_ne!(units[0].code, units[1].code);
         assert_eq!(
             store.save_sites(&[site("锦绣采样点")]).await.expect("saves"),
-            (0, 0)
+            (0, 0),
+            "with breaks and communities, nothing is new"
         );
         let wider = Site {
             desks: 5,
@@ -1280,6 +1294,269 @@ async fn old_texts_are_erased_and_facts_stay() {
             1
         );
         assert_eq!(state_of(store, id).await, "sent");
+    })
+    .await;
+}
+
+/// The contact of an invented phone.
+async fn contact(store: &Store, serial: u32) -> weir::domain::ContactId {
+    let contact = store.find_contact(&Address::Phone(phone(serial))).await;
+    contact.expect("reads").expect("known")
+}
+
+fn in_round(round: RoundId, key: &str, contact: weir::domain::ContactId, kind: NoticeKind) -> NewDelivery {
+    NewDelivery {
+        round: Some(round),
+        ..delivery(key, contact, kind)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story")]
+async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, ids) = small_round(store).await;
+        let before = read(store, round).await;
+        let (one, two) = (contact(store, 1).await, contact(store, 2).await);
+        let units = store.units_to_tell(round, 10).await.expect("reads");
+        // The first unit is told: one notice waits, another is being sent. Phone 1 is of both units.
+        let notices = [
+            in_round(round, &format!("window:{round}:1:{one}"), one, NoticeKind::Window),
+            in_round(round, &format!("window:{round}:1:{two}"), two, NoticeKind::Window),
+        ];
+        assert!(
+            store
+                .tell(&before, &[units[0].window], &notices, None, &Steering::default(), evening())
+                .await
+                .expect("tells")
+        );
+        let sending = claim(store, 1).await;
+        let movable = store.movable_windows(round, evening()).await.expect("reads");
+        assert_eq!(
+            movable.iter().map(|w| (w.told, w.people, w.recipients)).collect::<Vec<_>>(),
+            [(true, 3, 2), (false, 3, 1)]
+        );
+        let moves: Vec<WindowMove> = movable
+            .iter()
+            .map(|window| WindowMove {
+                row: window.rows[0],
+                own: false,
+                starts_at: window.starts_at + minutes(90),
+                ends_at: window.ends_at + minutes(90),
+                over_capacity: false,
+            })
+            .collect();
+        assert!(store.apply_moves(&before, &moves, &[], evening()).await.expect("moves"));
+        assert!(
+            !store.apply_moves(&before, &moves, &[], evening()).await.expect("asks"),
+            "what was read before a move moves nothing"
+        );
+        let second = &store.units_to_tell(round, 10).await.expect("reads")[0];
+        assert!(
+            !store
+                .tell(&before, &[second.window], &[], None, &Steering::default(), evening())
+                .await
+                .expect("asks"),
+            "nor tells anybody an old time"
+        );
+        let waiting = store.deliveries(&DeliveryFilter::default(), 10).await.expect("reads");
+        let states: Vec<&str> = waiting.iter().rev().map(|delivery| &*delivery.state).collect();
+        assert_eq!(states, ["sending", "cancelled"]);
+        assert_eq!(store.hearing_old_times(round).await.expect("reads"), [one].into());
+
+        // The second unit is not told, but phone 1 has heard of it with the first.
+        let due = store.units_to_correct(round, 10).await.expect("reads");
+        assert_eq!(due.iter().map(|(_, unit)| *unit).collect::<Vec<_>>(), ids);
+        let now = read(store, round).await;
+        let told = store.told_contacts(&now, &[one, two]).await.expect("reads");
+        assert_eq!((told[&one], told[&two]), (true, false), "one notice never left");
+        store
+            .record(&[change(sending[0], DeliveryState::Queued)], evening())
+            .await
+            .expect("records");
+        assert_eq!(state_of(store, sending[0]).await, "cancelled", "an old time does not wait again");
+        let windows = store.contact_windows(&[one], round).await.expect("reads");
+        assert_eq!(
+            windows.iter().map(|(_, view)| (view.starts_at, view.revision)).collect::<Vec<_>>(),
+            [(evening() + minutes(150), 2), (evening() + minutes(210), 2)]
+        );
+        let key = format!("correction:{round}:{one}:4");
+        let correction = [in_round(round, &key, one, NoticeKind::Correction)];
+        let rows: Vec<i64> = due.iter().map(|(row, _)| *row).collect();
+        for _ in 0..2 {
+            assert!(store.correct(&now, &rows, &correction, evening()).await.expect("writes"));
+        }
+        assert!(store.units_to_correct(round, 10).await.expect("reads").is_empty());
+        assert_eq!(claim(store, 10).await.len(), 1, "the same correction is made once");
+        assert_eq!(now.last_window_ends_at, evening() + minutes(230));
+        let told: Vec<u8> = store
+            .movable_windows(round, evening())
+            .await
+            .expect("reads")
+            .iter()
+            .map(|window| window.moves)
+            .collect();
+        assert_eq!(told, [1, 0], "only the moves of a told window count");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story")]
+async fn a_time_of_ones_own_is_taken_while_there_is_room() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, ids) = small_round(store).await;
+        let person = |serial| async move {
+            let contact = contact(store, serial).await;
+            store.person(contact).await.expect("reads").residents
+        };
+        let of_one: Vec<ResidentId> = person(1)
+            .await
+            .into_iter()
+            .filter(|(_, unit)| *unit == ids[0])
+            .map(|(resident, _)| resident)
+            .collect();
+        let of_two: Vec<ResidentId> = person(2).await.into_iter().map(|(resident, _)| resident).collect();
+        assert_eq!((of_one.len(), of_two.len()), (2, 1));
+        let site = store.sites().await.expect("reads")[0].id;
+        let wish = OwnWindow {
+            round,
+            unit: ids[0],
+            site,
+            starts_at: evening() + minutes(120),
+            ends_at: evening() + minutes(130),
+            residents: of_one.clone(),
+            // The second unit's three come over twenty minutes, from the same minute on.
+            site_per_minute: 0.35,
+            city_per_minute: None,
+        };
+        assert!(store.take_own_window(&wish, evening()).await.expect("takes"));
+        assert!(store.take_own_window(&wish, evening()).await.expect("takes"), "it is theirs already");
+        let late = OwnWindow {
+            residents: of_two.clone(),
+            ..wish.clone()
+        };
+        assert!(!store.take_own_window(&late, evening()).await.expect("asks"), "the room is gone");
+        let city = OwnWindow {
+            starts_at: evening() + minutes(300),
+            ends_at: evening() + minutes(310),
+            city_per_minute: Some(0.05),
+            ..late.clone()
+        };
+        assert!(!store.take_own_window(&city, evening()).await.expect("asks"), "the city has a limit too");
+
+        let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
+        assert_eq!(windows.len(), 1);
+        assert_eq!((windows[0].view.own, windows[0].view.starts_at), (true, wish.starts_at));
+        assert_eq!(windows[0].residents, of_one);
+        let one = contact(store, 1).await;
+        let by_contact = store.contact_windows(&[one], round).await.expect("reads");
+        assert_eq!(
+            by_contact.iter().map(|(_, view)| view.own).collect::<Vec<_>>(),
+            [true, false],
+            "the other unit's resident on this phone keeps their window"
+        );
+        let taken = store.taken_room(None, evening()).await.expect("reads");
+        assert_eq!(taken.iter().map(|room| room.people).collect::<Vec<_>>(), [3, 2, 3]);
+        assert_eq!(store.taken_room_at(&[site], evening()).await.expect("reads"), taken);
+        assert!(store.taken_room(Some(round), evening()).await.expect("reads").is_empty());
+        let due = store
+            .units_to_remind(round, evening() + minutes(125), 10)
+            .await
+            .expect("reads");
+        assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Own, Appointment::Own]);
+        assert!(store.remind(&read(store, round).await, &due, &[], evening()).await.expect("marks"));
+
+        // It moves like any other.
+        let own = store.movable_windows(round, evening()).await.expect("reads");
+        let own = own.iter().find(|window| window.own).expect("is there");
+        assert_eq!((own.people, own.rows.len(), own.told), (2, 2, true));
+        let moves: Vec<WindowMove> = own
+            .rows
+            .iter()
+            .map(|&row| WindowMove {
+                row,
+                own: true,
+                starts_at: own.starts_at + minutes(60),
+                ends_at: own.ends_at + minutes(60),
+                over_capacity: false,
+            })
+            .collect();
+        let now = read(store, round).await;
+        assert!(store.apply_moves(&now, &moves, &[], evening()).await.expect("moves"));
+        let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
+        assert_eq!((windows[0].view.starts_at, windows[0].view.revision), (evening() + minutes(180), 2));
+        assert_eq!(store.units_to_correct(round, 10).await.expect("reads").len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
+    on_both(async |test| {
+        let store = &test.store;
+        let tagged = |row: weir::store::NewResident, tag| weir::store::NewResident {
+            tags: vec![tag],
+            ..row
+        };
+        import(
+            store,
+            "roster.csv",
+            &[
+                tagged(resident(2, place(1, 1), "101", "陈桂英", 1), Tag::Elderly),
+                resident(3, place(1, 1), "101", "陈明", 1),
+                tagged(resident(4, place(1, 1), "102", "王伟", 2), Tag::NoSmartphone),
+                tagged(resident(5, place(1, 1), "103", "李小明", 3), Tag::Student),
+            ],
+        )
+        .await;
+        assert_eq!(store.people_and_recipients().await.expect("counts"), (4, 3));
+        let unit = store.units().await.expect("reads")[0].unit;
+        assert_eq!(store.green_people().await.expect("counts"), [(unit, 2)].into());
+        store.save_sites(&[site("锦绣采样点")]).await.expect("saves");
+        let site = store.sites().await.expect("reads")[0].id;
+        assert_eq!(store.unit_point(unit).await.expect("reads"), None);
+        let window = Window {
+            unit,
+            site,
+            starts_at: evening() + minutes(60),
+            ends_at: evening() + minutes(70),
+            people: 2,
+            over_capacity: false,
+            green: Some(GreenWindow {
+                site,
+                starts_at: evening() + minutes(30),
+                ends_at: evening() + minutes(240),
+                people: 2,
+            }),
+        };
+        let round = NewRound {
+            spec: "{}".into(),
+            summary: "{}".into(),
+            windows: vec![window.clone()],
+        };
+        let round = store.create_round(&round, evening()).await.expect("creates");
+        assert_eq!(store.windows(round).await.expect("reads"), [window]);
+        assert_eq!(read(store, round).await.last_window_ends_at, evening() + minutes(240));
+        let mut lanes = Vec::new();
+        for serial in [1, 2, 3] {
+            let contact = contact(store, serial).await;
+            let windows = store.contact_windows(&[contact], round).await.expect("reads");
+            lanes.push(windows.into_iter().map(|(_, view)| view.lane).collect::<Vec<_>>());
+        }
+        assert_eq!(
+            lanes,
+            [vec![Lane::Green, Lane::Regular], vec![Lane::Regular], vec![Lane::Green]]
+        );
+        assert!(store.start_release(round, 60.0, evening(), evening()).await.expect("starts"));
+        let now = read(store, round).await;
+        let units = store.units_to_tell(round, 1).await.expect("reads");
+        assert!(store.tell(&now, &[units[0].window], &[], None, &Steering::default(), evening()).await.expect("tells"));
+        let due = store.units_to_remind(round, evening() + minutes(45), 10).await.expect("reads");
+        assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Green]);
+        assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
     })
     .await;
 }

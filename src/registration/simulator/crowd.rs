@@ -85,6 +85,8 @@ pub struct CrowdView {
     pub registered: u64,
     /// People who gave up after a failure.
     pub gave_up: u64,
+    /// Strangers who came; they count nowhere else but among tries and failures.
+    pub strangers: u64,
     /// The same by minute since the simulator began.
     pub by_minute: Vec<CrowdMinute>,
 }
@@ -119,10 +121,15 @@ struct State {
     /// When somebody means to try, in milliseconds since the origin, and for which of their plans.
     agenda: BinaryHeap<Reverse<(i64, u32, u16)>>,
     view: CrowdView,
+    strangers_per_second: f64,
+    /// The part of a stranger who is on the way.
+    strangers_due: f64,
+    strangers_since_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Person {
+    is_stranger: bool,
     habit: Habit,
     /// In milliseconds since the origin; none for those told to come now.
     window_starts_ms: Option<i64>,
@@ -140,6 +147,9 @@ impl Crowd {
             people: Vec::new(),
             agenda: BinaryHeap::new(),
             view: CrowdView::default(),
+            strangers_per_second: 0.0,
+            strangers_due: 0.0,
+            strangers_since_ms: 0,
         };
         Self {
             origin: options.clock.now(),
@@ -181,6 +191,14 @@ impl Crowd {
             .sum()
     }
 
+    /// Lets so many strangers come a second, evenly, from now on.
+    pub fn set_strangers(&self, per_second: f64) {
+        let now_ms = self.ms(self.options.clock.now());
+        let mut state = self.state();
+        state.strangers(now_ms);
+        state.strangers_per_second = per_second;
+    }
+
     /// What became of everybody so far.
     pub fn view(&self) -> CrowdView {
         self.state().view.clone()
@@ -211,7 +229,11 @@ impl Crowd {
                         .ended(&self.options.habits, person, registered, now_ms);
                 }
             }
-            let due = self.state().due(now_ms);
+            let due = {
+                let mut state = self.state();
+                state.strangers(now_ms);
+                state.due(now_ms)
+            };
             for person in due {
                 if tries.len() >= self.options.connections_max {
                     self.state().ended(&self.options.habits, person, false, now_ms);
@@ -266,6 +288,7 @@ impl State {
         };
         let index = self.people.len() as u32;
         self.people.push(Person {
+            is_stranger: false,
             habit,
             window_starts_ms,
             next_ms,
@@ -274,6 +297,26 @@ impl State {
         });
         if habit != Habit::Never {
             self.agenda.push(Reverse((next_ms, index, 0)));
+        }
+    }
+
+    /// The strangers since this was last asked come now.
+    fn strangers(&mut self, now_ms: i64) {
+        let seconds = (now_ms - self.strangers_since_ms) as f64 / 1000.0;
+        self.strangers_since_ms = now_ms;
+        self.strangers_due += seconds.max(0.0) * self.strangers_per_second;
+        while self.strangers_due >= 1.0 && self.people.len() < PEOPLE_LEN_MAX {
+            self.strangers_due -= 1.0;
+            let index = self.people.len() as u32;
+            self.people.push(Person {
+                is_stranger: true,
+                habit: Habit::Whenever,
+                window_starts_ms: None,
+                next_ms: now_ms,
+                plan: 0,
+                failures: 0,
+            });
+            self.agenda.push(Reverse((now_ms, index, 0)));
         }
     }
 
@@ -327,10 +370,12 @@ impl State {
             }
             // It is under way: a correction comes too late now.
             person.next_ms = i64::MIN;
-            let is_first = person.failures == 0;
+            let is_first = person.failures == 0 && !person.is_stranger;
+            let is_new_stranger = person.failures == 0 && person.is_stranger;
             due.push(index);
             self.view.tries += 1;
             self.view.came += u64::from(is_first);
+            self.view.strangers += u64::from(is_new_stranger);
             let minute = self.minute(now_ms);
             minute.tries += 1;
             minute.came += u32::from(is_first);
@@ -339,9 +384,10 @@ impl State {
     }
 
     fn ended(&mut self, habits: &Habits, index: u32, registered: bool, now_ms: i64) {
+        let counts = u32::from(!self.people[index as usize].is_stranger);
         if registered {
-            self.view.registered += 1;
-            self.minute(now_ms).registered += 1;
+            self.view.registered += u64::from(counts);
+            self.minute(now_ms).registered += counts;
             return;
         }
         self.view.failed += 1;
@@ -351,7 +397,7 @@ impl State {
         let failures = u32::from(person.failures);
         match habits.retry_after(failures, &mut self.rng) {
             Some(seconds) => self.plan(index, now_ms + to_ms(seconds)),
-            None => self.view.gave_up += 1,
+            None => self.view.gave_up += u64::from(counts),
         }
     }
 

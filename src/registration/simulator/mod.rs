@@ -7,6 +7,6 @@ pub mod model;
 pub mod people;
 mod server;
 
-pub use control::{Condition, Control, control};
+pub use control::{Condition, Control, People, control, tell};
 pub use crowd::{Crowd, CrowdMinute, CrowdOptions, CrowdView, Moved, Told};
 pub use server::{RegistrationSim, SimOptions};

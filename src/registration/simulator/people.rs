@@ -122,7 +122,7 @@ impl Habits {
             return None;
         }
         let mean = self.retry_seconds * RETRY_GROWTH.powi(failures.saturating_sub(1).min(16) as i32);
-        Some((mean * exp1(rng)).clamp(1.0, self.retry_max_seconds))
+        Some((mean * rng.random_range(0.5..1.5)).min(self.retry_max_seconds))
     }
 
     fn log_normal(&self, median: f64, rng: &mut impl Rng) -> f64 {

@@ -18,7 +18,7 @@ use axum::{
     serve::ListenerExt,
 };
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::wire::{IDEMPOTENCY_KEY, LoadReport, RegistrationBody},
     books::{self, Books},
-    control::{Condition, Control},
-    crowd::{Crowd, CrowdOptions, Moved, Told},
+    control::{Condition, Control, People},
+    crowd::{Crowd, CrowdOptions},
     model::{Fate, Offer, ServerModel, Settings},
     people::Habits,
 };
@@ -44,7 +44,7 @@ const WAITS_LEN_MAX: usize = 100_000;
 /// Bodies are refused beyond it.
 const BODY_LEN_MAX: usize = 1024 * 1024;
 /// A silent system leaves a question open for so long, by the machine's clock.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 const ID_LEN_MAX: usize = 200;
 
 /// What kind of simulator it is.
@@ -117,14 +117,6 @@ struct Totals {
     started: u64,
     completed: u64,
     failed: u64,
-}
-
-/// The body of `POST /people`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct People {
-    told: Vec<Told>,
-    moved: Vec<Moved>,
 }
 
 impl RegistrationSim {
@@ -271,6 +263,7 @@ impl Sim {
         state.condition = condition;
         state.model.set_capacity_factor(condition.capacity_factor);
         state.model.set_error_rate(condition.error_rate);
+        self.crowd.set_strangers(condition.strangers_per_second);
         state.frozen = match (condition.frozen, state.frozen) {
             (false, _) => None,
             (true, None) => Some((state.report, state.totals)),
@@ -325,8 +318,8 @@ impl Sim {
         Some(state.frozen.unwrap_or((state.report, state.totals)))
     }
 
-    /// Lets a request wait for its turn. The error is what to answer at once.
-    fn enqueue(&self) -> Result<oneshot::Receiver<Fate>, Response> {
+    /// Lets a request wait for its turn. The error is how long to stay away, in seconds.
+    fn enqueue(&self) -> Result<oneshot::Receiver<Fate>, u64> {
         let seconds = (self.options.clock.now() - self.origin).as_seconds_f64();
         let mut state = self.state();
         // The model dates a request by its own time.
@@ -339,14 +332,7 @@ impl Sim {
                 state.waiting.insert(id, sender);
                 Ok(receiver)
             }
-            Offer::Refused => {
-                let seconds = state.model.queue_seconds().ceil().clamp(1.0, 3600.0);
-                let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many are waiting");
-                answer
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, header::HeaderValue::from(seconds as u64));
-                Err(answer)
-            }
+            Offer::Refused => Err(state.model.queue_seconds().ceil().clamp(1.0, 3600.0) as u64),
         }
     }
 }
@@ -513,7 +499,12 @@ async fn register(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes
     };
     let receiver = match sim.enqueue() {
         Ok(receiver) => receiver,
-        Err(refusal) => return refusal,
+        Err(seconds) => {
+            let mut answer = error(StatusCode::TOO_MANY_REQUESTS, "too many are waiting");
+            let headers = answer.headers_mut();
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
+            return answer;
+        }
     };
     match receiver.await {
         Ok(Fate::Done { .. }) => {}

@@ -1,0 +1,271 @@
+//! Which units are told and called now: through each round's own gate and the city's.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    pacer, plan,
+    releaser::{Releaser, Said, UNITS_PER_STEP},
+};
+use crate::{
+    domain::{ChannelKind, ContactId, DeliveryState, RoundState, UnitId, WindowView},
+    pacing::release::{self, CityGate, CityPace, ReleaseGate, RoundGate, Waiting},
+    store::{
+        AudienceContact, CityMove, NewDelivery, Round, Steering, StoreError, ToldCount, UnitToTell,
+    },
+};
+
+/// While something steers, no more may wait in the outbox than the channels send within this: what waits there is out
+/// of the law's hands.
+const OUTBOX_SECONDS: u64 = 60;
+/// Parts that a text message usually has.
+const PARTS_USUAL: u64 = 2;
+
+/// The city's gate as it was read, and as it is moved by one step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct City {
+    gate: CityGate,
+    seen: (f64, DateTime<Utc>),
+}
+
+impl City {
+    /// Nothing may be released.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.gate.pace.is_stopped()
+    }
+
+    fn is_steered(&self) -> bool {
+        matches!(self.gate.pace, CityPace::PerSecond(_))
+    }
+
+    /// What is to be stored, if the gate moved.
+    fn moved(&self) -> Option<CityMove> {
+        let next = (self.gate.level, self.gate.at);
+        (next != self.seen).then_some(CityMove {
+            seen: self.seen,
+            next,
+        })
+    }
+
+    /// It is stored.
+    fn settled(&mut self) {
+        self.seen = (self.gate.level, self.gate.at);
+    }
+}
+
+impl Releaser {
+    /// The city's gate as it stands, at the pace that holds at this moment.
+    pub(super) async fn city_gate(&self) -> Result<City, StoreError> {
+        let row = self.store.pacing().await?;
+        let pace = pacer::city_pace(&self.config, &row, self.clock.now());
+        Ok(City {
+            gate: CityGate {
+                level: row.gate_level,
+                at: row.gate_at,
+                pace,
+            },
+            seen: (row.gate_level, row.gate_at),
+        })
+    }
+
+    /// Tells the units whose turn it is, of all rounds together. Gives how many.
+    pub(super) async fn tell(&self, rounds: &[Round], city: &mut City) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        if city.is_stopped() || (city.is_steered() && self.outbox_is_full().await?) {
+            return Ok(0);
+        }
+        let (mut gates, mut queues, mut releasing) = (Vec::new(), Vec::new(), Vec::new());
+        for round in rounds {
+            let (Some(pace), Some(next_at)) = (round.pace_per_minute, round.next_release_at) else {
+                continue;
+            };
+            if round.state != RoundState::Releasing || next_at > now {
+                continue;
+            }
+            let steps = plan::steps(round);
+            let ahead = steps.ahead_minutes.map(TimeDelta::minutes);
+            let mut gate = RoundGate::new(ReleaseGate { next_at }, pace, ahead);
+            gate.passes_city = steps.two_step;
+            gates.push(gate);
+            queues.push(self.store.units_to_tell(round.id, UNITS_PER_STEP).await?);
+            releasing.push(round);
+        }
+        if release::next(in_order(&queues), &mut gates, &mut city.gate, now) == 0 {
+            return Ok(0);
+        }
+        let mut told = 0;
+        for ((round, gate), mut units) in releasing.into_iter().zip(&gates).zip(queues) {
+            units.truncate(gate.admitted);
+            if !units.is_empty() && self.tell_units(round, &units, gate, city, now).await? {
+                told += units.len();
+            }
+        }
+        self.written.send_modify(|count| *count += 1);
+        metrics::counter!("weir_units_told_total").increment(told as u64);
+        Ok(told)
+    }
+
+    async fn tell_units(
+        &self,
+        round: &Round,
+        units: &[UnitToTell],
+        gate: &RoundGate,
+        city: &mut City,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let audience = self.audience_of(units).await?;
+        let details = self.windows_of(&audience, round.id).await?;
+        let deliveries = self.window_notices(round, &audience, &details, now);
+        let counts = count(units, &deliveries, &details);
+        let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
+        let steering = Steering {
+            // Stored with the first round that passed it: later ones, and a crash between them, find it moved.
+            city: city.moved(),
+            counts: &counts,
+            two_step: gate.passes_city,
+        };
+        let written = self
+            .store
+            .tell(round, &windows, &deliveries, Some(gate.gate.next_at), &steering, now)
+            .await?;
+        if written {
+            city.settled();
+        }
+        Ok(written)
+    }
+
+    async fn audience_of(&self, units: &[UnitToTell]) -> Result<Vec<AudienceContact>, StoreError> {
+        let units: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
+        self.store.audience(&units).await
+    }
+
+    /// Calls the told people of two-step rounds whose window has started, in the order of the windows, through the
+    /// city's gate. Gives how many units.
+    pub(super) async fn call(&self, rounds: &[Round], city: &mut City) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        if city.is_stopped() {
+            return Ok(0);
+        }
+        let mut called = 0;
+        for round in rounds {
+            if round.state != RoundState::Releasing || !plan::steps(round).two_step {
+                continue;
+            }
+            let mut units = self.store.units_to_call(round.id, now, UNITS_PER_STEP).await?;
+            let admitted = units
+                .iter()
+                .take_while(|unit| city.gate.admit(now, unit.recipients).is_ok())
+                .count();
+            units.truncate(admitted);
+            if units.is_empty() {
+                continue;
+            }
+            let audience = self.audience_of(&units).await?;
+            let details = self.windows_of(&audience, round.id).await?;
+            let deliveries: Vec<NewDelivery> = audience
+                .iter()
+                .filter_map(|contact| {
+                    let windows = details.get(&contact.contact)?;
+                    let key = format!("call:{}:{}:{}", round.id, round.plan_revision, contact.contact);
+                    Some(self.delivery(key, round.id, contact, Said::Call, windows, now))
+                })
+                .collect();
+            let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
+            let steering = Steering {
+                city: city.moved(),
+                ..Steering::default()
+            };
+            if self
+                .store
+                .call(round, &windows, &deliveries, &steering, now)
+                .await?
+            {
+                city.settled();
+                called += units.len();
+            }
+        }
+        if called > 0 {
+            self.written.send_modify(|count| *count += 1);
+            metrics::counter!("weir_units_called_total").increment(called as u64);
+        }
+        Ok(called)
+    }
+
+    /// As many notices wait in the outbox as the channels send within a minute.
+    async fn outbox_is_full(&self) -> Result<bool, StoreError> {
+        let texts = self.config.sms.smpp.first();
+        let texts = texts.map(|carrier| u64::from(carrier.parts_per_second) / PARTS_USUAL);
+        let telegram = &self.config.telegram;
+        let messages = telegram
+            .token
+            .as_ref()
+            .map(|_| u64::from(telegram.messages_per_second));
+        for (channel, a_second) in [(ChannelKind::Sms, texts), (ChannelKind::Telegram, messages)] {
+            // What waits for a channel that is not configured waits for ever, and for nobody.
+            let Some(a_second) = a_second else { continue };
+            let room = a_second.max(1) * OUTBOX_SECONDS;
+            if self.store.queued_notices(channel, room).await? >= room {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What waits in all rounds, in the order of the windows' starts.
+fn in_order(queues: &[Vec<UnitToTell>]) -> Vec<Waiting> {
+    let mut waiting: Vec<Waiting> = queues
+        .iter()
+        .enumerate()
+        .flat_map(|(round, units)| {
+            units.iter().map(move |unit| Waiting {
+                round,
+                starts_at: unit.starts_at,
+                recipients: unit.recipients,
+            })
+        })
+        .collect();
+    // Stable: each round keeps its own order.
+    waiting.sort_by_key(|unit| unit.starts_at);
+    waiting
+}
+
+/// Whom each unit's notice reaches, by channel: counts for the forecast.
+fn count(
+    units: &[UnitToTell],
+    deliveries: &[NewDelivery],
+    details: &BTreeMap<ContactId, Vec<WindowView>>,
+) -> Vec<ToldCount> {
+    let mut counts: HashMap<UnitId, ToldCount> = units
+        .iter()
+        .map(|unit| {
+            let none = ToldCount {
+                id: unit.window,
+                sms: 0,
+                chat: 0,
+            };
+            (unit.unit, none)
+        })
+        .collect();
+    for delivery in deliveries
+        .iter()
+        .filter(|delivery| delivery.state == DeliveryState::Queued)
+    {
+        let mut seen = Vec::new();
+        for window in details.get(&delivery.contact).into_iter().flatten() {
+            // Several residents of one unit share a phone.
+            if seen.contains(&window.unit) {
+                continue;
+            }
+            seen.push(window.unit);
+            if let Some(count) = counts.get_mut(&window.unit) {
+                match delivery.channel {
+                    ChannelKind::Sms => count.sms += 1,
+                    ChannelKind::Telegram => count.chat += 1,
+                }
+            }
+        }
+    }
+    counts.into_values().collect()
+}

@@ -1,0 +1,738 @@
+//! Steers all releases: every few seconds the registration system's load and what has been told go into the law, and
+//! its decision into the store, where the releaser finds it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    plan::{self, PlanError},
+    replan::{self, ReplanQuota},
+};
+use crate::{
+    clock::Clock,
+    config::Config,
+    domain::{ChannelKind, IncidentScope, LoadSample, RoundState},
+    pacing::{
+        forecast::Forecast,
+        kernel::{BUCKET_SECONDS, Responses},
+        law::{self, Action, ByHand, Decision, Mode, Params, State, Tick},
+        release::CityPace,
+    },
+    registration::RegistrationClient,
+    store::{
+        ByHandRecord, LoadMinute, LogKind, MovedStart, NewIncident, NewDecision, NewLogEntry, PacingRow, Round, StartBucket, Store, StoreError,
+        ToldRound,
+    },
+};
+
+/// A decision that is older than this is treated as silence.
+pub const STALE_AFTER: TimeDelta = TimeDelta::seconds(20);
+/// What was told longer ago brings nobody any more, by the kernels.
+const LOOK_BACK: TimeDelta = TimeDelta::hours(1);
+/// The law looks no further ahead than this.
+const LOOK_AHEAD: TimeDelta = TimeDelta::hours(1);
+const FORECAST_HOURS: u32 = 2;
+/// People who come whenever they like do so within a day.
+const WHENEVER: TimeDelta = TimeDelta::hours(24);
+/// Counts over whole rounds change slowly and cost most; they are read anew after this.
+const ROUNDS_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// Share of those told of a move who come at the old time all the same.
+const DISOBEY_MOVE: f64 = 0.25;
+/// Where the feed says nothing of the capacity, what completes tells it only while the system is this busy.
+const MEASURABLE_UTILISATION: f64 = 0.3;
+/// While nothing is steered there is only somebody's word to look for.
+const UNSTEERED_REST: Duration = Duration::from_millis(500);
+const AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// The mode's word where there is nothing to steer by.
+pub const UNSTEERED: &str = "unsteered";
+/// Somebody's word: nothing is released.
+pub const HELD: &str = "held";
+/// Somebody's word: a pause or a silent feed holds nothing back.
+pub const FREED: &str = "freed";
+/// Who acts where no person does.
+const LAW: &str = "law";
+
+/// There is something to steer by: a load feed, or the capacity that the system is known to have.
+pub fn is_steered(config: &Config) -> bool {
+    has_feed(config) || config.pacing.nominal_capacity.is_some()
+}
+
+fn has_feed(config: &Config) -> bool {
+    config.registration.url.is_some() || config.registration.metrics_url.is_some()
+}
+
+/// How fast the city may be told at this moment: by the stored decision while it is fresh, by the safe rate where
+/// nobody has decided for a while, not at all where the law paused or somebody holds it.
+pub fn city_pace(config: &Config, row: &PacingRow, now: DateTime<Utc>) -> CityPace {
+    if is_held(row) {
+        return CityPace::Stopped;
+    }
+    if !is_steered(config) {
+        return CityPace::Unsteered;
+    }
+    match row.decided_at {
+        None => CityPace::Stopped,
+        Some(at) if now - at > STALE_AFTER => CityPace::from_rate(row.per_second.min(row.safe_per_second)),
+        Some(_) => CityPace::from_rate(row.per_second),
+    }
+}
+
+fn is_held(row: &PacingRow) -> bool {
+    row.by_hand.as_ref().is_some_and(|by_hand| by_hand.what == HELD)
+}
+
+fn by_hand(row: &PacingRow) -> Option<ByHand> {
+    match row.by_hand.as_ref()?.what.as_str() {
+        HELD => Some(ByHand::Held),
+        FREED => Some(ByHand::Freed),
+        _ => None,
+    }
+}
+
+/// The load as it was last looked at.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The feed does not answer; said once.
+    failing: bool,
+    /// Whole rounds, and when they were counted.
+    rounds: Option<(DateTime<Utc>, Vec<ToldRound>)>,
+}
+
+/// What the pacer needs.
+#[derive(Clone, Debug)]
+pub struct Pacer {
+    store: Store,
+    clock: Clock,
+    config: Config,
+    feed: Option<RegistrationClient>,
+    /// Told when held deliveries are queued again.
+    written: watch::Sender<u64>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Pacer {
+    /// A pacer of the rounds in this store; `feed` is asked for the load.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        config: Config,
+        feed: Option<RegistrationClient>,
+        written: watch::Sender<u64>,
+    ) -> Self {
+        Self {
+            feed: feed.filter(|_| has_feed(&config)),
+            store,
+            clock,
+            config,
+            written,
+            seen: Arc::default(),
+        }
+    }
+
+    /// Steps until told to stop. Moving windows takes its time in a large city, and the law must not wait for it.
+    pub async fn run(self, stop: CancellationToken) {
+        let period = law::PERIOD.to_std().unwrap_or(AFTER_ERROR);
+        let mut failing = false;
+        let mut acting = JoinSet::new();
+        while !stop.is_cancelled() {
+            let rest = match self.step().await {
+                Ok(None) => self.clock.rest(UNSTEERED_REST).max(UNSTEERED_REST / 2),
+                Ok(Some(decision)) => {
+                    while acting.try_join_next().is_some() {}
+                    // What is asked for while the last is still being done is asked for again.
+                    if acting.is_empty() && !decision.actions.is_empty() {
+                        let pacer = self.clone();
+                        acting.spawn(async move { pacer.act(&decision).await });
+                    }
+                    self.clock.rest(period)
+                }
+                Err(error) => {
+                    if !failing {
+                        tracing::error!(%error, "the pace cannot be decided; without a decision the safe rate holds");
+                    }
+                    AFTER_ERROR
+                }
+            };
+            failing = rest == AFTER_ERROR;
+            tokio::select! {
+                () = tokio::time::sleep(rest) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        while acting.join_next().await.is_some() {}
+    }
+
+    /// One step: load, forecast, law, store. Gives the decision; none where there is nothing to steer by.
+    pub async fn step(&self) -> Result<Option<Decision>, StoreError> {
+        let row = self.store.pacing().await?;
+        if !is_steered(&self.config) {
+            self.step_unsteered(&row).await?;
+            return Ok(None);
+        }
+        let sample = self.sample().await;
+        let now = self.clock.now();
+        let mut state: State = serde_json::from_str(&row.law).unwrap_or_default();
+        if self.feed.is_none() {
+            // Nobody will ever speak: the silence has lasted for long.
+            state.heard_at = Some(now - WHENEVER);
+        }
+        let nominal = nominal_capacity(&self.config, &row, sample.as_ref());
+        let (decision, safe_per_second) = match nominal {
+            Some(nominal) => {
+                let params = params(&self.config, nominal);
+                let (forecast, telegram_share) = self.forecast(now).await?;
+                let tick = Tick {
+                    now,
+                    sample,
+                    expected: &forecast,
+                    telegram_share,
+                    by_hand: by_hand(&row),
+                };
+                let decision = law::step(&params, &mut state, &tick);
+                (decision, safe_rate(&params, &forecast, telegram_share))
+            }
+            None => (waiting(&row), 0.0),
+        };
+        let mut reasons: Vec<String> = decision.reasons.iter().map(ToString::to_string).collect();
+        if nominal.is_none() {
+            reasons.push(
+                "the load feed has not said yet what the system can do; pacing.nominal_capacity would".into(),
+            );
+        }
+        self.hold_or_free(decision.mode == Mode::Paused).await?;
+        let new = NewDecision {
+            law: serde_json::to_string(&state).unwrap_or_default(),
+            sample: sample.and_then(|sample| serde_json::to_string(&sample).ok()),
+            mode: decision.mode.as_str(),
+            per_second: decision.per_second,
+            starts_per_second: decision.starts_per_second,
+            safe_per_second,
+            nominal_capacity: nominal,
+            reasons,
+        };
+        let log = log_of(&row, &decision, &new.reasons);
+        self.store.save_decision(&new, &log, now).await?;
+        if let Some(sample) = &sample {
+            self.store.record_load(&minute(sample, new.mode, now)).await?;
+        }
+        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
+            self.open_incident(&new.reasons, now).await?;
+        }
+        self.after(&row, &decision, &new).await?;
+        gauge(&row, &decision, sample.as_ref(), &state, nominal, now);
+        Ok(Some(decision))
+    }
+
+    /// Declares a fault for the whole city, so that people near their windows are told and staff go on by hand. A person
+    /// closes it. Where one is open already, nothing changes.
+    async fn open_incident(&self, reasons: &[String], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let incident = NewIncident {
+            scope: IncidentScope::default(),
+            reason: format!("pacing paused: {}", reasons.join("; ")),
+            message_zh: None,
+            message_en: None,
+            actor: LAW.into(),
+        };
+        let near = now + self.config.incidents.near();
+        let (id, opened) = self.store.open_incident(&incident, near, now).await?;
+        if opened {
+            tracing::warn!(incident = id.0, "incident {id} is open: a person closes it");
+            let entry = NewLogEntry {
+                kind: LogKind::Action,
+                what: format!("incident {id} opened"),
+                reason: reasons.join("; "),
+                actor: LAW.into(),
+            };
+            self.store.log_pacing(&[entry], now).await?;
+        }
+        Ok(())
+    }
+
+    /// Logs a change of mode, brings rounds up to their time once all is well, and ends a word that is no longer
+    /// needed.
+    async fn after(&self, row: &PacingRow, decision: &Decision, new: &NewDecision) -> Result<(), StoreError> {
+        if row.mode != new.mode {
+            let why = new.reasons.join("; ");
+            let (mode, rate) = (new.mode, new.per_second);
+            if decision.mode == Mode::Steady {
+                tracing::info!(mode, rate, "pacing is {mode}: {why}");
+            } else {
+                tracing::warn!(mode, rate, "pacing is {mode}: {why}");
+            }
+            if decision.mode == Mode::Steady && !row.mode.is_empty() {
+                for round in self.releasing().await? {
+                    plan::raise_pace(&self.store, &round, self.clock.now()).await?;
+                }
+            }
+        }
+        if by_hand(row) == Some(ByHand::Freed) && decision.mode == Mode::Steady {
+            let why = "pacing is steady: it need not be freed any more";
+            self.store
+                .set_pacing_by_hand("", LAW, why, self.clock.now())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// With nothing to steer by there is still somebody's word.
+    async fn step_unsteered(&self, row: &PacingRow) -> Result<(), StoreError> {
+        let held = is_held(row);
+        self.hold_or_free(held).await?;
+        let mode = if held { Mode::Paused.as_str() } else { UNSTEERED };
+        if row.mode == mode {
+            return Ok(());
+        }
+        let reason = if held { "held by hand" } else { NOT_STEERED };
+        let decision = NewDecision {
+            law: row.law.clone(),
+            sample: None,
+            mode,
+            per_second: 0.0,
+            starts_per_second: 0.0,
+            safe_per_second: 0.0,
+            nominal_capacity: None,
+            reasons: vec![reason.to_owned()],
+        };
+        tracing::info!(mode, "pacing is {mode}: {reason}");
+        self.store.save_decision(&decision, &[], self.clock.now()).await
+    }
+
+    /// A pause also holds what waits in the outbox, again at each step, since a dispatcher or a resumed round may put
+    /// something back; the end of it lets that go. Both may happen twice without harm, so they come before the decision
+    /// is stored.
+    async fn hold_or_free(&self, paused: bool) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if paused {
+            let held = self.store.hold_queued(now).await?;
+            if held > 0 {
+                tracing::info!(held, "{held} notices that had not left are held");
+            }
+        } else if !self.is_halted().await? {
+            let freed = self.store.free_held(now).await?;
+            if freed > 0 {
+                tracing::info!(freed, "{freed} notices that were held go on");
+                self.written.send_modify(|count| *count += 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// A fault is declared for the whole city: what a pause held waits for its end, too.
+    async fn is_halted(&self) -> Result<bool, StoreError> {
+        let incidents = self.store.open_incidents().await?;
+        Ok(incidents.iter().any(|incident| incident.scope.is_everywhere()))
+    }
+
+    async fn sample(&self) -> Option<LoadSample> {
+        let feed = self.feed.as_ref()?;
+        let answer = feed.load(self.clock.now()).await;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Ok(reading) => {
+                if seen.failing {
+                    tracing::info!("the load feed answers again");
+                }
+                seen.failing = false;
+                reading.is_new.then_some(reading.sample)
+            }
+            Err(error) => {
+                if !seen.failing {
+                    tracing::warn!(%error, "the load feed does not answer; pacing falls to a safe rate");
+                }
+                seen.failing = true;
+                None
+            }
+        }
+    }
+
+    /// What is on its way, from counts alone, and the share of recipients that are told by Telegram.
+    async fn forecast(&self, now: DateTime<Utc>) -> Result<(Forecast, f64), StoreError> {
+        let origin = now - LOOK_BACK;
+        let mut forecast = Forecast::new(&Responses::default(), origin, FORECAST_HOURS);
+        for told in self
+            .store
+            .told_by_bucket(origin, TimeDelta::seconds(BUCKET_SECONDS))
+            .await?
+        {
+            forecast.add_told(told.at, ChannelKind::Sms, told.sms as f64);
+            forecast.add_told(told.at, ChannelKind::Telegram, told.chat as f64);
+        }
+        for start in self.store.told_by_start(origin, now + LOOK_AHEAD).await? {
+            forecast.add_starts(start.starts_at, ChannelKind::Sms, start.sms as f64);
+            forecast.add_starts(start.starts_at, ChannelKind::Telegram, start.chat as f64);
+        }
+        for moved in self.store.moved(origin, now + LOOK_AHEAD).await? {
+            forecast.add_starts(moved.starts_at, ChannelKind::Sms, moved.sms);
+            forecast.add_starts(moved.starts_at, ChannelKind::Telegram, moved.chat);
+        }
+        let (mut sms, mut chat) = (0.0, 0.0);
+        for round in self.told_rounds(now).await? {
+            let from = round.first_told_at;
+            let to = round.last_window_ends_at.min(from + WHENEVER);
+            forecast.add_whenever(from, to, ChannelKind::Sms, round.sms as f64);
+            forecast.add_whenever(from, to, ChannelKind::Telegram, round.chat as f64);
+            sms += round.sms as f64;
+            chat += round.chat as f64;
+        }
+        let all = sms + chat;
+        Ok((forecast, if all > 0.0 { chat / all } else { 0.0 }))
+    }
+
+    async fn told_rounds(&self, now: DateTime<Utc>) -> Result<Vec<ToldRound>, StoreError> {
+        let known = {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.rounds
+                .clone()
+                .filter(|(at, _)| (TimeDelta::zero()..ROUNDS_EVERY).contains(&(now - *at)))
+        };
+        if let Some((_, rounds)) = known {
+            return Ok(rounds);
+        }
+        let rounds = self.store.told_rounds(now - WHENEVER).await?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.rounds = Some((now, rounds.clone()));
+        Ok(rounds)
+    }
+
+    async fn releasing(&self) -> Result<Vec<Round>, StoreError> {
+        let mut rounds = self.store.rounds().await?;
+        rounds.retain(|round| round.state == RoundState::Releasing);
+        Ok(rounds)
+    }
+
+    /// Does what a decision asks for: windows that start soon are moved onto what the system can take.
+    pub async fn act(&self, decision: &Decision) {
+        let moves = |action: &&Action| matches!(action, Action::Pause | Action::Restagger | Action::Replan);
+        if decision.actions.iter().any(|action| moves(&action))
+            && let Err(error) = self.restagger(decision).await
+        {
+            tracing::error!(%error, "windows could not be moved; the law asks again in a minute");
+        }
+    }
+
+    async fn restagger(&self, decision: &Decision) -> Result<(), PlanError> {
+        let now = self.clock.now();
+        let quota = ReplanQuota {
+            from: Some(now + law::RESTAGGER_FROM),
+            delay: None,
+            starts_per_minute: Some(decision.starts_per_second * 60.0),
+        };
+        // A whole day: windows move far where little capacity is left.
+        let known = self.store.told_by_start(now, now + WHENEVER).await?;
+        let mut fault = None;
+        for round in self.releasing().await? {
+            let moved = match replan::replan(&self.store, &self.config, &round, &quota, now).await {
+                Ok(moved) if moved.moved_units > 0 => moved,
+                Ok(_) => continue,
+                Err(error) => {
+                    fault = Some(error);
+                    continue;
+                }
+            };
+            let entry = NewLogEntry {
+                kind: LogKind::Action,
+                what: format!(
+                    "round {}: {} units moved later, {} of them told before",
+                    round.id, moved.moved_units, moved.told_units
+                ),
+                reason: "more was planned for the coming minutes than the system can take".into(),
+                actor: LAW.into(),
+            };
+            tracing::warn!(round = round.id.0, "{}", entry.what);
+            self.store.log_pacing(&[entry], now).await?;
+        }
+        let moved_to = self.store.told_by_start(now, now + WHENEVER).await?;
+        self.store.add_moved(&stay_behind(&known, &moved_to)).await?;
+        fault.map_or(Ok(()), Err)
+    }
+}
+
+/// What every status says where nothing is steered.
+pub const NOT_STEERED: &str = "not steered: each round goes at its own pace. Set registration.url or \
+    registration.metrics_url, or at least pacing.nominal_capacity";
+
+fn params(config: &Config, nominal_capacity: f64) -> Params {
+    let pacing = &config.pacing;
+    Params {
+        set_point: pacing.set_point,
+        nominal_capacity,
+        background: pacing.background_share * nominal_capacity,
+        safe_share: pacing.safe_share,
+        safe_share_min: pacing.safe_share_min,
+    }
+}
+
+/// What the system can do when all is well: as set, else the most that its feed has ever told or shown.
+fn nominal_capacity(config: &Config, row: &PacingRow, sample: Option<&LoadSample>) -> Option<f64> {
+    if config.pacing.nominal_capacity.is_some() {
+        return config.pacing.nominal_capacity;
+    }
+    let told = sample.and_then(|sample| {
+        let shown = || {
+            (sample.utilisation >= MEASURABLE_UTILISATION)
+                .then(|| sample.completed_per_second / sample.utilisation)
+        };
+        sample.capacity_per_second.or_else(shown)
+    });
+    [row.nominal_capacity, told]
+        .into_iter()
+        .flatten()
+        .filter(|capacity| capacity.is_finite() && *capacity > 0.0)
+        .reduce(f64::max)
+}
+
+/// Before anything is known of the capacity nobody is told.
+fn waiting(row: &PacingRow) -> Decision {
+    Decision {
+        mode: if is_held(row) { Mode::Paused } else { Mode::Blind },
+        per_second: 0.0,
+        starts_per_second: 0.0,
+        actions: Vec::new(),
+        reasons: Vec::new(),
+    }
+}
+
+/// Recipients a second that are safe when nobody decides any more: what the law comes down to after long silence.
+fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64) -> f64 {
+    let (sms, telegram) = (forecast.heed(ChannelKind::Sms), forecast.heed(ChannelKind::Telegram));
+    let heed = sms + telegram_share * (telegram - sms);
+    params.safe_share_min * params.set_point * params.nominal_capacity / heed.max(1e-3)
+}
+
+/// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.
+fn stay_behind(before: &[StartBucket], after: &[StartBucket]) -> Vec<MovedStart> {
+    let mut left: BTreeMap<DateTime<Utc>, (f64, f64)> = BTreeMap::new();
+    for (buckets, sign) in [(before, DISOBEY_MOVE), (after, -DISOBEY_MOVE)] {
+        for bucket in buckets {
+            let (sms, chat) = left.entry(bucket.starts_at).or_default();
+            *sms += sign * bucket.sms as f64;
+            *chat += sign * bucket.chat as f64;
+        }
+    }
+    left.into_iter()
+        .filter(|(_, (sms, chat))| sms.abs() + chat.abs() > f64::EPSILON)
+        .map(|(starts_at, (sms, chat))| MovedStart { starts_at, sms, chat })
+        .collect()
+}
+
+fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLogEntry> {
+    let entry = |kind, what: &str| NewLogEntry {
+        kind,
+        what: what.to_owned(),
+        reason: reasons.join("; "),
+        actor: row
+            .by_hand
+            .as_ref()
+            .map_or_else(|| LAW.to_owned(), |by_hand| by_hand.actor.clone()),
+    };
+    let mut log = Vec::new();
+    if row.mode != decision.mode.as_str() {
+        log.push(entry(LogKind::Mode, decision.mode.as_str()));
+    }
+    for action in &decision.actions {
+        match action {
+            Action::Pause => log.push(entry(LogKind::Action, "pause")),
+            Action::Resume => log.push(entry(LogKind::Action, "resume")),
+            // What came of it is logged when it is done.
+            Action::Restagger | Action::Replan => {}
+        }
+    }
+    log
+}
+
+/// The load as the report of an incident keeps it.
+fn minute(sample: &LoadSample, mode: &str, now: DateTime<Utc>) -> LoadMinute {
+    LoadMinute {
+        minute: now,
+        utilisation: sample.utilisation,
+        queue_seconds: sample.queue_seconds,
+        error_rate: sample.error_rate,
+        completed_per_second: sample.completed_per_second,
+        mode: mode.to_owned(),
+    }
+}
+
+fn gauge(
+    row: &PacingRow,
+    decision: &Decision,
+    sample: Option<&LoadSample>,
+    state: &State,
+    nominal: Option<f64>,
+    now: DateTime<Utc>,
+) {
+    for mode in Mode::ALL {
+        let is = if mode == decision.mode { 1.0 } else { 0.0 };
+        metrics::gauge!("weir_pacing_mode", "mode" => mode.as_str()).set(is);
+    }
+    metrics::gauge!("weir_pacing_rate").set(decision.per_second);
+    metrics::gauge!("weir_pacing_starts_per_second").set(decision.starts_per_second);
+    if let Some(nominal) = nominal {
+        metrics::gauge!("weir_pacing_capacity_estimate").set(state.capacity_share * nominal);
+    }
+    let last: Option<LoadSample> = serde_json::from_str(&row.sample).ok();
+    if let Some(sample) = sample.or(last.as_ref()) {
+        metrics::gauge!("weir_load_age_seconds").set((now - sample.as_of).as_seconds_f64());
+        metrics::gauge!("weir_load_utilisation").set(sample.utilisation);
+        metrics::gauge!("weir_load_queue_seconds").set(sample.queue_seconds);
+        metrics::gauge!("weir_load_error_rate").set(sample.error_rate);
+        metrics::gauge!("weir_load_started_per_second").set(sample.started_per_second);
+        metrics::gauge!("weir_load_completed_per_second").set(sample.completed_per_second);
+    }
+}
+
+/// How pacing stands, for people and programs.
+#[derive(Clone, Debug, Serialize)]
+pub struct PacingStatus {
+    /// There is something to steer by.
+    pub steered: bool,
+    /// `steady`, `slowed`, `paused`, `recovering`, `blind`, or `unsteered`.
+    pub mode: String,
+    /// Since when.
+    pub since: Option<DateTime<Utc>>,
+    /// Recipients that may be told a second at this moment; none where each round goes at its own pace.
+    pub per_second: Option<f64>,
+    /// Recipients whose windows may start a second.
+    pub starts_per_second: Option<f64>,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+    /// Nobody has decided for a while, so the safe rate holds.
+    pub stale: bool,
+    /// When the law last decided.
+    pub decided_at: Option<DateTime<Utc>>,
+    /// The last load sample.
+    pub load: Option<LoadSample>,
+    /// How old it is.
+    pub load_age_seconds: Option<i64>,
+    /// Sessions a second that the law takes the system to be able to do.
+    pub capacity_per_second: Option<f64>,
+    /// Sessions a second that it can do when all is well.
+    pub nominal_capacity: Option<f64>,
+    /// Somebody holds or frees it.
+    pub by_hand: Option<ByHandRecord>,
+}
+
+impl PacingStatus {
+    /// How pacing stands at this moment.
+    pub fn of(config: &Config, row: &PacingRow, now: DateTime<Utc>) -> Self {
+        let steered = is_steered(config);
+        let held = is_held(row);
+        let pace = city_pace(config, row, now);
+        let stale = steered && row.decided_at.is_none_or(|at| now - at > STALE_AFTER);
+        let load: Option<LoadSample> = serde_json::from_str(&row.sample).ok();
+        let law: State = serde_json::from_str(&row.law).unwrap_or_default();
+        let nominal = config.pacing.nominal_capacity.or(row.nominal_capacity);
+        let mut reasons = row.reasons.clone();
+        if !steered {
+            reasons = vec![if held { "held by hand" } else { NOT_STEERED }.to_owned()];
+        } else if stale {
+            reasons.insert(0, match row.decided_at {
+                None => "nothing is decided yet: `weir serve` does that".to_owned(),
+                Some(at) => format!(
+                    "nothing was decided for {} s, so no more than the safe rate holds",
+                    (now - at).num_seconds()
+                ),
+            });
+        }
+        let mode = match (held, steered, row.mode.as_str()) {
+            (true, ..) => Mode::Paused.as_str(),
+            (_, false, _) => UNSTEERED,
+            (_, _, "" | UNSTEERED) => Mode::Blind.as_str(),
+            _ if stale && row.mode != Mode::Paused.as_str() => Mode::Blind.as_str(),
+            (_, _, mode) => mode,
+        };
+        Self {
+            steered,
+            mode: mode.to_owned(),
+            since: row.mode_since,
+            per_second: match pace {
+                CityPace::Unsteered => None,
+                CityPace::Stopped => Some(0.0),
+                CityPace::PerSecond(rate) => Some(rate),
+            },
+            starts_per_second: steered.then_some(row.starts_per_second),
+            reasons,
+            stale,
+            decided_at: row.decided_at,
+            load,
+            load_age_seconds: load.map(|sample| (now - sample.as_of).num_seconds()),
+            capacity_per_second: nominal.filter(|_| steered).map(|nominal| law.capacity_share * nominal),
+            nominal_capacity: nominal,
+            by_hand: row.by_hand.clone(),
+        }
+    }
+
+    /// One line that names the mode and says why.
+    pub fn words(&self) -> String {
+        let why = self.reasons.join("; ");
+        match (self.per_second, self.steered) {
+            (None, _) => format!("pacing: {why}"),
+            (Some(rate), true) => {
+                format!("pacing is {}: {rate:.1} recipients a second ({why})", self.mode)
+            }
+            (Some(_), false) => format!("pacing is {}: nothing is released ({why})", self.mode),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_of_those_who_were_moved_is_still_expected_at_the_old_time() {
+        let at = |minute| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let start = |minute, sms| StartBucket {
+            starts_at: at(minute),
+            sms,
+            chat: 0,
+        };
+        let before = [start(10, 100), start(20, 40)];
+        let after = [start(20, 40), start(30, 100)];
+        let left: Vec<_> = stay_behind(&before, &after)
+            .into_iter()
+            .map(|moved| (moved.starts_at, moved.sms))
+            .collect();
+        assert_eq!(left, [(at(10), 25.0), (at(30), -25.0)]);
+    }
+
+    #[test]
+    fn what_is_not_decided_any_more_falls_to_the_safe_rate_and_a_pause_stays() {
+        let now = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::hours(1);
+        let mut config = Config::default();
+        let row = |per_second, age| PacingRow {
+            per_second,
+            safe_per_second: 10.0,
+            decided_at: Some(now - TimeDelta::seconds(age)),
+            ..PacingRow::default()
+        };
+        let pace = |config: &Config, row: &PacingRow| city_pace(config, row, now);
+        assert_eq!(pace(&config, &row(40.0, 5)), CityPace::Unsteered);
+        config.pacing.nominal_capacity = Some(50.0);
+        assert_eq!(pace(&config, &PacingRow::default()), CityPace::Stopped);
+        assert_eq!(pace(&config, &row(40.0, 20)), CityPace::PerSecond(40.0));
+        assert_eq!(pace(&config, &row(40.0, 21)), CityPace::PerSecond(10.0));
+        assert_eq!(pace(&config, &row(4.0, 21)), CityPace::PerSecond(4.0));
+        assert_eq!(pace(&config, &row(0.0, 21)), CityPace::Stopped);
+        let held = PacingRow {
+            by_hand: Some(ByHandRecord {
+                what: HELD.into(),
+                actor: String::new(),
+                reason: String::new(),
+                at: now,
+            }),
+            ..row(40.0, 5)
+        };
+        assert_eq!(pace(&config, &held), CityPace::Stopped);
+        config.pacing.nominal_capacity = None;
+        assert_eq!(pace(&config, &held), CityPace::Stopped, "steered or not");
+    }
+}

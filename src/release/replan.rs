@@ -1,0 +1,291 @@
+//! Moving windows of a round that is under way: later only, each a few times at most, and told once.
+//!
+//! Here the windows move, in one transaction. Their people hear of it from the releaser, which finds the moved windows
+//! in the store: a restart in between neither forgets nor repeats anybody.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{
+    communities::Communities,
+    input::{self, Standpoint},
+    plan::{self, PlanError, RoundSpec, refused},
+};
+use crate::{
+    config::Config,
+    domain::{RoundState, Site, SiteId, UnitId, Window},
+    planner::{
+        self, Announced, GivenWindow, MOVES_MAX, Restagger, Supply,
+        request::{self, Calendar},
+    },
+    store::{Movable, Round, Store, TakenRoom, WindowMove},
+};
+
+/// Who is told to come within this time is on the way: their window stays.
+const ON_THE_WAY: TimeDelta = TimeDelta::minutes(15);
+/// As many starts as ever asked for.
+const UNLIMITED: f64 = 1e12;
+/// Windows may move, or the service may tell somebody, between the reading and the writing; then it is done anew.
+const TRIES: usize = 3;
+
+/// Within what windows may start from now on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReplanQuota {
+    /// Windows that start from then on may move; from now on without one. Told windows that start within 15 minutes
+    /// never do: their people are on the way.
+    pub from: Option<DateTime<Utc>>,
+    /// None of them starts earlier than this after `from`.
+    pub delay: Option<TimeDelta>,
+    /// Recipients whose windows may start in a minute, over the whole city; without one only the sites limit them.
+    pub starts_per_minute: Option<f64>,
+}
+
+/// What a re-planning did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Replanned {
+    /// Windows that moved.
+    pub moved_units: usize,
+    /// Of them, those whose people had been told, and are now told the new time.
+    pub told_units: usize,
+    /// The people of all of them.
+    pub people: u64,
+    /// The furthest that one moved, in minutes.
+    pub minutes_max: i64,
+    /// Windows that moved beyond what their site can take: no later minute of the round has room.
+    pub over_capacity: usize,
+    /// Recipients whose window should have moved, but has moved too often already.
+    pub stuck_recipients: u64,
+    /// Units that came onto the roster after the round was planned, and now have a window.
+    pub added_units: usize,
+}
+
+/// What is to be written.
+struct Moves {
+    moves: Vec<WindowMove>,
+    added: Vec<Window>,
+    outcome: Replanned,
+}
+
+/// Moves the windows of a round that is under way later, so that no more of them start than the quota allows, and gives
+/// units that have none a window where room is.
+pub async fn replan(
+    store: &Store,
+    config: &Config,
+    round: &Round,
+    quota: &ReplanQuota,
+    now: DateTime<Utc>,
+) -> Result<Replanned, PlanError> {
+    for _ in 0..TRIES {
+        // As it is now: its windows may have moved since the caller read it.
+        let round = plan::existing(store, round.id).await?;
+        let moves = asked(store, config, &round, quota, now).await?;
+        if moves.moves.is_empty() && moves.added.is_empty() {
+            return Ok(moves.outcome);
+        }
+        if store.apply_moves(&round, &moves.moves, &moves.added, now).await? {
+            metrics::counter!("weir_windows_moved_total").increment(moves.outcome.moved_units as u64);
+            tracing::warn!(
+                round = round.id.0,
+                moved = moves.outcome.moved_units,
+                told = moves.outcome.told_units,
+                "windows of round {} moved later",
+                round.id
+            );
+            return Ok(moves.outcome);
+        }
+    }
+    refused(format!(
+        "the windows of round {} were changed by somebody else at the same time: try again",
+        round.id
+    ))
+}
+
+/// The same without doing it.
+pub async fn preview(
+    store: &Store,
+    config: &Config,
+    round: &Round,
+    quota: &ReplanQuota,
+    now: DateTime<Utc>,
+) -> Result<Replanned, PlanError> {
+    let round = plan::existing(store, round.id).await?;
+    Ok(asked(store, config, &round, quota, now).await?.outcome)
+}
+
+async fn asked(
+    store: &Store,
+    config: &Config,
+    round: &Round,
+    quota: &ReplanQuota,
+    now: DateTime<Utc>,
+) -> Result<Moves, PlanError> {
+    if !matches!(round.state, RoundState::Releasing | RoundState::Paused) {
+        return refused(format!(
+            "round {} is {}: only one that is released and not over can move; plan a new one",
+            round.id,
+            round.state.as_str()
+        ));
+    }
+    let spec = plan::round_spec(round)?;
+    let zone = config.city.time_zone;
+    let today: NaiveDate = now.with_timezone(&zone).date_naive();
+    let calendar = Calendar {
+        zone,
+        first: spec.date.min(today),
+    };
+    let sites = store.sites().await?;
+    let windows = store.movable_windows(round.id, now).await?;
+    let taken = store.taken_room(Some(round.id), now).await?;
+    let supply = request::supply(&spec, calendar.first, &config.planner, &sites, input::everybodys(&spec));
+    let given = input::given(&taken, &calendar, &sites);
+    let mut moves =
+        tokio::task::block_in_place(|| restagger(&windows, &supply, &given, &calendar, &sites, quota, now));
+    moves.added = added(store, config, round, &spec, &calendar, &windows, &moves.moves, now).await?;
+    moves.outcome.added_units = moves.added.len();
+    Ok(moves)
+}
+
+fn restagger(
+    windows: &[Movable],
+    supply: &Supply,
+    given: &[GivenWindow],
+    calendar: &Calendar,
+    sites: &[Site],
+    quota: &ReplanQuota,
+    now: DateTime<Utc>,
+) -> Moves {
+    let positions: HashMap<SiteId, usize> = request::positions(sites);
+    // Those on the way, and those that began, take their room and stay.
+    let from = quota.from.map_or(now, |from| from.max(now));
+    let (index, announced): (Vec<usize>, Vec<Announced>) = windows
+        .iter()
+        .enumerate()
+        .filter_map(|(index, window)| {
+            let on_the_way = window.told && window.starts_at < now + ON_THE_WAY;
+            let announced = Announced {
+                unit: window.unit,
+                people: window.people,
+                recipients: window.recipients,
+                site: *positions.get(&window.site)? as u32,
+                start: calendar.minutes(window.starts_at)?,
+                minutes: (window.ends_at - window.starts_at).num_minutes().clamp(1, 1440) as u16,
+                told: window.told,
+                moves: if on_the_way { MOVES_MAX } else { window.moves },
+            };
+            Some((index, announced))
+        })
+        .unzip();
+    let delay = quota.delay.map_or(0, |delay| delay.num_minutes().max(0));
+    let per_minute = quota.starts_per_minute.map_or(UNLIMITED, |cap| cap.max(0.0));
+    let restaggered = planner::restagger(&Restagger {
+        windows: &announced,
+        supply,
+        given,
+        from: calendar.minutes(from).unwrap_or_default(),
+        quota: &vec![0.0; delay as usize],
+        quota_after: per_minute,
+    });
+    let mut outcome = Replanned {
+        stuck_recipients: restaggered.stuck_recipients,
+        ..Replanned::default()
+    };
+    let mut moves = Vec::new();
+    for moved in &restaggered.moved {
+        let window = &windows[index[moved.index as usize]];
+        let starts_at = calendar.instant_of(moved.start);
+        // Never earlier, whatever a clock change did to the minutes.
+        if starts_at <= window.starts_at || window.moves >= MOVES_MAX {
+            continue;
+        }
+        outcome.moved_units += 1;
+        outcome.told_units += usize::from(window.told);
+        outcome.people += u64::from(window.people);
+        outcome.minutes_max = outcome.minutes_max.max((starts_at - window.starts_at).num_minutes());
+        outcome.over_capacity += usize::from(moved.over_capacity);
+        moves.extend(window.rows.iter().map(|&row| WindowMove {
+            row,
+            own: window.own,
+            starts_at,
+            ends_at: starts_at + TimeDelta::minutes(i64::from(moved.minutes)),
+            over_capacity: moved.over_capacity,
+        }));
+    }
+    Moves {
+        moves,
+        added: Vec::new(),
+        outcome,
+    }
+}
+
+/// Windows for units of the round's communities that came onto the roster after it was planned.
+#[expect(clippy::too_many_arguments, reason = "what the planner has already been told, and the moves it answered")]
+async fn added(
+    store: &Store,
+    config: &Config,
+    round: &Round,
+    spec: &RoundSpec,
+    calendar: &Calendar,
+    windows: &[Movable],
+    moves: &[WindowMove],
+    now: DateTime<Utc>,
+) -> Result<Vec<Window>, PlanError> {
+    let without = store.without_window(round.id).await?;
+    let known = store.units().await?;
+    // A name that has become ambiguous since the round was planned adds nobody.
+    let Ok(communities) = Communities::named(&spec.communities, known.iter().map(|unit| &unit.place)) else {
+        return Ok(Vec::new());
+    };
+    if !without.iter().any(|(place, _)| communities.contains(place)) {
+        return Ok(Vec::new());
+    }
+    let from = Standpoint {
+        calendar: *calendar,
+        first_minute: 0,
+        round: Some(round.id),
+        now,
+    };
+    let mut known = input::load(store, config, spec, &from).await?;
+    let planned: std::collections::HashSet<UnitId> =
+        store.windows(round.id).await?.iter().map(|window| window.unit).collect();
+    known.input.units.retain(|unit| !planned.contains(&unit.unit));
+    known.input.given.extend(input::given(&room(windows, moves), calendar, &known.sites));
+    // As in a first plan: a window is told its lead before.
+    let earliest = now + TimeDelta::minutes(spec.lead_minutes + 1);
+    let Some((day, minute)) = calendar.day_and_minute(earliest) else {
+        return Ok(Vec::new());
+    };
+    if day >= known.input.supply.days {
+        return Ok(Vec::new());
+    }
+    let later = Calendar {
+        zone: calendar.zone,
+        first: calendar.first + chrono::Days::new(u64::from(day)),
+    };
+    known.input.supply.first_day_from_minute = minute;
+    known.input.supply.days -= day;
+    known.input.given.retain(|given| given.day >= day);
+    for given in &mut known.input.given {
+        given.day -= day;
+    }
+    let plan = tokio::task::block_in_place(|| planner::plan(&known.input));
+    Ok(plan::windows(&later, &plan.windows))
+}
+
+/// What the round's windows take once these moves are made.
+fn room(windows: &[Movable], moves: &[WindowMove]) -> Vec<TakenRoom> {
+    let moved: HashMap<(bool, i64), &WindowMove> = moves.iter().map(|to| ((to.own, to.row), to)).collect();
+    windows
+        .iter()
+        .map(|window| {
+            let to = window.rows.first().and_then(|row| moved.get(&(window.own, *row)));
+            TakenRoom {
+                site: window.site,
+                starts_at: to.map_or(window.starts_at, |to| to.starts_at),
+                ends_at: to.map_or(window.ends_at, |to| to.ends_at),
+                people: window.people,
+            }
+        })
+        .collect()
+}
