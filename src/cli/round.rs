@@ -380,6 +380,7 @@ async fn replan_round(args: ReplanArgs, session: &Session) -> Result<()> {
             .map(|from| plan::local(zone, now.with_timezone(&zone).date_naive(), from)),
         delay,
         starts_per_minute: args.quota,
+        order: None,
     };
     let outcome = if args.yes {
         replan::replan(&store, config, &round, &quota, now).await?

@@ -1,7 +1,7 @@
 //! A day in virtual time: the production planner's windows, law and release decisions, against people and a
 //! registration system. The law sees load samples and nothing else.
 
-use std::{collections::VecDeque, ops::Range};
+use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -21,7 +21,8 @@ use crate::{
         law::{self, Action, Decision, Mode, Params, Tick, WindowOrder},
         release::{self, CityGate, CityPace, ReleaseGate, RoundGate, Waiting},
     },
-    planner::{self, Restagger},
+    planner,
+    release::moves::{self, Ground, Minutes},
     registration::simulator::{
         model::{Fate, Offer, ServerModel, Settings},
         people::Habits,
@@ -343,89 +344,35 @@ impl<'a> Day<'a> {
         })
     }
 
-    /// Moves windows by the production planner, as an order says: first those that were told, since nobody else may
-    /// take their place, then the others around them.
+    /// Moves windows as an order says, by the production decision.
     fn move_windows(&mut self, second: u32, order: &WindowOrder) {
         let now = at(second);
         let reach = order.reaches_back_to(now);
         let began = self.order[..self.told].partition_point(|&window| at(self.start_of(window)) < reach);
-        let (told, untold) = (began..self.told, self.told..self.order.len());
-        let mut windows: Vec<planner::Announced> = told
-            .clone()
-            .map(|place| self.announced(place, order, now))
+        let windows: Vec<planner::Announced> = (began..self.order.len())
+            .map(|place| planner::Announced {
+                told: place < self.told,
+                ..self.scene.windows[self.order[place] as usize]
+            })
             .collect();
-        if order.told {
-            let moved = self.restagger(&windows, order, now);
-            self.settle(second, told.clone(), &windows, &moved);
-            windows = told
-                .clone()
-                .map(|place| self.announced(place, order, now))
-                .collect();
+        let origin = self.origin_minute;
+        let ground = Ground {
+            supply: &self.scene.supply,
+            given: &self.scene.given,
+            response: &self.response,
+            minutes: Minutes {
+                instant: &|minute| at(((i64::from(minute) - origin).max(0) * 60) as u32),
+                minute: &|at| ((at.timestamp() + 59).div_euclid(60) + origin).max(0) as u32,
+            },
+        };
+        for moved in moves::moved(&windows, order, &ground, now) {
+            let place = began + moved.index as usize;
+            self.move_window(second, self.order[place], moved.start, place < self.told);
         }
-        for window in &mut windows {
-            window.moves = planner::MOVES_MAX;
-        }
-        windows.extend(untold.clone().map(|place| self.announced(place, order, now)));
-        let moved = self.restagger(&windows, order, now);
-        self.settle(second, began..untold.end, &windows, &moved);
         let scene = &self.scene;
         let by_start = |window: &u32| (scene.windows[*window as usize].start, *window);
         self.order[..self.told].sort_by_key(by_start);
         self.order[self.told..].sort_by_key(by_start);
-    }
-
-    /// The window at a place of the order as the planner is to see it: at the earliest start that it may have now.
-    fn announced(&self, place: usize, order: &WindowOrder, now: DateTime<Utc>) -> planner::Announced {
-        let window = self.order[place];
-        let mut announced = self.scene.windows[window as usize];
-        announced.told = place < self.told;
-        let start = at(self.start_of(window));
-        match order.earliest(start, announced.told, now) {
-            Some(_) if announced.told && announced.moves >= planner::MOVES_MAX => {}
-            Some(earliest) => announced.start = self.minute_of(earliest),
-            None => announced.moves = planner::MOVES_MAX,
-        }
-        if announced.told {
-            let coming = self.response.still_coming((now - start).as_seconds_f64());
-            announced.recipients = (f64::from(announced.recipients) * coming).round() as u32;
-        }
-        announced
-    }
-
-    /// The first whole minute of the round that is not before an instant.
-    fn minute_of(&self, at: DateTime<Utc>) -> u32 {
-        ((at.timestamp() + 59).div_euclid(60) + self.origin_minute).max(0) as u32
-    }
-
-    /// Where the planner puts the windows, each at least as late as it is given.
-    fn restagger(&self, windows: &[planner::Announced], order: &WindowOrder, now: DateTime<Utc>) -> Vec<u32> {
-        let mut supply = self.scene.supply.clone();
-        // The quota says how many may start.
-        supply.starts_cap = None;
-        let moved = planner::restagger(&Restagger {
-            windows,
-            supply: &supply,
-            given: &self.scene.given,
-            from: self.minute_of(now),
-            quota: &[],
-            quota_after: order.starts_per_second * 60.0,
-        });
-        let mut starts: Vec<u32> = windows.iter().map(|window| window.start).collect();
-        for moved in &moved.moved {
-            starts[moved.index as usize] = moved.start;
-        }
-        starts
-    }
-
-    /// Takes over the new starts of the windows at these places.
-    fn settle(&mut self, second: u32, places: Range<usize>, windows: &[planner::Announced], starts: &[u32]) {
-        for ((place, window), &start) in places.zip(windows).zip(starts) {
-            let id = self.order[place];
-            let movable = !window.told || window.moves < planner::MOVES_MAX;
-            if movable && self.scene.windows[id as usize].start != start {
-                self.move_window(second, id, start, window.told);
-            }
-        }
     }
 
     fn move_window(&mut self, second: u32, window: u32, start: u32, told: bool) {

@@ -3,6 +3,7 @@
 pub mod communities;
 mod input;
 mod paced;
+pub mod moves;
 pub mod pacer;
 pub mod plan;
 pub mod releaser;

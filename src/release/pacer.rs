@@ -411,8 +411,7 @@ impl Pacer {
 
     /// Does what a decision asks for: windows that start soon are moved onto what the system can take.
     pub async fn act(&self, decision: &Decision) {
-        let moves = |action: &&Action| matches!(action, Action::Pause | Action::Restagger | Action::Replan);
-        if decision.actions.iter().any(|action| moves(&action))
+        if decision.order.is_some()
             && let Err(error) = self.restagger(decision).await
         {
             tracing::error!(%error, "windows could not be moved; the law asks again in a minute");
@@ -422,9 +421,8 @@ impl Pacer {
     async fn restagger(&self, decision: &Decision) -> Result<(), PlanError> {
         let now = self.clock.now();
         let quota = ReplanQuota {
-            from: Some(now + law::RESTAGGER_FROM),
-            delay: None,
-            starts_per_minute: Some(decision.starts_per_second * 60.0),
+            order: decision.order,
+            ..ReplanQuota::default()
         };
         // A whole day: windows move far where little capacity is left.
         let known = self.store.told_by_start(now, now + WHENEVER).await?;
@@ -441,7 +439,7 @@ impl Pacer {
             let entry = NewLogEntry {
                 kind: LogKind::Action,
                 what: format!(
-                    "round {}: {} units moved later, {} of them told before",
+                    "round {}: {} units moved, {} of them told before",
                     round.id, moved.moved_units, moved.told_units
                 ),
                 reason: "more was planned for the coming minutes than the system can take".into(),
@@ -497,6 +495,7 @@ fn waiting(row: &PacingRow) -> Decision {
         per_second: 0.0,
         starts_per_second: 0.0,
         actions: Vec::new(),
+        order: None,
         reasons: Vec::new(),
     }
 }
@@ -546,7 +545,7 @@ fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLo
             Action::Pause => log.push(entry(LogKind::Action, "pause")),
             Action::Resume => log.push(entry(LogKind::Action, "resume")),
             // What came of it is logged when it is done.
-            Action::Restagger | Action::Replan => {}
+            Action::Restagger | Action::Replan | Action::Calm => {}
         }
     }
     log

@@ -11,13 +11,15 @@ use serde::Serialize;
 use super::{
     communities::Communities,
     input::{self, Standpoint},
+    moves::{self, Ground, Minutes},
     plan::{self, PlanError, RoundSpec, refused},
 };
 use crate::{
     config::Config,
     domain::{RoundState, Site, SiteId, UnitId, Window},
+    pacing::{kernel::Response, law::WindowOrder},
     planner::{
-        self, Announced, GivenWindow, MOVES_MAX, Restagger, Supply,
+        self, Announced, GivenWindow, MOVES_MAX, Restagger, Restaggered, Supply,
         request::{self, Calendar},
     },
     store::{Movable, Round, Store, TakenRoom, WindowMove},
@@ -40,6 +42,8 @@ pub struct ReplanQuota {
     pub delay: Option<TimeDelta>,
     /// Recipients whose windows may start in a minute, over the whole city; without one only the sites limit them.
     pub starts_per_minute: Option<f64>,
+    /// What the law orders, in place of all the above.
+    pub order: Option<WindowOrder>,
 }
 
 /// What a re-planning did, or would do.
@@ -136,7 +140,8 @@ async fn asked(
         first: spec.date.min(today),
     };
     let sites = store.sites().await?;
-    let windows = store.movable_windows(round.id, now).await?;
+    let since = quota.order.map_or(now, |order| order.reaches_back_to(now));
+    let windows = store.movable_windows(round.id, since).await?;
     let taken = store.taken_room(Some(round.id), now).await?;
     let supply = request::supply(
         &spec,
@@ -147,7 +152,7 @@ async fn asked(
     );
     let given = input::given(&taken, &calendar, &sites);
     let mut moves =
-        tokio::task::block_in_place(|| restagger(&windows, &supply, &given, &calendar, &sites, quota, now));
+        tokio::task::block_in_place(|| moves(&windows, &supply, &given, &calendar, &sites, quota, now));
     moves.added = added(
         store,
         config,
@@ -163,7 +168,7 @@ async fn asked(
     Ok(moves)
 }
 
-fn restagger(
+fn moves(
     windows: &[Movable],
     supply: &Supply,
     given: &[GivenWindow],
@@ -173,14 +178,10 @@ fn restagger(
     now: DateTime<Utc>,
 ) -> Moves {
     let positions: HashMap<SiteId, usize> = request::positions(sites);
-    // Those on the way, and those that began, take their room and stay.
-    // The minute that has begun is not whole any more.
-    let from = quota.from.map_or(now, |from| from.max(now)) + TimeDelta::milliseconds(59_999);
     let (index, announced): (Vec<usize>, Vec<Announced>) = windows
         .iter()
         .enumerate()
         .filter_map(|(index, window)| {
-            let on_the_way = window.told && window.starts_at < now + ON_THE_WAY;
             let announced = Announced {
                 unit: window.unit,
                 people: window.people,
@@ -189,21 +190,15 @@ fn restagger(
                 start: calendar.minutes(window.starts_at)?,
                 minutes: (window.ends_at - window.starts_at).num_minutes().clamp(1, 1440) as u16,
                 told: window.told,
-                moves: if on_the_way { MOVES_MAX } else { window.moves },
+                moves: window.moves,
             };
             Some((index, announced))
         })
         .unzip();
-    let delay = quota.delay.map_or(0, |delay| delay.num_minutes().max(0));
-    let per_minute = quota.starts_per_minute.map_or(UNLIMITED, |cap| cap.max(0.0));
-    let restaggered = planner::restagger(&Restagger {
-        windows: &announced,
-        supply,
-        given,
-        from: calendar.minutes(from).unwrap_or_default(),
-        quota: &vec![0.0; delay as usize],
-        quota_after: per_minute,
-    });
+    let restaggered = match &quota.order {
+        Some(order) => ordered(&announced, order, supply, given, calendar, now),
+        None => by_hand(announced, windows, &index, supply, given, calendar, quota, now),
+    };
     let mut outcome = Replanned {
         stuck_recipients: restaggered.stuck_recipients,
         ..Replanned::default()
@@ -212,8 +207,9 @@ fn restagger(
     for moved in &restaggered.moved {
         let window = &windows[index[moved.index as usize]];
         let starts_at = calendar.instant_of(moved.start);
-        // Never earlier, whatever a clock change did to the minutes.
-        if starts_at <= window.starts_at || window.moves >= MOVES_MAX {
+        // Never earlier once it was told, whatever a clock change did to the minutes.
+        let comes_back = quota.order.is_some() && !window.told && starts_at != window.starts_at;
+        if (starts_at <= window.starts_at && !comes_back) || window.moves >= MOVES_MAX {
             continue;
         }
         outcome.moved_units += 1;
@@ -236,6 +232,64 @@ fn restagger(
         added: Vec::new(),
         outcome,
     }
+}
+
+/// What the law orders.
+fn ordered(
+    announced: &[Announced],
+    order: &WindowOrder,
+    supply: &Supply,
+    given: &[GivenWindow],
+    calendar: &Calendar,
+    now: DateTime<Utc>,
+) -> Restaggered {
+    let response = Response::default();
+    let ground = Ground {
+        supply,
+        given,
+        response: &response,
+        minutes: Minutes {
+            instant: &|minute| calendar.instant_of(minute),
+            // The minute that has begun is not whole any more.
+            minute: &|at| calendar.minutes(at + TimeDelta::milliseconds(59_999)).unwrap_or_default(),
+        },
+    };
+    Restaggered {
+        moved: moves::moved(announced, order, &ground, now),
+        stuck_recipients: 0,
+    }
+}
+
+/// What a person asks for.
+#[expect(clippy::too_many_arguments, reason = "the windows as they stand, and all that limits them")]
+fn by_hand(
+    mut announced: Vec<Announced>,
+    windows: &[Movable],
+    index: &[usize],
+    supply: &Supply,
+    given: &[GivenWindow],
+    calendar: &Calendar,
+    quota: &ReplanQuota,
+    now: DateTime<Utc>,
+) -> Restaggered {
+    for (announced, &index) in announced.iter_mut().zip(index) {
+        // Those on the way, and those that began, take their room and stay.
+        if announced.told && windows[index].starts_at < now + ON_THE_WAY {
+            announced.moves = MOVES_MAX;
+        }
+    }
+    // The minute that has begun is not whole any more.
+    let from = quota.from.map_or(now, |from| from.max(now)) + TimeDelta::milliseconds(59_999);
+    let delay = quota.delay.map_or(0, |delay| delay.num_minutes().max(0));
+    let per_minute = quota.starts_per_minute.map_or(UNLIMITED, |cap| cap.max(0.0));
+    planner::restagger(&Restagger {
+        windows: &announced,
+        supply,
+        given,
+        from: calendar.minutes(from).unwrap_or_default(),
+        quota: &vec![0.0; delay as usize],
+        quota_after: per_minute,
+    })
 }
 
 /// Windows for units of the round's communities that came onto the roster after it was planned.

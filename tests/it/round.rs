@@ -711,6 +711,7 @@ async fn a_round_under_way_moves_later_and_takes_in_newcomers() {
         from: None,
         delay: Some(minutes(150)),
         starts_per_minute: None,
+        order: None,
     };
     let stored = app.store().round(round).await.expect("reads").expect("is there");
     let now = app.clock.now();
