@@ -10,6 +10,7 @@ mod output;
 mod pacing;
 mod registration;
 mod registration_sim;
+mod rehearse;
 mod round;
 mod send_test;
 
@@ -73,6 +74,8 @@ enum Command {
     /// See how releases follow the registration system's load; hold or free them by hand.
     #[command(subcommand)]
     Pacing(pacing::PacingCommand),
+    /// Play a round, or a made city, through in virtual time before the real day: the curve, and whether it holds.
+    Rehearse(rehearse::RehearseArgs),
     /// List and count deliveries, or show the history of one.
     Deliveries(deliveries::DeliveriesArgs),
     /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
@@ -177,6 +180,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Import(args) => import::run(&args, &session).await,
         Command::Round(command) => round::run(command, &session).await,
         Command::Pacing(command) => pacing::run(command, &session).await,
+        Command::Rehearse(args) => rehearse::run(&args, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,

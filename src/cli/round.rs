@@ -562,6 +562,11 @@ async fn release(id: RoundId, accept_shortage: bool, session: &Session) -> Resul
             .out
             .note("note: no carrier is configured: residents who have only a phone number will not be told");
     }
+    if store.meta(&super::rehearse::passed_key(id)).await?.is_none() {
+        session.out.note(format!(
+            "note: no rehearsal of this plan has passed: `weir rehearse --round {id}` shows what the day would bring"
+        ));
+    }
     if store.lease_owner("service", now).await?.is_none() {
         session
             .out

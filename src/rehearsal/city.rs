@@ -1,13 +1,17 @@
 //! What is rehearsed: the windows of a round, from the store or of a made city, with all that re-planning needs to know.
 
+use chrono::{DateTime, Utc};
 use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
-    domain::{BuildingId, SiteId, UnitId},
+    config::Config,
+    domain::{BuildingId, RoundId, SiteId, UnitId},
     pacing::{forecast, kernel::Response, law::Params},
     planner::{
         self, Announced, Choice, Choices, GivenWindow, PlanInput, PlanSite, PlanUnit, Span, StartsCap, Supply,
     },
+    release::{plan::PlanError, replan},
+    store::Store,
 };
 
 /// The round that is rehearsed.
@@ -26,6 +30,32 @@ pub struct Scene {
     /// Recipients told a minute at most, by the round's own pace.
     pub per_minute: f64,
 }
+
+/// A round of the store. The order of its windows' starts is the one in which they are told.
+pub async fn of_round(
+    store: &Store,
+    config: &Config,
+    round: RoundId,
+    now: DateTime<Utc>,
+) -> Result<Scene, PlanError> {
+    let standing = replan::standing(store, config, round, now).await?;
+    let midnight = standing.calendar.instant_of(0);
+    let first = standing.windows.first().map_or(0, |window| i64::from(window.start));
+    let notices_from = standing.spec.notice_from.max(now.min(standing.calendar.instant_of(first as u32)));
+    let ahead = standing.spec.ahead_minutes;
+    let earliest = first - ahead.unwrap_or(i64::MAX >> 1).min(MINUTES_BEFORE_MAX);
+    Ok(Scene {
+        notices_from: (notices_from - midnight).num_minutes().clamp(earliest, first),
+        ahead_minutes: ahead.and_then(|minutes| u32::try_from(minutes).ok()),
+        windows: standing.windows,
+        supply: standing.supply,
+        given: standing.given,
+        per_minute: standing.per_minute,
+    })
+}
+
+/// Notices that leave more than so many minutes before the first window are rehearsed as if they left then.
+const MINUTES_BEFORE_MAX: i64 = 24 * 60;
 
 /// The share of the steady rate at which a made city is told. Telling a little more slowly than windows start lets
 /// the last hear of theirs later before it, and leaves their place to those who come at its start.

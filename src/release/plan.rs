@@ -495,6 +495,20 @@ pub async fn release_round(
     })
 }
 
+/// Recipients told a minute: as released, or as a release would do it now.
+pub(super) async fn pace_of(
+    round: &Round,
+    spec: &RoundSpec,
+    store: &Store,
+    now: DateTime<Utc>,
+) -> Result<f64, StoreError> {
+    if let Some(per_minute) = round.pace_per_minute {
+        return Ok(per_minute);
+    }
+    let (deadlines, _) = deadlines(store, round.id, spec).await?;
+    Ok(pace(spec, &deadlines, now).per_minute * PACE_HEADROOM)
+}
+
 fn pace(spec: &RoundSpec, deadlines: &[(DateTime<Utc>, u32)], now: DateTime<Utc>) -> release::Pace {
     match spec.ahead_minutes {
         None => release::pace(deadlines, spec.notice_from, now),

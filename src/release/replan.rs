@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{RoundState, Site, SiteId, UnitId, Window},
+    domain::{RoundId, RoundState, Site, SiteId, UnitId, Window},
     pacing::{kernel::Response, law::WindowOrder},
     planner::{
         self, Announced, GivenWindow, MOVES_MAX, Restagger, Restaggered, Supply,
@@ -166,6 +166,65 @@ async fn asked(
     .await?;
     moves.outcome.added_units = moves.added.len();
     Ok(moves)
+}
+
+/// A round as a rehearsal sees it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Its windows, none of them told yet.
+    pub windows: Vec<Announced>,
+    /// Sites, hours and caps.
+    pub supply: Supply,
+    /// Windows of other live rounds.
+    pub given: Vec<GivenWindow>,
+    /// Its days.
+    pub calendar: Calendar,
+    /// What was asked of its planner.
+    pub spec: RoundSpec,
+    /// Recipients told a minute, as released or as a release would do it now.
+    pub per_minute: f64,
+}
+
+/// A round's windows, and all that moving them needs to know.
+pub async fn standing(
+    store: &Store,
+    config: &Config,
+    round: RoundId,
+    now: DateTime<Utc>,
+) -> Result<Standing, PlanError> {
+    let round = plan::existing(store, round).await?;
+    let spec = plan::round_spec(&round)?;
+    let calendar = Calendar {
+        zone: config.city.time_zone,
+        first: spec.date,
+    };
+    let sites = store.sites().await?;
+    let positions: HashMap<SiteId, usize> = request::positions(&sites);
+    let windows = store.movable_windows(round.id, DateTime::UNIX_EPOCH).await?;
+    let taken = store.taken_room(Some(round.id), now).await?;
+    let announced = windows.iter().filter_map(|window| {
+        Some(Announced {
+            unit: window.unit,
+            people: window.people,
+            recipients: window.recipients,
+            site: *positions.get(&window.site)? as u32,
+            start: calendar.minutes(window.starts_at)?,
+            minutes: (window.ends_at - window.starts_at).num_minutes().clamp(1, 1440) as u16,
+            told: false,
+            moves: 0,
+        })
+    });
+    let mut announced: Vec<Announced> = announced.filter(|window| window.recipients > 0).collect();
+    announced.sort_by_key(|window| (window.start, window.unit));
+    let per_minute = plan::pace_of(&round, &spec, store, now).await?;
+    Ok(Standing {
+        windows: announced,
+        supply: request::supply(&spec, calendar.first, &config.planner, &sites, input::everybodys(&spec)),
+        given: input::given(&taken, &calendar, &sites),
+        calendar,
+        spec,
+        per_minute,
+    })
 }
 
 fn moves(
