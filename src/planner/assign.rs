@@ -25,6 +25,9 @@ const LABEL_MAX: u32 = 12;
 /// So often a site may hand people on by a long way.
 const DETOURS_MAX: u16 = 8;
 
+/// So many detours are those of a site that the round has no room for.
+const GIVEN_UP: u16 = u16::MAX;
+
 /// A site has room if one in so many of its people is free.
 const WORTH_A_DETOUR: u64 = 400;
 
@@ -171,7 +174,8 @@ impl<'a> Balance<'a> {
         }
         while let Some(site) = self.queue.pop_front() {
             self.queued[site as usize] = false;
-            if !self.discharge(site) {
+            let is_given_up = self.detours[site as usize] == GIVEN_UP;
+            if !is_given_up && !self.discharge(site) {
                 self.stuck(site, day_ends);
             }
         }
@@ -250,7 +254,7 @@ impl<'a> Balance<'a> {
     }
 
     fn enqueue(&mut self, site: u32) {
-        let is_given_up = self.detours[site as usize] == u16::MAX;
+        let is_given_up = self.detours[site as usize] == GIVEN_UP;
         if self.excess(site) > 0 && !self.queued[site as usize] && !is_given_up {
             self.queued[site as usize] = true;
             self.queue.push_back(site);
@@ -385,7 +389,7 @@ impl<'a> Balance<'a> {
         let reached = self.reachable(site);
         if let Some(way) = &reached.way {
             let detours = &mut self.detours[site as usize];
-            *detours += 1;
+            *detours = detours.saturating_add(1);
             if *detours <= DETOURS_MAX && self.hand_on(way) {
                 self.enqueue(site);
             }
@@ -413,7 +417,7 @@ impl<'a> Balance<'a> {
             } else {
                 // The round has no room for them: nobody else is sent here.
                 self.labels[site as usize] = LABEL_MAX;
-                self.detours[site as usize] = u16::MAX;
+                self.detours[site as usize] = GIVEN_UP;
             }
         }
     }
