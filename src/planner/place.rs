@@ -23,6 +23,9 @@ const PASSES_WINDOWS: f64 = 0.75;
 /// The same where room is so short that some would find none.
 const PASSES_WINDOWS_IF_SHORT: f64 = 3.0;
 
+/// A site is tight if its people fill more than this share of its time until the deadline.
+const TIGHT: f64 = 0.8;
+
 /// Fractions of the golden ratio's multiples lie as far apart as can be.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
@@ -199,6 +202,8 @@ struct Line {
     passed: f64,
     /// How many may.
     passed_max: f64,
+    /// Whether the site has work for nearly all its time.
+    is_tight: bool,
     /// Minutes that the first one has waited for the city.
     waited: u16,
 }
@@ -252,6 +257,7 @@ impl Placer<'_> {
             Starts::Even => (people as f64 / horizon.max(1.0)).min(capacity.rate),
             _ => capacity.rate,
         };
+        let is_tight = people as f64 > TIGHT * capacity.rate * horizon;
         let mut line = Line {
             head: range.start,
             end,
@@ -263,11 +269,13 @@ impl Placer<'_> {
             pace,
             horizon,
             passed: 0.0,
+            is_tight,
             passed_max: capacity.rate
                 * self.job.capacity.window_min() as f64
                 * match starts {
-                    Starts::Crammed | Starts::Staggered | Starts::Spread => PASSES_WINDOWS_IF_SHORT,
-                    Starts::Packed | Starts::Even => PASSES_WINDOWS,
+                    Starts::Crammed | Starts::Staggered => PASSES_WINDOWS_IF_SHORT,
+                    Starts::Spread if is_tight => PASSES_WINDOWS_IF_SHORT,
+                    _ => PASSES_WINDOWS,
                 },
             waited: 0,
         };
@@ -495,7 +503,7 @@ impl Placer<'_> {
         if line.passed >= line.passed_max {
             return 1.min(waiting);
         }
-        if matches!(line.starts, Starts::Spread | Starts::Staggered) {
+        if line.is_tight && matches!(line.starts, Starts::Spread | Starts::Staggered) {
             return most.min(waiting);
         }
         let mut before = 0.0;
