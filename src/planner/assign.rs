@@ -254,10 +254,14 @@ impl<'a> Balance<'a> {
 
     fn set_limits(&mut self) {
         for site in 0..self.limits.len() {
-            let deadline = self.own_deadlines[site].unwrap_or(self.deadline);
-            let room = self.can_do(site, deadline) as u64 + self.grain[site];
-            self.limits[site] = room.saturating_sub(self.given[site]);
+            self.set_limit(site);
         }
+    }
+
+    fn set_limit(&mut self, site: usize) {
+        let deadline = self.own_deadlines[site].unwrap_or(self.deadline);
+        let room = self.can_do(site, deadline) as u64 + self.grain[site];
+        self.limits[site] = room.saturating_sub(self.given[site]);
     }
 
     fn enqueue(&mut self, site: u32) {
@@ -408,15 +412,18 @@ impl<'a> Balance<'a> {
             .map(|needed| needed.max(now + LEAST_RISE_MINUTES))
             .filter(|&needed| needed <= self.latest());
         match needed {
-            Some(needed) if needed <= day_ends => self.deadline = self.deadline.max(needed),
+            Some(needed) if needed <= day_ends => {
+                self.deadline = self.deadline.max(needed);
+                self.set_limits();
+            }
             _ => {
                 let deadline = needed.unwrap_or(self.latest());
                 for &site in &reached.sites {
                     self.own_deadlines[site as usize] = Some(deadline);
+                    self.set_limit(site as usize);
                 }
             }
         }
-        self.set_limits();
         for &site in &reached.sites {
             if needed.is_some() {
                 self.labels[site as usize] = 0;
