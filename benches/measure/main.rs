@@ -6,6 +6,8 @@
 mod city;
 mod import;
 mod outbox;
+mod planner;
+mod planner_city;
 mod process;
 mod release;
 mod report;
@@ -40,6 +42,17 @@ enum What {
         #[arg(long, env = "WEIR_BENCH_MESSAGES", default_value_t = 20_000)]
         messages: usize,
     },
+    /// Plan made-up cities on one processor, beside what a fluid could do and what nearest-site-only does.
+    Planner {
+        /// Units of the cities; beyond 1,000,000 only the time is measured.
+        #[arg(
+            long,
+            env = "WEIR_BENCH_UNITS",
+            value_delimiter = ',',
+            default_value = "10000,100000,1000000"
+        )]
+        units: Vec<usize>,
+    },
     /// Release a round to so many residents, and see what memory the service needs.
     Release {
         /// Sizes of the city.
@@ -69,12 +82,17 @@ fn main() -> Result<()> {
     match Cli::parse().what {
         Some(What::Import { residents }) => import::measure(residents),
         Some(What::Outbox { messages }) => outbox::measure(messages),
+        Some(What::Planner { units }) => {
+            planner::measure(&units);
+            Ok(())
+        }
         Some(What::Release { residents }) => release::measure(&residents),
         Some(What::Startup { starts }) => startup::measure(starts),
         Some(What::Case { case }) => process::run(&case),
         None => {
             import::measure(100_000)?;
             outbox::measure(20_000)?;
+            planner::measure(&[10_000, 100_000]);
             release::measure(&[10_000, 100_000])?;
             startup::measure(20)
         }

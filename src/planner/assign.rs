@@ -25,6 +25,15 @@ const LABEL_MAX: u32 = 12;
 /// So often a site may hand people on by a long way.
 const DETOURS_MAX: u16 = 8;
 
+/// A site that is overloaded by one in so many of its people is left as it is.
+const WORTH_RELIEF: u64 = 50;
+
+/// So often all overloaded sites are evened out with their neighbours in the end.
+const RELIEF_SWEEPS: usize = 12;
+
+/// So many detours are those of a site that the round has no room for.
+const GIVEN_UP: u16 = u16::MAX;
+
 /// A site has room if one in so many of its people is free.
 const WORTH_A_DETOUR: u64 = 400;
 
@@ -79,6 +88,7 @@ struct Push {
 pub(super) fn assign(input: &PlanInput, people: &[u32], capacity: &Capacity, given: &[u64]) -> Assignment {
     let mut balance = Balance::nearest(input, people, capacity, given);
     balance.relax();
+    balance.relieve();
     balance.send_back();
     balance.reunite();
     balance.done()
@@ -171,7 +181,8 @@ impl<'a> Balance<'a> {
         }
         while let Some(site) = self.queue.pop_front() {
             self.queued[site as usize] = false;
-            if !self.discharge(site) {
+            let is_given_up = self.detours[site as usize] == GIVEN_UP;
+            if !is_given_up && !self.discharge(site) {
                 self.stuck(site, day_ends);
             }
         }
@@ -243,14 +254,18 @@ impl<'a> Balance<'a> {
 
     fn set_limits(&mut self) {
         for site in 0..self.limits.len() {
-            let deadline = self.own_deadlines[site].unwrap_or(self.deadline);
-            let room = self.can_do(site, deadline) as u64 + self.grain[site];
-            self.limits[site] = room.saturating_sub(self.given[site]);
+            self.set_limit(site);
         }
     }
 
+    fn set_limit(&mut self, site: usize) {
+        let deadline = self.own_deadlines[site].unwrap_or(self.deadline);
+        let room = self.can_do(site, deadline) as u64 + self.grain[site];
+        self.limits[site] = room.saturating_sub(self.given[site]);
+    }
+
     fn enqueue(&mut self, site: u32) {
-        let is_given_up = self.detours[site as usize] == u16::MAX;
+        let is_given_up = self.detours[site as usize] == GIVEN_UP;
         if self.excess(site) > 0 && !self.queued[site as usize] && !is_given_up {
             self.queued[site as usize] = true;
             self.queue.push_back(site);
@@ -385,7 +400,7 @@ impl<'a> Balance<'a> {
         let reached = self.reachable(site);
         if let Some(way) = &reached.way {
             let detours = &mut self.detours[site as usize];
-            *detours += 1;
+            *detours = detours.saturating_add(1);
             if *detours <= DETOURS_MAX && self.hand_on(way) {
                 self.enqueue(site);
             }
@@ -397,15 +412,18 @@ impl<'a> Balance<'a> {
             .map(|needed| needed.max(now + LEAST_RISE_MINUTES))
             .filter(|&needed| needed <= self.latest());
         match needed {
-            Some(needed) if needed <= day_ends => self.deadline = self.deadline.max(needed),
+            Some(needed) if needed <= day_ends => {
+                self.deadline = self.deadline.max(needed);
+                self.set_limits();
+            }
             _ => {
                 let deadline = needed.unwrap_or(self.latest());
                 for &site in &reached.sites {
                     self.own_deadlines[site as usize] = Some(deadline);
+                    self.set_limit(site as usize);
                 }
             }
         }
-        self.set_limits();
         for &site in &reached.sites {
             if needed.is_some() {
                 self.labels[site as usize] = 0;
@@ -413,7 +431,7 @@ impl<'a> Balance<'a> {
             } else {
                 // The round has no room for them: nobody else is sent here.
                 self.labels[site as usize] = LABEL_MAX;
-                self.detours[site as usize] = u16::MAX;
+                self.detours[site as usize] = GIVEN_UP;
             }
         }
     }
@@ -487,6 +505,52 @@ impl<'a> Balance<'a> {
             }
         }
         Reached { sites, way: None }
+    }
+
+    /// What labels and detours left overloaded sends groups to the emptiest of their sites, as long as that evens out.
+    fn relieve(&mut self) {
+        for _ in 0..RELIEF_SWEEPS {
+            let mut moved = false;
+            for site in 0..self.people.len() as u32 {
+                let mut position = 0;
+                while self.excess(site) > self.limits[site as usize] / WORTH_RELIEF
+                    && position < self.at_site[site as usize].len()
+                {
+                    match self.relief(site, position) {
+                        Some(push) => {
+                            self.carry_out(site, push);
+                            moved = true;
+                        }
+                        None => position += 1,
+                    }
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// The site that would be least full with this group, if it is less full than the group's own is now.
+    fn relief(&self, site: u32, position: usize) -> Option<Push> {
+        let group = &self.groups[self.at_site[site as usize][position] as usize];
+        let fullness = |site: u32, more: u64| {
+            (self.people[site as usize] + more) as f64 / self.limits[site as usize].max(1) as f64
+        };
+        let choices = self.input.choices.of(group.choices).iter();
+        let (to, least) = choices
+            .map(|choice| choice.site)
+            .filter(|&to| to != site)
+            .filter(|&to| (self.capacity.sites.get(to as usize)).is_some_and(SiteCapacity::is_usable))
+            .map(|to| (to, fullness(to, group.people)))
+            .min_by(|a, b| a.1.total_cmp(&b.1))?;
+        (least < fullness(site, 0)).then_some(Push {
+            position,
+            to,
+            units: group.end - group.first,
+            people: group.people,
+            rank: (false, 0.0),
+        })
     }
 
     /// Whoever was sent further than needs be goes back to a nearer site that has room after all.

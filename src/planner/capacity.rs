@@ -166,29 +166,13 @@ impl Capacity {
         })
     }
 
-    /// The minute at which the site has been open for so long; beyond the round it goes on as on a whole day.
-    pub(super) fn minute_after(&self, site: usize, open_minutes: f64) -> f64 {
-        let open = self.open(site);
-        let before = open
-            .partition_point(|stretch| f64::from(stretch.open_before) < open_minutes)
-            .max(1);
-        let Some(stretch) = open.get(before - 1) else {
-            return f64::INFINITY;
-        };
-        let minute = f64::from(stretch.from) + open_minutes - f64::from(stretch.open_before);
-        let beyond = minute - f64::from(stretch.to);
-        if beyond <= 0.0 {
-            return minute;
-        }
-        let a_day = f64::from(self.sites[site].open_minutes) / (self.horizon / MINUTES_PER_DAY) as f64;
-        self.horizon as f64 + beyond / a_day.max(1.0) * MINUTES_PER_DAY as f64
+    /// Whether there is a building with times of its own.
+    pub(super) fn has_must_not(&self) -> bool {
+        !self.must_not.is_empty()
     }
 
     /// The last of these minutes in which the building must not be called.
     pub(super) fn must_not(&self, building: BuildingId, minutes: &Range<u32>) -> Option<u32> {
-        if self.must_not.is_empty() {
-            return None;
-        }
         let times = self.must_not.get(&building)?;
         times
             .iter()
@@ -418,13 +402,5 @@ impl Taken {
         self.add_at_site(capacity, stretch, minutes.clone(), window.share);
         self.add_in_city(minutes, window.share);
         self.starts.take(start, window.people);
-    }
-
-    /// Gives the room of a window back.
-    pub(super) fn give_back(&mut self, capacity: &Capacity, stretch: usize, start: u32, window: Seeking) {
-        let minutes = start..start + window.minutes;
-        self.add_at_site(capacity, stretch, minutes.clone(), -window.share);
-        self.add_in_city(minutes, -window.share);
-        self.starts.give_back(start, window.people);
     }
 }

@@ -9,6 +9,9 @@ use super::choices::Choice;
 /// Metres of one degree of latitude.
 const METRES_PER_DEGREE: f64 = 111_194.93;
 
+/// East, north, and the place in the list of sites.
+type Known = (f64, f64, u32);
+
 /// The sites whose place is known, by squares as wide as the longest walk.
 #[derive(Clone, Debug)]
 pub struct SiteGrid {
@@ -16,7 +19,7 @@ pub struct SiteGrid {
     /// How much shorter a degree of longitude is than one of latitude, about the middle of the city.
     shrink: f64,
     /// East and north in metres, with the site's place in the list.
-    squares: HashMap<(i64, i64), Vec<(f64, f64, u32)>>,
+    squares: HashMap<(i64, i64), Vec<Known>>,
 }
 
 impl SiteGrid {

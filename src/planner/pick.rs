@@ -13,8 +13,8 @@ pub(super) fn first_of_best(shares: &[i64], room: i64, waste: i64, may_pass: boo
         best: None,
     };
     let firsts = if may_pass { shares.len() } else { 1 };
-    for first in 0..firsts {
-        if shares[first] <= room && search.from(first, first, room) {
+    for (first, &share) in shares.iter().enumerate().take(firsts) {
+        if share <= room && search.from(first, first, room) {
             break;
         }
     }

@@ -23,6 +23,9 @@ const PASSES_WINDOWS: f64 = 0.75;
 /// The same where room is so short that some would find none.
 const PASSES_WINDOWS_IF_SHORT: f64 = 3.0;
 
+/// A site is tight if its people fill more than this share of its time until the deadline.
+const TIGHT: f64 = 0.8;
+
 /// Fractions of the golden ratio's multiples lie as far apart as can be.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
@@ -163,6 +166,7 @@ pub(super) fn place(job: &Job<'_>, taken: &Taken, starts: &[Starts]) -> Placemen
         job,
         taken: taken.clone(),
         units: job.order.units.clone(),
+        windows: vec![Seeking::new(0, 1); job.order.units.len()],
         placed: vec![nobody; job.input.units.len()],
         lines: Vec::new(),
         least_share: i64::MAX,
@@ -198,6 +202,8 @@ struct Line {
     passed: f64,
     /// How many may.
     passed_max: f64,
+    /// Whether the site has work for nearly all its time.
+    is_tight: bool,
     /// Minutes that the first one has waited for the city.
     waited: u16,
 }
@@ -218,6 +224,8 @@ struct Placer<'a> {
     job: &'a Job<'a>,
     taken: Taken,
     units: Vec<u32>,
+    /// Their windows.
+    windows: Vec<Seeking>,
     placed: Vec<Placed>,
     lines: Vec<Line>,
     /// The smallest of all units' arrivals a minute: with less left, nobody needs to ask the city for room.
@@ -228,25 +236,19 @@ impl Placer<'_> {
     fn line(&mut self, site: usize, starts: Starts) -> Line {
         let range = self.job.order.range(site);
         let capacity = &self.job.capacity.sites[site];
-        // Units that do not fit between opening and closing are not for this line.
-        let fit = |unit: u32| {
-            self.job
-                .capacity
-                .seeking(site, self.job.people[unit as usize])
-                .is_some()
-        };
         let mut end = range.start;
+        let mut people = 0;
         for at in range.clone() {
-            if fit(self.units[at]) {
-                self.least_share = self.least_share.min(self.window(site, at).share);
+            let unit = self.units[at];
+            // Units that do not fit between opening and closing are not for this line.
+            if let Some(window) = self.job.capacity.seeking(site, self.job.people[unit as usize]) {
                 self.units.swap(at, end);
+                self.windows[end] = window;
+                self.least_share = self.least_share.min(window.share);
+                people += u64::from(window.people);
                 end += 1;
             }
         }
-        let people: u64 = self.units[range.start..end]
-            .iter()
-            .map(|&unit| u64::from(self.job.people[unit as usize]))
-            .sum();
         let horizon = self
             .job
             .capacity
@@ -255,6 +257,7 @@ impl Placer<'_> {
             Starts::Even => (people as f64 / horizon.max(1.0)).min(capacity.rate),
             _ => capacity.rate,
         };
+        let is_tight = people as f64 > TIGHT * capacity.rate * horizon;
         let mut line = Line {
             head: range.start,
             end,
@@ -266,11 +269,13 @@ impl Placer<'_> {
             pace,
             horizon,
             passed: 0.0,
+            is_tight,
             passed_max: capacity.rate
                 * self.job.capacity.window_min() as f64
                 * match starts {
-                    Starts::Crammed | Starts::Staggered | Starts::Spread => PASSES_WINDOWS_IF_SHORT,
-                    Starts::Packed | Starts::Even => PASSES_WINDOWS,
+                    Starts::Crammed | Starts::Staggered => PASSES_WINDOWS_IF_SHORT,
+                    Starts::Spread if is_tight => PASSES_WINDOWS_IF_SHORT,
+                    _ => PASSES_WINDOWS,
                 },
             waited: 0,
         };
@@ -282,10 +287,10 @@ impl Placer<'_> {
 
     /// When the site's first unit is due. Sites differ by up to the first window, so that the city begins evenly.
     fn first_due(&self, site: usize, line: &Line) -> f64 {
-        let first = f64::from(self.window(site, line.head).minutes);
+        let first = f64::from(self.windows[line.head].minutes);
         let open = self.job.capacity.stretches[line.stretch];
         match line.starts {
-            Starts::Even => self.even_due(site, line),
+            Starts::Even => self.even_due(line),
             Starts::Spread | Starts::Staggered => {
                 (own_share(site) * first.min((f64::from(open.to - open.from) - first).max(0.0))).floor()
             }
@@ -294,17 +299,11 @@ impl Placer<'_> {
     }
 
     /// The middle of a window is due when half of its people would be, were they all to come evenly.
-    fn even_due(&self, site: usize, line: &Line) -> f64 {
-        let window = self.window(site, line.head);
+    fn even_due(&self, line: &Line) -> f64 {
+        let window = self.windows[line.head];
         let minutes = f64::from(window.minutes);
         let middle = (line.before + f64::from(window.people) / 2.0) / line.pace;
         (middle - minutes / 2.0).min(line.horizon - minutes).max(0.0)
-    }
-
-    fn window(&self, site: usize, at: usize) -> Seeking {
-        let people = self.job.people[self.units[at] as usize];
-        let minutes = self.job.capacity.minutes_wanted(site, people);
-        Seeking::new(people, minutes as u32)
     }
 
     /// Minute by minute: whoever waits longest goes first, then the sites whose units become due.
@@ -402,21 +401,21 @@ impl Placer<'_> {
 
     /// Starts the site's next unit now; otherwise says what it waits for.
     fn start_one(&mut self, site: usize, now: u32) -> Option<Next> {
-        let (minute, position) = match self.room_at_site(site, now) {
-            Some(found) => found,
-            None => return Some(self.next_stretch(site)),
+        let Some((minute, position)) = self.room_at_site(site, now) else {
+            return Some(self.next_stretch(site));
         };
         if minute > now {
             return Some(Next::Room(minute as usize));
         }
         let at = self.lines[site].head + position;
-        let window = self.window(site, at);
+        let window = self.windows[at];
         if self.taken.full_in_city(now, window).is_some() || !self.taken.starts.has_room(now, window.people) {
             return Some(Next::City);
         }
         let unit = self.units[at];
         let line = &mut self.lines[site];
         self.units[line.head..=at].rotate_right(1);
+        self.windows[line.head..=at].rotate_right(1);
         line.passed = if position == 0 {
             0.0
         } else {
@@ -436,14 +435,13 @@ impl Placer<'_> {
         let stretch = self.job.capacity.stretches[line.stretch];
         let open = f64::from(stretch.open_before + now - stretch.from);
         let due = match line.starts {
-            Starts::Packed | Starts::Crammed | Starts::Staggered => open,
             // Time lost while there was no room is made good, but for a window at most.
             Starts::Spread => {
                 let lost_max = self.job.capacity.window_min() as f64;
                 line.due.max(open - lost_max) + f64::from(window.people) / line.pace
             }
-            Starts::Even if line.head < line.end => self.even_due(site, line),
-            Starts::Even => open,
+            Starts::Even if line.head < line.end => self.even_due(line),
+            _ => open,
         };
         self.lines[site].due = due;
     }
@@ -476,10 +474,9 @@ impl Placer<'_> {
             && reach > 1
             && now >= stretch.from
             && now < stretch.to
+            && let Some(position) = self.best_fit(site, now)
         {
-            if let Some(position) = self.best_fit(site, now) {
-                return Some((now, position));
-            }
+            return Some((now, position));
         }
         let mut best: Option<(u32, usize)> = None;
         for position in 0..reach {
@@ -500,22 +497,22 @@ impl Placer<'_> {
         let waiting = line.end - line.head;
         let stretch = self.job.capacity.stretches[line.stretch];
         // What is left of the day is for whoever still fits.
-        if now + self.window(site, line.head).minutes > stretch.to {
+        if now + self.windows[line.head].minutes > stretch.to {
             return most.min(waiting);
         }
         if line.passed >= line.passed_max {
             return 1.min(waiting);
         }
-        if matches!(line.starts, Starts::Spread | Starts::Staggered) {
+        if line.is_tight && matches!(line.starts, Starts::Spread | Starts::Staggered) {
             return most.min(waiting);
         }
         let mut before = 0.0;
-        self.units[line.head..line.end]
+        self.windows[line.head..line.end]
             .iter()
             .take(most)
-            .take_while(|unit| {
+            .take_while(|window| {
                 let is_near = before <= line.passed_max;
-                before += f64::from(self.job.people[**unit as usize]);
+                before += f64::from(window.people);
                 is_near
             })
             .count()
@@ -531,7 +528,7 @@ impl Placer<'_> {
         let reach = self.reach(site, now, pick::REACH);
         let mut shares = [i64::MAX; pick::REACH];
         for (position, share) in shares.iter_mut().enumerate().take(reach) {
-            let window = self.window(site, line.head + position);
+            let window = self.windows[line.head + position];
             if now + window.minutes <= stretch.to {
                 *share = window.share;
             }
@@ -547,17 +544,19 @@ impl Placer<'_> {
     /// The first minute before `until` in which the site has room for the unit at this place of the order.
     fn first_room(&self, site: usize, at: usize, stretch: usize, now: u32, until: u32) -> Option<u32> {
         let open = self.job.capacity.stretches[stretch];
-        let window = self.window(site, at);
-        let building = self.job.input.units[self.units[at] as usize].building;
+        let window = self.windows[at];
+        let unit = self.units[at] as usize;
         let mut start = now.max(open.from);
         while start < until && start + window.minutes <= open.to {
             let full = self
                 .taken
                 .full_at_site(self.job.capacity, site, stretch, start, window)
                 .or_else(|| {
-                    self.job
-                        .capacity
-                        .must_not(building, &(start..start + window.minutes))
+                    let capacity = self.job.capacity;
+                    let building = || self.job.input.units[unit].building;
+                    (capacity.has_must_not())
+                        .then(|| capacity.must_not(building(), &(start..start + window.minutes)))
+                        .flatten()
                 });
             match full {
                 None => return Some(start),

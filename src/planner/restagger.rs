@@ -154,7 +154,7 @@ impl Run<'_> {
     fn seek(&mut self, index: u32) {
         let window = self.asked.windows[index as usize];
         let found = self.first_room(&window);
-        let start = found.map_or_else(|| self.beyond_room(&window), |start| start);
+        let start = found.unwrap_or_else(|| self.beyond_room(&window));
         if let Some(start) = found {
             // The search has seen that it is there.
             let _ = self.quota.take(start, window.recipients);

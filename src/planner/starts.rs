@@ -72,12 +72,4 @@ impl StartsRoom {
             self.large[minute] |= f64::from(people) > self.caps[minute];
         }
     }
-
-    pub(super) fn give_back(&mut self, minute: u32, people: u32) {
-        let minute = minute as usize;
-        if let Some(taken) = self.people.get_mut(minute) {
-            *taken -= u64::from(people);
-            self.large[minute] &= *taken > 0;
-        }
-    }
 }
