@@ -17,7 +17,10 @@ use crate::{
     channels::sms::segment,
     clock::Clock,
     config::Config,
-    domain::{Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, ResidentId, UnitId},
+    domain::{
+        Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, ResidentId,
+        UnitId,
+    },
     i18n::{Texts, Voice, notices},
     store::{self, NewDelivery, ReplyRow, Store, StoreError, WaitingInbound},
 };
@@ -184,12 +187,8 @@ impl Runner {
             return Ok(());
         }
         if let Some(want) = turn.wants.take() {
-            let fetched = self.times().fetch(&person, want, now).await?;
-            let known = Known {
-                fetched: Some(&fetched),
-                ..known
-            };
-            turn = dialogue::step(&known, &state, &message.content);
+            let fetched = Some(&self.times().fetch(&person, want, now).await?);
+            turn = dialogue::step(&Known { fetched, ..known }, &state, &message.content);
         }
         let mut row = ReplyRow {
             state: Some(turn.state.to_stored()),
@@ -357,10 +356,17 @@ fn people_after(
     let mut residents: Vec<ResidentId> = if row.unlink {
         Vec::new()
     } else {
-        person.residents.iter().map(|resident| resident.resident).collect()
+        person
+            .residents
+            .iter()
+            .map(|resident| resident.resident)
+            .collect()
     };
-    let matched = matches.into_iter().flatten().map(|found| found.resident);
-    residents.extend(row.link.filter(|linked| matched.into_iter().any(|found| found == *linked)));
+    let mut proven = matches.into_iter().flatten().map(|found| found.resident);
+    residents.extend(
+        row.link
+            .filter(|linked| proven.any(|resident| resident == *linked)),
+    );
     residents.sort_unstable();
     residents.dedup();
     (residents, row.home.or(person.home).into_iter().collect())

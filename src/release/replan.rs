@@ -63,7 +63,7 @@ pub struct Replanned {
 
 /// What is to be written.
 struct Moves {
-    moves: Vec<WindowMove>,
+    windows: Vec<WindowMove>,
     added: Vec<Window>,
     outcome: Replanned,
 }
@@ -81,10 +81,13 @@ pub async fn replan(
         // As it is now: its windows may have moved since the caller read it.
         let round = plan::existing(store, round.id).await?;
         let moves = asked(store, config, &round, quota, now).await?;
-        if moves.moves.is_empty() && moves.added.is_empty() {
+        if moves.windows.is_empty() && moves.added.is_empty() {
             return Ok(moves.outcome);
         }
-        if store.apply_moves(&round, &moves.moves, &moves.added, now).await? {
+        if store
+            .apply_moves(&round, &moves.windows, &moves.added, now)
+            .await?
+        {
             metrics::counter!("weir_windows_moved_total").increment(moves.outcome.moved_units as u64);
             tracing::warn!(
                 round = round.id.0,
@@ -138,11 +141,27 @@ async fn asked(
     let sites = store.sites().await?;
     let windows = store.movable_windows(round.id, now).await?;
     let taken = store.taken_room(Some(round.id), now).await?;
-    let supply = request::supply(&spec, calendar.first, &config.planner, &sites, input::everybodys(&spec));
-    let given = input::given(&taken, &calendar, &sites);
+    let supply = request::supply(
+        &spec,
+        calendar.first,
+        &config.planner,
+        &sites,
+        input::everybodys(&spec),
+    );
+    let given = input::given(&taken, calendar, &sites);
     let mut moves =
-        tokio::task::block_in_place(|| restagger(&windows, &supply, &given, &calendar, &sites, quota, now));
-    moves.added = added(store, config, round, &spec, &calendar, &windows, &moves.moves, now).await?;
+        tokio::task::block_in_place(|| restagger(&windows, &supply, &given, calendar, &sites, quota, now));
+    moves.added = added(
+        store,
+        config,
+        round,
+        &spec,
+        calendar,
+        &windows,
+        &moves.windows,
+        now,
+    )
+    .await?;
     moves.outcome.added_units = moves.added.len();
     Ok(moves)
 }
@@ -151,7 +170,7 @@ fn restagger(
     windows: &[Movable],
     supply: &Supply,
     given: &[GivenWindow],
-    calendar: &Calendar,
+    calendar: Calendar,
     sites: &[Site],
     quota: &ReplanQuota,
     now: DateTime<Utc>,
@@ -203,7 +222,9 @@ fn restagger(
         outcome.moved_units += 1;
         outcome.told_units += usize::from(window.told);
         outcome.people += u64::from(window.people);
-        outcome.minutes_max = outcome.minutes_max.max((starts_at - window.starts_at).num_minutes());
+        outcome.minutes_max = outcome
+            .minutes_max
+            .max((starts_at - window.starts_at).num_minutes());
         outcome.over_capacity += usize::from(moved.over_capacity);
         moves.extend(window.rows.iter().map(|&row| WindowMove {
             row,
@@ -214,20 +235,23 @@ fn restagger(
         }));
     }
     Moves {
-        moves,
+        windows: moves,
         added: Vec::new(),
         outcome,
     }
 }
 
 /// Windows for units of the round's communities that came onto the roster after it was planned.
-#[expect(clippy::too_many_arguments, reason = "what the planner has already been told, and the moves it answered")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what the planner has already been told, and the moves it answered"
+)]
 async fn added(
     store: &Store,
     config: &Config,
     round: &Round,
     spec: &RoundSpec,
-    calendar: &Calendar,
+    calendar: Calendar,
     windows: &[Movable],
     moves: &[WindowMove],
     now: DateTime<Utc>,
@@ -242,16 +266,23 @@ async fn added(
         return Ok(Vec::new());
     }
     let from = Standpoint {
-        calendar: *calendar,
+        calendar,
         first_minute: 0,
         round: Some(round.id),
         now,
     };
     let mut known = input::load(store, config, spec, &from).await?;
-    let planned: std::collections::HashSet<UnitId> =
-        store.windows(round.id).await?.iter().map(|window| window.unit).collect();
+    let planned: std::collections::HashSet<UnitId> = store
+        .windows(round.id)
+        .await?
+        .iter()
+        .map(|window| window.unit)
+        .collect();
     known.input.units.retain(|unit| !planned.contains(&unit.unit));
-    known.input.given.extend(input::given(&room(windows, moves), calendar, &known.sites));
+    known
+        .input
+        .given
+        .extend(input::given(&room(windows, moves), calendar, &known.sites));
     // As in a first plan: a window is told its lead before.
     let earliest = now + TimeDelta::minutes(spec.lead_minutes + 1);
     let Some((day, minute)) = calendar.day_and_minute(earliest) else {
@@ -271,16 +302,20 @@ async fn added(
         given.day -= day;
     }
     let plan = tokio::task::block_in_place(|| planner::plan(&known.input));
-    Ok(plan::windows(&later, &plan.windows))
+    Ok(plan::windows(later, &plan.windows))
 }
 
 /// What the round's windows take once these moves are made.
 fn room(windows: &[Movable], moves: &[WindowMove]) -> Vec<TakenRoom> {
-    let moved: HashMap<(bool, i64), &WindowMove> = moves.iter().map(|to| ((to.own, to.row), to)).collect();
+    let new_times: HashMap<(bool, i64), &WindowMove> =
+        moves.iter().map(|to| ((to.own, to.row), to)).collect();
     windows
         .iter()
         .map(|window| {
-            let to = window.rows.first().and_then(|row| moved.get(&(window.own, *row)));
+            let to = window
+                .rows
+                .first()
+                .and_then(|row| new_times.get(&(window.own, *row)));
             TakenRoom {
                 site: window.site,
                 starts_at: to.map_or(window.starts_at, |to| to.starts_at),

@@ -40,8 +40,8 @@ pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
 pub use pacing::{
-    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
-    ToldCount, ToldRound,
+    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow,
+    StartBucket, ToldBucket, ToldCount, ToldRound,
 };
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{
@@ -49,9 +49,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use windows::{
-    Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove,
-};
+pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
@@ -411,11 +409,11 @@ impl Store {
 
     /// Fills in what the two dialects write differently.
     fn sql(&self, text: &'static str) -> AssertSqlSafe<String> {
-        self.sql_of(text.to_owned())
+        self.sql_of(text)
     }
 
     /// The same for a statement that is put together from constants.
-    fn sql_of(&self, text: String) -> AssertSqlSafe<String> {
+    fn sql_of(&self, text: &str) -> AssertSqlSafe<String> {
         // Binary JSON is read once; text would be read again for each row or column.
         let (rows, lock) = match self.pool {
             Pool::Sqlite { .. } => ("jsonb_each($1) as r", ""),

@@ -250,7 +250,7 @@ impl Store {
         contacts: &[ContactId],
         round: RoundId,
     ) -> Result<Vec<(ContactId, WindowView)>> {
-        let sql = self.sql_of(format!(
+        let sql = self.sql_of(&format!(
             "select distinct {VIEW} \
              from (select p.chat_contact_id as contact, p.id as resident, p.personal, p.unit_id from {{rows}} \
                    join residents p on p.chat_contact_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
@@ -288,7 +288,7 @@ impl Store {
         units: &[UnitId],
         after: DateTime<Utc>,
     ) -> Result<Vec<ToldWindow>> {
-        let sql = self.sql_of(format!(
+        let sql = self.sql_of(&format!(
             "select {VIEW} from (select cast(0 as bigint) as contact, p.id as resident, p.personal, p.unit_id from {{rows}} \
                    join residents p on p.id = cast(r.value->>'resident' as bigint) and p.moved_out_at is null \
                  union all select 0, 0, '', cast(r.value->>'unit' as bigint) from {{rows}} \
@@ -414,10 +414,12 @@ impl Store {
     /// Where a unit's building lies, if that is known.
     pub async fn unit_point(&self, unit: UnitId) -> Result<Option<Coordinates>> {
         let row: Option<(Option<f64>, Option<f64>)> = on_pool!(self, |pool| {
-            sqlx::query_as("select b.lat, b.lon from units u join buildings b on b.id = u.building_id where u.id = $1")
-                .bind(unit.0)
-                .fetch_optional(pool)
-                .await?
+            sqlx::query_as(
+                "select b.lat, b.lon from units u join buildings b on b.id = u.building_id where u.id = $1",
+            )
+            .bind(unit.0)
+            .fetch_optional(pool)
+            .await?
         });
         let point = row.and_then(|(lat, lon)| lat.zip(lon));
         Ok(point.map(|(lat, lon)| Coordinates { lat, lon }))
@@ -442,7 +444,14 @@ impl Store {
              where id in (select cast(r.value->>'id' as bigint) from {rows})"
         };
         let written = self
-            .write_for(round, &[(mark, windows.to_vec())], deliveries, next, steering, now)
+            .write_for(
+                round,
+                &[(mark, windows.to_vec())],
+                deliveries,
+                next,
+                steering,
+                now,
+            )
             .await?;
         Ok(written.is_some())
     }
@@ -458,7 +467,14 @@ impl Store {
     ) -> Result<bool> {
         let mark = "update windows set called_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})";
         let written = self
-            .write_for(round, &[(mark, windows.to_vec())], deliveries, None, steering, now)
+            .write_for(
+                round,
+                &[(mark, windows.to_vec())],
+                deliveries,
+                None,
+                steering,
+                now,
+            )
             .await?;
         Ok(written.is_some())
     }
@@ -518,7 +534,12 @@ impl Store {
     }
 
     /// The same for those who came late; gives how many deliveries were new.
-    pub async fn tell_late(&self, round: &Round, deliveries: &[NewDelivery], now: DateTime<Utc>) -> Result<u64> {
+    pub async fn tell_late(
+        &self,
+        round: &Round,
+        deliveries: &[NewDelivery],
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
         let written = self
             .write_for(round, &[], deliveries, None, &Steering::default(), now)
             .await?;
@@ -708,8 +729,21 @@ impl Store {
             };
             match movable.last_mut() {
                 Some(last)
-                    if (last.own, last.unit, last.site, last.starts_at, last.ends_at, last.moves)
-                        == (true, time.unit, time.site, time.starts_at, time.ends_at, time.moves) =>
+                    if (
+                        last.own,
+                        last.unit,
+                        last.site,
+                        last.starts_at,
+                        last.ends_at,
+                        last.moves,
+                    ) == (
+                        true,
+                        time.unit,
+                        time.site,
+                        time.starts_at,
+                        time.ends_at,
+                        time.moves,
+                    ) =>
                 {
                     last.rows.push(id);
                     last.people += 1;
@@ -733,7 +767,7 @@ impl Store {
     ) -> Result<bool> {
         let told_key = format!("window:{}:{}:", round.id, round.plan_revision);
         let now_ms = now.timestamp_millis();
-        let line = format!("{now_ms} cancelled its window moved\n");
+        let history = format!("{now_ms} cancelled its window moved\n");
         Ok(in_transaction!(self, |tx| {
             let live = sqlx::query(
                 "update rounds set moves = moves + 1, changed_at = $3 \
@@ -764,7 +798,7 @@ impl Store {
                 sqlx::query(CANCEL_SUPERSEDED)
                     .bind(round.id.0)
                     .bind(now_ms)
-                    .bind(&line)
+                    .bind(&history)
                     .execute(&mut *tx)
                     .await?;
                 sqlx::query(MARK_SUPERSEDED)
@@ -842,7 +876,7 @@ impl Store {
         let now_ms = now.timestamp_millis();
         let (starts, ends) = (own.starts_at.timestamp_millis(), own.ends_at.timestamp_millis());
         let residents = json_ids(own.residents.iter().map(|resident| resident.0));
-        let line = format!("{now_ms} cancelled another time was chosen\n");
+        let history = format!("{now_ms} cancelled another time was chosen\n");
         Ok(in_transaction!(self, |tx| {
             // Both rows are locked by it, so that two who want the last place come one after the other.
             sqlx::query("update sites set name = name where id = $1")
@@ -900,7 +934,7 @@ impl Store {
                     .bind(&residents)
                     .bind(own.round.0)
                     .bind(now_ms)
-                    .bind(&line)
+                    .bind(&history)
                     .execute(&mut *tx)
                     .await?;
             }
@@ -1011,7 +1045,10 @@ fn has_room(own: &OwnWindow, taken: &[TakenRoom]) -> bool {
         f64::from(people) / ((to - from).num_seconds().max(60) as f64 / 60.0)
     };
     let wanted = rate(own.residents.len() as u32, own.starts_at, own.ends_at);
-    let starts = taken.iter().map(|room| room.starts_at).filter(|at| *at > own.starts_at);
+    let starts = taken
+        .iter()
+        .map(|room| room.starts_at)
+        .filter(|at| *at > own.starts_at);
     std::iter::once(own.starts_at).chain(starts).all(|at| {
         let at_once = |here: bool| -> f64 {
             taken

@@ -3,13 +3,13 @@
 use weir::{
     domain::{
         Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
-        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
-        Window,
+        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag,
+        UnitId, Window,
     },
     store::{
-        Appointment, BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, ManualChange, NewDelivery,
-        NewIncident, NewRound, OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome,
-        Steering, Store, StoreError, WindowMove,
+        Appointment, BuildingPoint, Change, ContactState, DeliveryFilter, ImportSummary, ManualChange,
+        NewDelivery, NewIncident, NewRound, OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Returned,
+        Round, RowOutcome, Steering, Store, StoreError, WindowMove,
     },
 };
 
@@ -804,7 +804,14 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(&read(store, round).await, &[], &[], Some(evening()), &Steering::default(), evening())
+                .tell(
+                    &read(store, round).await,
+                    &[],
+                    &[],
+                    Some(evening()),
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("asks")
         );
@@ -834,7 +841,14 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
         let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(&read(store, round).await, &[units[0].window], &[], next, &Steering::default(), evening())
+                .tell(
+                    &read(store, round).await,
+                    &[units[0].window],
+                    &[],
+                    next,
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("tells")
         );
@@ -863,7 +877,14 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(&read(store, round).await, &[units[1].window], &[], next, &Steering::default(), evening())
+            .tell(
+                &read(store, round).await,
+                &[units[1].window],
+                &[],
+                next,
+                &Steering::default(),
+                evening(),
+            )
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
@@ -1327,14 +1348,24 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
         ];
         assert!(
             store
-                .tell(&before, &[units[0].window], &notices, None, &Steering::default(), evening())
+                .tell(
+                    &before,
+                    &[units[0].window],
+                    &notices,
+                    None,
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("tells")
         );
         let sending = claim(store, 1).await;
         let movable = store.movable_windows(round, evening()).await.expect("reads");
         assert_eq!(
-            movable.iter().map(|w| (w.told, w.people, w.recipients)).collect::<Vec<_>>(),
+            movable
+                .iter()
+                .map(|w| (w.told, w.people, w.recipients))
+                .collect::<Vec<_>>(),
             [(true, 3, 2), (false, 3, 1)]
         );
         let moves: Vec<WindowMove> = movable
@@ -1347,20 +1378,38 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
                 over_capacity: false,
             })
             .collect();
-        assert!(store.apply_moves(&before, &moves, &[], evening()).await.expect("moves"));
         assert!(
-            !store.apply_moves(&before, &moves, &[], evening()).await.expect("asks"),
+            store
+                .apply_moves(&before, &moves, &[], evening())
+                .await
+                .expect("moves")
+        );
+        assert!(
+            !store
+                .apply_moves(&before, &moves, &[], evening())
+                .await
+                .expect("asks"),
             "what was read before a move moves nothing"
         );
         let second = &store.units_to_tell(round, 10).await.expect("reads")[0];
         assert!(
             !store
-                .tell(&before, &[second.window], &[], None, &Steering::default(), evening())
+                .tell(
+                    &before,
+                    &[second.window],
+                    &[],
+                    None,
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("asks"),
             "nor tells anybody an old time"
         );
-        let waiting = store.deliveries(&DeliveryFilter::default(), 10).await.expect("reads");
+        let waiting = store
+            .deliveries(&DeliveryFilter::default(), 10)
+            .await
+            .expect("reads");
         let states: Vec<&str> = waiting.iter().rev().map(|delivery| &*delivery.state).collect();
         assert_eq!(states, ["sending", "cancelled"]);
         assert_eq!(store.hearing_old_times(round).await.expect("reads"), [one].into());
@@ -1375,20 +1424,36 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
             .record(&[change(sending[0], DeliveryState::Queued)], evening())
             .await
             .expect("records");
-        assert_eq!(state_of(store, sending[0]).await, "cancelled", "an old time does not wait again");
+        assert_eq!(
+            state_of(store, sending[0]).await,
+            "cancelled",
+            "an old time does not wait again"
+        );
         let windows = store.contact_windows(&[one], round).await.expect("reads");
         assert_eq!(
-            windows.iter().map(|(_, view)| (view.starts_at, view.revision)).collect::<Vec<_>>(),
+            windows
+                .iter()
+                .map(|(_, view)| (view.starts_at, view.revision))
+                .collect::<Vec<_>>(),
             [(evening() + minutes(150), 2), (evening() + minutes(210), 2)]
         );
         let key = format!("correction:{round}:{one}:4");
         let correction = [in_round(round, &key, one, NoticeKind::Correction)];
         let rows: Vec<i64> = due.iter().map(|(row, _)| *row).collect();
         for _ in 0..2 {
-            assert!(store.correct(&now, &rows, &correction, evening()).await.expect("writes"));
+            assert!(
+                store
+                    .correct(&now, &rows, &correction, evening())
+                    .await
+                    .expect("writes")
+            );
         }
         assert!(store.units_to_correct(round, 10).await.expect("reads").is_empty());
-        assert_eq!(claim(store, 10).await.len(), 1, "the same correction is made once");
+        assert_eq!(
+            claim(store, 10).await.len(),
+            1,
+            "the same correction is made once"
+        );
         assert_eq!(now.last_window_ends_at, evening() + minutes(230));
         let told: Vec<u8> = store
             .movable_windows(round, evening())
@@ -1418,7 +1483,11 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             .filter(|(_, unit)| *unit == ids[0])
             .map(|(resident, _)| resident)
             .collect();
-        let of_two: Vec<ResidentId> = person(2).await.into_iter().map(|(resident, _)| resident).collect();
+        let of_two: Vec<ResidentId> = person(2)
+            .await
+            .into_iter()
+            .map(|(resident, _)| resident)
+            .collect();
         assert_eq!((of_one.len(), of_two.len()), (2, 1));
         let site = store.sites().await.expect("reads")[0].id;
         let wish = OwnWindow {
@@ -1433,23 +1502,35 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             city_per_minute: None,
         };
         assert!(store.take_own_window(&wish, evening()).await.expect("takes"));
-        assert!(store.take_own_window(&wish, evening()).await.expect("takes"), "it is theirs already");
+        assert!(
+            store.take_own_window(&wish, evening()).await.expect("takes"),
+            "it is theirs already"
+        );
         let late = OwnWindow {
             residents: of_two.clone(),
             ..wish.clone()
         };
-        assert!(!store.take_own_window(&late, evening()).await.expect("asks"), "the room is gone");
+        assert!(
+            !store.take_own_window(&late, evening()).await.expect("asks"),
+            "the room is gone"
+        );
         let city = OwnWindow {
             starts_at: evening() + minutes(300),
             ends_at: evening() + minutes(310),
             city_per_minute: Some(0.05),
             ..late.clone()
         };
-        assert!(!store.take_own_window(&city, evening()).await.expect("asks"), "the city has a limit too");
+        assert!(
+            !store.take_own_window(&city, evening()).await.expect("asks"),
+            "the city has a limit too"
+        );
 
         let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
         assert_eq!(windows.len(), 1);
-        assert_eq!((windows[0].view.own, windows[0].view.starts_at), (true, wish.starts_at));
+        assert_eq!(
+            (windows[0].view.own, windows[0].view.starts_at),
+            (true, wish.starts_at)
+        );
         assert_eq!(windows[0].residents, of_one);
         let one = contact(store, 1).await;
         let by_contact = store.contact_windows(&[one], round).await.expect("reads");
@@ -1459,15 +1540,35 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             "the other unit's resident on this phone keeps their window"
         );
         let taken = store.taken_room(None, evening()).await.expect("reads");
-        assert_eq!(taken.iter().map(|room| room.people).collect::<Vec<_>>(), [3, 2, 3]);
-        assert_eq!(store.taken_room_at(&[site], evening()).await.expect("reads"), taken);
-        assert!(store.taken_room(Some(round), evening()).await.expect("reads").is_empty());
+        assert_eq!(
+            taken.iter().map(|room| room.people).collect::<Vec<_>>(),
+            [3, 2, 3]
+        );
+        assert_eq!(
+            store.taken_room_at(&[site], evening()).await.expect("reads"),
+            taken
+        );
+        assert!(
+            store
+                .taken_room(Some(round), evening())
+                .await
+                .expect("reads")
+                .is_empty()
+        );
         let due = store
             .units_to_remind(round, evening() + minutes(125), 10)
             .await
             .expect("reads");
-        assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Own, Appointment::Own]);
-        assert!(store.remind(&read(store, round).await, &due, &[], evening()).await.expect("marks"));
+        assert_eq!(
+            due.iter().map(|due| due.of).collect::<Vec<_>>(),
+            [Appointment::Own, Appointment::Own]
+        );
+        assert!(
+            store
+                .remind(&read(store, round).await, &due, &[], evening())
+                .await
+                .expect("marks")
+        );
 
         // It moves like any other.
         let own = store.movable_windows(round, evening()).await.expect("reads");
@@ -1485,9 +1586,17 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             })
             .collect();
         let now = read(store, round).await;
-        assert!(store.apply_moves(&now, &moves, &[], evening()).await.expect("moves"));
+        assert!(
+            store
+                .apply_moves(&now, &moves, &[], evening())
+                .await
+                .expect("moves")
+        );
         let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
-        assert_eq!((windows[0].view.starts_at, windows[0].view.revision), (evening() + minutes(180), 2));
+        assert_eq!(
+            (windows[0].view.starts_at, windows[0].view.revision),
+            (evening() + minutes(180), 2)
+        );
         assert_eq!(store.units_to_correct(round, 10).await.expect("reads").len(), 1);
     })
     .await;
@@ -1539,7 +1648,10 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         };
         let round = store.create_round(&round, evening()).await.expect("creates");
         assert_eq!(store.windows(round).await.expect("reads"), [window]);
-        assert_eq!(read(store, round).await.last_window_ends_at, evening() + minutes(240));
+        assert_eq!(
+            read(store, round).await.last_window_ends_at,
+            evening() + minutes(240)
+        );
         let mut lanes = Vec::new();
         for serial in [1, 2, 3] {
             let contact = contact(store, serial).await;
@@ -1548,14 +1660,41 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         }
         assert_eq!(
             lanes,
-            [vec![Lane::Green, Lane::Regular], vec![Lane::Regular], vec![Lane::Green]]
+            [
+                vec![Lane::Green, Lane::Regular],
+                vec![Lane::Regular],
+                vec![Lane::Green]
+            ]
         );
-        assert!(store.start_release(round, 60.0, evening(), evening()).await.expect("starts"));
+        assert!(
+            store
+                .start_release(round, 60.0, evening(), evening())
+                .await
+                .expect("starts")
+        );
         let now = read(store, round).await;
         let units = store.units_to_tell(round, 1).await.expect("reads");
-        assert!(store.tell(&now, &[units[0].window], &[], None, &Steering::default(), evening()).await.expect("tells"));
-        let due = store.units_to_remind(round, evening() + minutes(45), 10).await.expect("reads");
-        assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Green]);
+        assert!(
+            store
+                .tell(
+                    &now,
+                    &[units[0].window],
+                    &[],
+                    None,
+                    &Steering::default(),
+                    evening()
+                )
+                .await
+                .expect("tells")
+        );
+        let due = store
+            .units_to_remind(round, evening() + minutes(45), 10)
+            .await
+            .expect("reads");
+        assert_eq!(
+            due.iter().map(|due| due.of).collect::<Vec<_>>(),
+            [Appointment::Green]
+        );
         assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
     })
     .await;
