@@ -672,11 +672,10 @@ impl Store {
 
     /// A round's windows that end after `after`, and the households' own times among them, as they may move.
     pub async fn movable_windows(&self, round: RoundId, after: DateTime<Utc>) -> Result<Vec<Movable>> {
-        type Row = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
-        let rows: Vec<Row> = on_pool!(self, |pool| {
+        let rows: Vec<MovableRow> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select w.id, w.unit_id, w.site_id, w.starts_at, w.ends_at, w.people, w.moves, \
-                   case when w.released_at is null then 0 else 1 end, \
+                   cast(case when w.released_at is null then 0 else 1 end as bigint), \
                    (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
                     left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
                     where p.unit_id = w.unit_id and p.moved_out_at is null) \
@@ -687,7 +686,7 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let own: Vec<(i64, i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
+        let own: Vec<OwnRow> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select id, unit_id, site_id, starts_at, ends_at, moves from own_windows \
                  where round_id = $1 and ends_at > $2 order by starts_at, unit_id, site_id, ends_at, moves, id",
@@ -697,61 +696,7 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let mut movable: Vec<Movable> = rows
-            .into_iter()
-            .map(
-                |(id, unit, site, starts_at, ends_at, people, moves, told, recipients)| Movable {
-                    rows: vec![id],
-                    own: false,
-                    unit: UnitId(unit),
-                    site: SiteId(site),
-                    starts_at: instant(starts_at),
-                    ends_at: instant(ends_at),
-                    people: people as u32,
-                    recipients: recipients as u32,
-                    told: told == 1,
-                    moves: moves as u8,
-                },
-            )
-            .collect();
-        for (id, unit, site, starts_at, ends_at, moves) in own {
-            let time = Movable {
-                rows: vec![id],
-                own: true,
-                unit: UnitId(unit),
-                site: SiteId(site),
-                starts_at: instant(starts_at),
-                ends_at: instant(ends_at),
-                people: 1,
-                recipients: 1,
-                told: true,
-                moves: moves as u8,
-            };
-            match movable.last_mut() {
-                Some(last)
-                    if (
-                        last.own,
-                        last.unit,
-                        last.site,
-                        last.starts_at,
-                        last.ends_at,
-                        last.moves,
-                    ) == (
-                        true,
-                        time.unit,
-                        time.site,
-                        time.starts_at,
-                        time.ends_at,
-                        time.moves,
-                    ) =>
-                {
-                    last.rows.push(id);
-                    last.people += 1;
-                }
-                _ => movable.push(time),
-            }
-        }
-        Ok(movable)
+        Ok(movable(rows, own))
     }
 
     /// Moves windows of a live round and adds new ones, in one transaction. Those who were told of a window that moves
@@ -1062,4 +1007,68 @@ fn has_room(own: &OwnWindow, taken: &[TakenRoom]) -> bool {
                 .city_per_minute
                 .is_none_or(|cap| at_once(false) + wanted <= cap + RATE_TOLERANCE)
     })
+}
+
+/// Row, unit, site, start, end, people, moves, told, recipients.
+type MovableRow = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
+/// Row, unit, site, start, end, moves.
+type OwnRow = (i64, i64, i64, i64, i64, i64);
+
+/// The windows, and after them the own times: those of one home that are alike are one.
+fn movable(rows: Vec<MovableRow>, own: Vec<OwnRow>) -> Vec<Movable> {
+    let mut movable: Vec<Movable> = rows
+        .into_iter()
+        .map(
+            |(id, unit, site, starts_at, ends_at, people, moves, told, recipients)| Movable {
+                rows: vec![id],
+                own: false,
+                unit: UnitId(unit),
+                site: SiteId(site),
+                starts_at: instant(starts_at),
+                ends_at: instant(ends_at),
+                people: people as u32,
+                recipients: recipients as u32,
+                told: told == 1,
+                moves: moves as u8,
+            },
+        )
+        .collect();
+    for (id, unit, site, starts_at, ends_at, moves) in own {
+        let time = Movable {
+            rows: vec![id],
+            own: true,
+            unit: UnitId(unit),
+            site: SiteId(site),
+            starts_at: instant(starts_at),
+            ends_at: instant(ends_at),
+            people: 1,
+            recipients: 1,
+            told: true,
+            moves: moves as u8,
+        };
+        match movable.last_mut() {
+            Some(last)
+                if (
+                    last.own,
+                    last.unit,
+                    last.site,
+                    last.starts_at,
+                    last.ends_at,
+                    last.moves,
+                ) == (
+                    true,
+                    time.unit,
+                    time.site,
+                    time.starts_at,
+                    time.ends_at,
+                    time.moves,
+                ) =>
+            {
+                last.rows.push(id);
+                last.people += 1;
+            }
+            _ => movable.push(time),
+        }
+    }
+    movable
 }
