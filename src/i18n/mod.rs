@@ -416,7 +416,7 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(Language, [&str; 2]); 3] = [
+    const FILES: [(Language, [&str; 3]); 3] = [
         (Language::ZhHans, ZH_HANS),
         (Language::ZhHant, ZH_HANT),
         (Language::En, EN),
