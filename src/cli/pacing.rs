@@ -73,9 +73,7 @@ async fn status(session: &Session) -> Result<()> {
     let changes = store.pacing_log(LAST_CHANGES).await?;
     let mut answer = serde_json::to_value(&status)?;
     answer["last_changes"] = json!(changes);
-    session
-        .out
-        .answer(&answer, || words(&status, &changes, session))
+    session.out.answer(&answer, || words(&status, &changes, session))
 }
 
 fn words(status: &PacingStatus, changes: &[PacingLogEntry], session: &Session) -> String {
@@ -137,12 +135,16 @@ async fn by_hand(what: &'static str, reason: &str, session: &Session) -> Result<
     let status = current(&store, session).await?;
     note_no_service(&store, session).await?;
     session.out.answer(&status, || match what {
-        pacer::HELD => "held: nothing is released until `weir pacing auto` or `weir pacing free`; what waits in the \
+        pacer::HELD => {
+            "held: nothing is released until `weir pacing auto` or `weir pacing free`; what waits in the \
                         outbox is held within seconds. Replies, corrections and incident notices go on"
-            .to_owned(),
-        _ if status.steered => "freed: no pause and no silence holds releases back until all is well again, or until \
+                .to_owned()
+        }
+        _ if status.steered => {
+            "freed: no pause and no silence holds releases back until all is well again, or until \
                                 `weir pacing auto`. The rate still follows the capacity"
-            .to_owned(),
+                .to_owned()
+        }
         _ => format!("freed, but there is nothing to free: {}", pacer::NOT_STEERED),
     })
 }

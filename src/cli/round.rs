@@ -17,8 +17,8 @@ use crate::{
     planner::chart,
     release::{
         communities::Communities,
-        replan::{self, ReplanQuota, Replanned},
         plan::{self, MustNotTime, PlanSummary, RoundSpec},
+        replan::{self, ReplanQuota, Replanned},
     },
     store::{DeliveryFilter, Round, Silent, StateCount, StoredRefusal},
 };
@@ -325,7 +325,10 @@ async fn explain(id: RoundId, unit: &str, session: &Session) -> Result<()> {
         .collect();
     let places = Places::new(&rows);
     let found: Vec<Area> = match places.unit_by_code(unit) {
-        Some(unit) => vec![Area { level: Level::Unit, unit }],
+        Some(unit) => vec![Area {
+            level: Level::Unit,
+            unit,
+        }],
         None => places.search(None, unit),
     };
     let unit = match found[..] {
@@ -336,7 +339,11 @@ async fn explain(id: RoundId, unit: &str, session: &Session) -> Result<()> {
             _ => bail!("{} has several units: name one of them", places.short_name(area)),
         },
         _ => {
-            let names: Vec<String> = found.iter().take(8).map(|area| places.short_name(*area)).collect();
+            let names: Vec<String> = found
+                .iter()
+                .take(8)
+                .map(|area| places.short_name(*area))
+                .collect();
             bail!("{unit} may be one of several: {}", names.join(", "));
         }
     };
@@ -384,7 +391,11 @@ async fn replan_round(args: ReplanArgs, session: &Session) -> Result<()> {
 }
 
 fn replan_words(outcome: &Replanned, done: bool) -> String {
-    let (moved, added) = if done { ("moved", "were added") } else { ("would move", "would be added") };
+    let (moved, added) = if done {
+        ("moved", "were added")
+    } else {
+        ("would move", "would be added")
+    };
     let mut text = format!(
         "{} windows {moved}, {} people, at most {} min later\n{} of them had been told: their people {} the new time, once\n",
         outcome.moved_units,
@@ -394,7 +405,10 @@ fn replan_words(outcome: &Replanned, done: bool) -> String {
         if done { "are now told" } else { "would be told" },
     );
     if outcome.added_units > 0 {
-        text.push_str(&format!("{} windows {added} for units that had none\n", outcome.added_units));
+        text.push_str(&format!(
+            "{} windows {added} for units that had none\n",
+            outcome.added_units
+        ));
     }
     if outcome.over_capacity > 0 {
         text.push_str(&format!(
@@ -621,16 +635,17 @@ async fn status(id: RoundId, session: &Session) -> Result<()> {
         "over_capacity_units": summary.over_capacity_units, "pacing": pacing,
     });
     session.out.answer(&answer, || {
-        format!("{}\n", pacing.words()) + &status_words(
-            &round,
-            &summary,
-            (told, units),
-            &counts,
-            open,
-            &silent,
-            &unplanned,
-            &refused,
-        )
+        format!("{}\n", pacing.words())
+            + &status_words(
+                &round,
+                &summary,
+                (told, units),
+                &counts,
+                open,
+                &silent,
+                &unplanned,
+                &refused,
+            )
     })
 }
 

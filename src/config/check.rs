@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, ops::RangeInclusive, str::FromStr, time::Durati
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode,
-};
+use super::{Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode};
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
 pub(super) struct Finding {
@@ -148,7 +146,10 @@ impl Checks {
             "pacing.background_share",
             (0.0..=0.5).contains(&pacing.background_share),
         );
-        self.need("pacing.safe_share_min", (0.05..=1.0).contains(&pacing.safe_share_min));
+        self.need(
+            "pacing.safe_share_min",
+            (0.05..=1.0).contains(&pacing.safe_share_min),
+        );
         self.need(
             "pacing.safe_share",
             (pacing.safe_share_min..=1.0).contains(&pacing.safe_share),

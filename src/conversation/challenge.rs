@@ -102,14 +102,24 @@ mod tests {
             assert_eq!(challenge.answer("1111", noon()), Answer::Wrong(left));
         }
         assert_eq!(challenge.answer("1111", noon()), Answer::Over);
-        assert_eq!(challenge.answer("4821", noon()), Answer::Over, "the tries are used up");
+        assert_eq!(
+            challenge.answer("4821", noon()),
+            Answer::Over,
+            "the tries are used up"
+        );
         let mut challenge = fresh.clone();
         for text in ["", "48211", "482", "abcd", "４８２１"] {
             assert_eq!(challenge.answer(text, noon()), Answer::NoCode);
         }
-        assert_eq!(challenge.answer("4821", noon() + TimeDelta::minutes(10)), Answer::Right);
+        assert_eq!(
+            challenge.answer("4821", noon() + TimeDelta::minutes(10)),
+            Answer::Right
+        );
         let mut challenge = fresh;
-        assert_eq!(challenge.answer("4821", noon() + TimeDelta::seconds(601)), Answer::Over);
+        assert_eq!(
+            challenge.answer("4821", noon() + TimeDelta::seconds(601)),
+            Answer::Over
+        );
     }
 
     #[test]
@@ -118,7 +128,10 @@ mod tests {
         for minute in 0..5 {
             assert!(Challenge::new("4821", &mut sent, noon() + TimeDelta::minutes(minute)).is_some());
         }
-        assert_eq!(Challenge::new("4821", &mut sent, noon() + TimeDelta::minutes(59)), None);
+        assert_eq!(
+            Challenge::new("4821", &mut sent, noon() + TimeDelta::minutes(59)),
+            None
+        );
         assert!(Challenge::new("4821", &mut sent, noon() + TimeDelta::minutes(60)).is_some());
     }
 }

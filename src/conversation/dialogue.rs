@@ -845,10 +845,7 @@ impl<'a> Talk<'a> {
         if self.known.channel == ChannelKind::Sms {
             let time = self.said(offer.starts_at, offer.ends_at);
             let code = self.known.fresh_code;
-            return self.ask_code(
-                Change::Time(offer),
-                &Text::OtherTimeConfirm { time: &time, code },
-            );
+            return self.ask_code(Change::Time(offer), &Text::OtherTimeConfirm { time: &time, code });
         }
         self.take_time(offer);
     }

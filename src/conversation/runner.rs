@@ -17,7 +17,10 @@ use crate::{
     channels::sms::segment,
     clock::Clock,
     config::Config,
-    domain::{Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, ResidentId, UnitId},
+    domain::{
+        Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, ResidentId,
+        UnitId,
+    },
     i18n::{Texts, Voice, notices},
     store::{self, NewDelivery, ReplyRow, Store, StoreError, WaitingInbound},
 };
@@ -357,10 +360,17 @@ fn people_after(
     let mut residents: Vec<ResidentId> = if row.unlink {
         Vec::new()
     } else {
-        person.residents.iter().map(|resident| resident.resident).collect()
+        person
+            .residents
+            .iter()
+            .map(|resident| resident.resident)
+            .collect()
     };
     let matched = matches.into_iter().flatten().map(|found| found.resident);
-    residents.extend(row.link.filter(|linked| matched.into_iter().any(|found| found == *linked)));
+    residents.extend(
+        row.link
+            .filter(|linked| matched.into_iter().any(|found| found == *linked)),
+    );
     residents.sort_unstable();
     residents.dedup();
     (residents, row.home.or(person.home).into_iter().collect())

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::dialogue::{Fetched, Person, Time, TimeOffer, Want};
 use crate::{
     config::Config,
-    domain::{ResidentId, RoundId, RoundState, Site, SiteId, UnitId, WindowView},
+    domain::{BuildingId, ResidentId, RoundId, RoundState, Site, SiteId, UnitId, WindowView},
     planner::{
         self, Choice, MustNot, OfferRequest, Whom,
         request::{self, Calendar, Reach, RoundSpec},
@@ -95,9 +95,8 @@ impl Times<'_> {
                 near = Some(window.view);
                 continue;
             }
-            let same = |one: &Changeable| {
-                (one.round.id, one.told.view.unit) == (window.round, window.view.unit)
-            };
+            let same =
+                |one: &Changeable| (one.round.id, one.told.view.unit) == (window.round, window.view.unit);
             match changeable.iter().position(same) {
                 // People of one home with two times, such as one of the green lane: they change together.
                 Some(index) => changeable[index].told.residents.extend(&window.residents),
@@ -148,6 +147,8 @@ impl Times<'_> {
                 supply: &supply,
                 given: &given,
                 choices: &choices,
+                // Its own must-not times are among everybody's here.
+                building: BuildingId(0),
                 people: of.told.residents.len() as u32,
                 // The minute that has begun is not whole any more.
                 not_before: calendar
@@ -175,12 +176,13 @@ impl Times<'_> {
             };
             (offer, shown)
         });
-        let is_other = |shown: &Time| {
-            (shown.starts_at, &shown.site) != (view.starts_at, &view.site_name)
-        };
+        let is_other = |shown: &Time| (shown.starts_at, &shown.site) != (view.starts_at, &view.site_name);
         Ok(Fetched::Offers {
             instead_of: time(view),
-            offers: offered.filter(|(_, shown)| is_other(shown)).take(OFFERS_MAX).collect(),
+            offers: offered
+                .filter(|(_, shown)| is_other(shown))
+                .take(OFFERS_MAX)
+                .collect(),
             gone,
         })
     }

@@ -17,7 +17,14 @@ pub(crate) const ASK_OTHER_TIME: &str = "other_time";
 /// so it always names the date.
 pub fn window_notice(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>) -> Body {
     let advice = [Text::OnTime, Text::WhatToBring];
-    let body = announce(voice, tz, windows, None, &Text::WindowHeading, &with_link(&advice, link));
+    let body = announce(
+        voice,
+        tz,
+        windows,
+        None,
+        &Text::WindowHeading,
+        &with_link(&advice, link),
+    );
     with_link_button(voice, body, link)
 }
 
@@ -28,13 +35,7 @@ pub fn first_of_two(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
 }
 
 /// The second of two messages: the window has come, here is the link, and what to do where it fails. On `today`.
-pub fn call(
-    voice: &Voice<'_>,
-    tz: Tz,
-    windows: &[WindowView],
-    link: Option<&str>,
-    today: NaiveDate,
-) -> Body {
+pub fn call(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>, today: NaiveDate) -> Body {
     let advice = with_link(&[Text::CallRemedy], link);
     let body = announce(voice, tz, windows, Some(today), &Text::CallHeading, &advice);
     with_link_button(voice, body, link)
@@ -177,7 +178,13 @@ fn told(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: Option<NaiveDa
         let WindowView {
             starts_at, ends_at, ..
         } = *window;
-        (starts_at, window.place.clone(), window.site_name.clone(), window.lane, ends_at)
+        (
+            starts_at,
+            window.place.clone(),
+            window.site_name.clone(),
+            window.lane,
+            ends_at,
+        )
     };
     ordered.sort_by_cached_key(|window| shown(window));
     // Several residents of one unit share its window.
@@ -270,14 +277,20 @@ pub(crate) mod tests {
     type Teller = fn(&Voice<'_>, &[WindowView]) -> Body;
     const LINK: Option<&str> = Some("https://hs.example.cn/r");
     const TELLERS: [(&str, Teller); 9] = [
-        ("window", |voice, views| window_notice(voice, Shanghai, views, None)),
+        ("window", |voice, views| {
+            window_notice(voice, Shanghai, views, None)
+        }),
         ("window with a link", |voice, views| {
             window_notice(voice, Shanghai, views, LINK)
         }),
-        ("first of two", |voice, views| first_of_two(voice, Shanghai, views)),
+        ("first of two", |voice, views| {
+            first_of_two(voice, Shanghai, views)
+        }),
         ("call", |voice, views| call(voice, Shanghai, views, LINK, TODAY)),
         ("reminder", |voice, views| reminder(voice, Shanghai, views, TODAY)),
-        ("correction", |voice, views| correction(voice, Shanghai, views, None)),
+        ("correction", |voice, views| {
+            correction(voice, Shanghai, views, None)
+        }),
         ("windows", |voice, views| windows(voice, Shanghai, views, TODAY)),
         ("incident", |voice, _| incident(voice, None)),
         ("incident over", |voice, views| {
@@ -364,7 +377,12 @@ pub(crate) mod tests {
                     let body = window_notice(&voice, Shanghai, &views, None);
                     let parts = sms_parts(&body.text);
                     assert!(channel == ChannelKind::Telegram || parts <= 5, "{}", body.text);
-                    let _ = writeln!(out, "== by {}, {parts} SMS parts\n{}\n", channel.as_str(), body.text);
+                    let _ = writeln!(
+                        out,
+                        "== by {}, {parts} SMS parts\n{}\n",
+                        channel.as_str(),
+                        body.text
+                    );
                 }
             }
             insta::assert_snapshot!(format!("green-{}", language.code()), out);

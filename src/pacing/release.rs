@@ -77,7 +77,8 @@ pub fn pace_ahead(
         let mut last = start;
         units.iter().all(|&(deadline, count)| {
             let late = deadline <= start;
-            let deadline = deadline.max(start + TimeDelta::minutes(if late { LATE_MINUTES as i64 } else { 1 }));
+            let deadline =
+                deadline.max(start + TimeDelta::minutes(if late { LATE_MINUTES as i64 } else { 1 }));
             last = last.max(deadline + lead - ahead) + time_for(count, per_minute);
             last <= deadline || late
         })
@@ -443,7 +444,12 @@ mod tests {
             let pace = CityPace::from_rate(rate);
             assert_eq!(next([unit(0, 60.0, 1)], &mut rounds, &mut city(pace), at(0.0)), 0);
         }
-        let unsteered = next([unit(0, 60.0, 1)], &mut rounds, &mut city(CityPace::Unsteered), at(0.0));
+        let unsteered = next(
+            [unit(0, 60.0, 1)],
+            &mut rounds,
+            &mut city(CityPace::Unsteered),
+            at(0.0),
+        );
         assert_eq!(unsteered, 1);
     }
 
@@ -455,7 +461,11 @@ mod tests {
         // Five seconds' worth may be ahead: the second finds 40 of 50 taken and still passes.
         assert_eq!(next(units, &mut rounds, &mut city, at(0.0)), 2);
         assert_eq!((rounds[0].admitted, rounds[1].admitted), (1, 1));
-        assert_eq!(city.admit(at(0.0), 1), Err(at(0.05)), "80 less 50, at 10 a second");
+        assert_eq!(
+            city.admit(at(0.0), 1),
+            Err(at(0.05)),
+            "80 less 50, at 10 a second"
+        );
     }
 
     #[test]
@@ -471,7 +481,12 @@ mod tests {
     #[test]
     fn a_round_at_its_own_pace_does_not_hold_up_another() {
         let mut rounds = [RoundGate::new(ReleaseGate::new(at(5.0)), 10.0, None), fast(None)];
-        let units = [unit(0, 30.0, 4), unit(1, 60.0, 4), unit(0, 60.0, 4), unit(1, 90.0, 4)];
+        let units = [
+            unit(0, 30.0, 4),
+            unit(1, 60.0, 4),
+            unit(0, 60.0, 4),
+            unit(1, 90.0, 4),
+        ];
         let admitted = next(units, &mut rounds, &mut city(CityPace::PerSecond(100.0)), at(0.0));
         assert_eq!((admitted, rounds[0].admitted, rounds[1].admitted), (2, 0, 2));
     }
@@ -488,7 +503,12 @@ mod tests {
     fn a_first_of_two_steps_waits_for_a_stop_alone() {
         let mut rounds = [fast(None), fast(None)];
         rounds[1].passes_city = true;
-        let units = [unit(0, 30.0, 9), unit(0, 31.0, 9), unit(1, 32.0, 9), unit(1, 33.0, 9)];
+        let units = [
+            unit(0, 30.0, 9),
+            unit(0, 31.0, 9),
+            unit(1, 32.0, 9),
+            unit(1, 33.0, 9),
+        ];
         let mut slow = city(CityPace::PerSecond(1.0));
         assert_eq!(next(units, &mut rounds, &mut slow, at(0.0)), 3);
         assert_eq!((rounds[0].admitted, rounds[1].admitted), (1, 2));
@@ -503,7 +523,10 @@ mod tests {
         let (lead, ahead) = (TimeDelta::minutes(30), TimeDelta::minutes(40));
         let pace = pace_ahead(&units, at(0.0), at(0.0), lead, ahead);
         // From ten minutes before the deadline on: the last two take eleven minutes.
-        assert!((100.0 / 11.0..100.0 / 10.8).contains(&pace.per_minute), "{pace:?}");
+        assert!(
+            (100.0 / 11.0..100.0 / 10.8).contains(&pace.per_minute),
+            "{pace:?}"
+        );
         let wide = pace_ahead(&units, at(0.0), at(0.0), lead, TimeDelta::hours(9));
         assert!(wide.per_minute < 1.3, "{wide:?}");
     }

@@ -31,7 +31,11 @@ impl Choices {
 
     /// The sites of a list; none for a list of other choices.
     pub fn of(&self, list: ChoicesId) -> &[Choice] {
-        let list = list.0 as usize;
+        self.at(list.0 as usize)
+    }
+
+    /// The sites of the list at a place, counted from 0.
+    pub(super) fn at(&self, list: usize) -> &[Choice] {
         let Some(&end) = self.ends.get(list) else {
             return &[];
         };

@@ -9,13 +9,18 @@ mod capacity;
 pub mod chart;
 mod choices;
 mod explain;
+mod green;
 mod nearest;
 mod offers;
+mod over;
+mod pick;
 mod place;
 pub mod request;
 mod restagger;
 mod shortage;
+mod starts;
 mod supply;
+mod totals;
 
 use crate::domain::{BuildingId, SiteId, UnitId};
 
@@ -27,8 +32,10 @@ pub use restagger::{Announced, MOVES_MAX, Moved, Restagger, Restaggered, restagg
 pub use shortage::{Remedy, Shortage, SiteShortage};
 pub use supply::{GivenWindow, MustNot, PlanSite, Span, StartsCap, Supply, Whom};
 
-use capacity::Capacity;
-use place::{Placed, Placement, Starts};
+use assign::NOWHERE;
+use capacity::{Capacity, Taken};
+use green::GreenLane;
+use place::{Job, Order, Placed, Placement, Starts};
 
 /// Minutes of a date.
 pub const MINUTES_PER_DAY: usize = 24 * 60;
@@ -132,12 +139,38 @@ pub struct GreenWindow {
 
 /// Gives every unit its window.
 pub fn plan(input: &PlanInput) -> Plan {
-    let capacity = Capacity::of(input);
-    let sites = assign::sites(input, &capacity);
-    let placement = placement(input, &capacity, &sites);
-    let shortage = capacity::shortage(input, &capacity, &placement);
-    let windows = all_windows(input, &capacity, &sites, placement);
-    summed_up(input, &sites, windows, shortage)
+    let capacity = Capacity::of(&input.supply);
+    let green = green::lane(input, &capacity);
+    let given = given_people(input, &capacity);
+    let assignment = assign::assign(input, &green.regular, &capacity, &given);
+    let order = Order::of(input, &assignment.sites, capacity.sites.len());
+    let job = Job {
+        input,
+        capacity: &capacity,
+        people: &green.regular,
+        assignment: &assignment,
+        order: &order,
+    };
+    let mut taken = Taken::by_others(&capacity, &input.supply, &input.given);
+    for (stretch, &people) in green.people.iter().enumerate().filter(|(_, people)| **people > 0) {
+        let open = capacity.stretches[stretch];
+        let share = people as f64 / f64::from(open.to - open.from);
+        taken.add_in_city(open.from..open.to, capacity::quanta(share));
+    }
+    let placement = placement(&job, &taken);
+    let shortage = shortage::of(&job, &placement, &green);
+    summed_up(&job, &green, placement, shortage)
+}
+
+/// People of other rounds, by site.
+fn given_people(input: &PlanInput, capacity: &Capacity) -> Vec<u64> {
+    let mut people = vec![0; capacity.sites.len()];
+    for window in &input.given {
+        if let Some(people) = window.site.and_then(|site| people.get_mut(site)) {
+            *people += u64::from(window.people);
+        }
+    }
+    people
 }
 
 impl PlannedWindow {
@@ -160,7 +193,10 @@ impl Plan {
 
     /// People with a window.
     pub fn people(&self) -> u64 {
-        self.windows.iter().map(|window| u64::from(window.people)).sum()
+        self.windows
+            .iter()
+            .map(|window| u64::from(window.people) + window.green.map_or(0, |green| u64::from(green.people)))
+            .sum()
     }
 
     /// People in windows over capacity.
@@ -177,97 +213,90 @@ impl Plan {
     }
 }
 
-/// Spread starts are best, but cost a site a part of its first windows. Sites that have no room for somebody do
-/// without: wholly where that finds room for everybody; elsewhere they keep a first minute of their own, since a city
-/// that is short must not begin all at once either.
-fn placement(input: &PlanInput, capacity: &Capacity, sites: &[Option<usize>]) -> Placement {
-    let with = |starts: &[Starts]| place::place(input, capacity, sites, starts);
-    let mut starts = vec![Starts::Spread; input.supply.sites.len()];
-    let spread = with(&starts);
-    if spread.left.is_empty() {
-        return spread;
+/// How full of its time until the deadline a site may be to start its units one by one, as people are sampled.
+const LEISURELY: f64 = 0.98;
+
+/// Spread starts are best, but cost a site a part of its first windows. Sites that need that too do without, and where
+/// even that finds no room for everybody they keep a first minute of their own, since a city that is short must not
+/// begin all at once either.
+fn placement(job: &Job<'_>, taken: &Taken) -> Placement {
+    let mut starts: Vec<Starts> = (0..job.capacity.sites.len())
+        .map(|site| first_try(job, site))
+        .collect();
+    let first = place::place(job, taken, &starts);
+    if first.left.is_empty() {
+        return first;
     }
-    for left in &spread.left {
-        starts[left.site] = Starts::Packed;
+    for left in &first.left {
+        starts[left.site] = Starts::Crammed;
     }
-    let mut packed = with(&starts);
+    let mut packed = place::place(job, taken, &starts);
     if !packed.left.is_empty() {
         for left in &packed.left {
             starts[left.site] = Starts::Staggered;
         }
-        packed = with(&starts);
+        packed = place::place(job, taken, &starts);
     }
-    if packed.people_left() < spread.people_left() {
+    if packed.people_left() < first.people_left() {
         packed
     } else {
-        spread
+        first
     }
 }
 
-/// The placed windows and those over capacity together, in the order of the input.
-fn all_windows(
-    input: &PlanInput,
-    capacity: &Capacity,
-    sites: &[Option<usize>],
-    placement: Placement,
-) -> Vec<Option<(Placed, bool)>> {
-    let over = place::over_capacity(input, capacity, &placement.left);
-    let mut windows: Vec<Option<(Placed, bool)>> = placement
-        .placed
-        .into_iter()
-        .map(|placed| placed.map(|placed| (placed, false)))
-        .collect();
-    for (unit, placed) in over {
-        windows[unit] = Some((placed, true));
+fn first_try(job: &Job<'_>, site: usize) -> Starts {
+    let deadline = job.assignment.deadlines[site];
+    let room = job.capacity.people_until(site, deadline);
+    if job.assignment.people[site] as f64 > LEISURELY * room {
+        Starts::Packed
+    } else if job.assignment.city_binds {
+        Starts::Even
+    } else {
+        Starts::Spread
     }
-    debug_assert!(
-        (0..input.units.len()).all(|unit| windows[unit].is_some() == sites[unit].is_some()),
-        "every unit with people and a site has its window"
-    );
-    windows
 }
 
-fn summed_up(
-    input: &PlanInput,
-    sites: &[Option<usize>],
-    windows: Vec<Option<(Placed, bool)>>,
-    shortage: Option<Shortage>,
-) -> Plan {
-    let without_site = input
-        .units
-        .iter()
-        .zip(sites)
-        .filter(|(unit, site)| unit.people > 0 && site.is_none())
-        .map(|(unit, _)| unit.unit)
-        .collect();
-    let (load, peaks) = place::load_and_peaks(input, windows.iter().flatten().map(|(placed, _)| placed));
-    let mut people = vec![0_u64; peaks.len()];
-    for (placed, _) in windows.iter().flatten() {
-        people[placed.site] += u64::from(placed.people);
+/// All windows together, in the order of the input, and what they add up to.
+fn summed_up(job: &Job<'_>, green: &GreenLane, placement: Placement, shortage: Option<Shortage>) -> Plan {
+    let Job { input, capacity, .. } = *job;
+    let mut placed = placement.placed;
+    let mut is_over = vec![
+        false;
+        if placement.left.is_empty() {
+            0
+        } else {
+            placed.len()
+        }
+    ];
+    for window in over::over_capacity(input, capacity, &placement.left) {
+        is_over[window.unit as usize] = true;
+        placed[window.unit as usize] = window;
     }
-    let sites = (input.supply.sites.iter().zip(peaks).zip(people))
-        .map(|((site, peak_per_minute), people)| SitePlan {
-            site: site.site,
-            people,
-            peak_per_minute,
-            green_people: 0,
-            green_desks_needed: 0,
-        })
+    let without_site = (input.units.iter().zip(&job.assignment.sites))
+        .zip(&green.regular)
+        .filter(|((_, site), people)| **people > 0 && **site == NOWHERE)
+        .map(|((unit, _), _)| unit.unit)
         .collect();
-    let windows = windows
-        .into_iter()
-        .flatten()
-        .map(|(placed, over_capacity)| PlannedWindow {
-            unit: input.units[placed.unit].unit,
-            site: input.supply.sites[placed.site].site,
-            day: placed.day as u16,
-            start_minute: placed.start as u16,
-            minutes: placed.minutes as u16,
-            people: placed.people,
-            over_capacity,
-            green: None,
-        })
-        .collect();
+    let (load, sites) = totals::of(job, green, &placed);
+    let mut windows = Vec::with_capacity(placed.len());
+    for (unit, placed) in placed.iter().enumerate() {
+        let green = green_window(job, green, unit);
+        let over_capacity = is_over.get(unit).is_some_and(|over| *over);
+        if placed.site != NOWHERE {
+            windows.push(planned(job, unit, placed, over_capacity, green));
+        } else if let (Some(green), 0) = (green, job.people[unit]) {
+            windows.push(PlannedWindow {
+                unit: input.units[unit].unit,
+                site: green.site,
+                day: green.day,
+                start_minute: green.start_minute,
+                minutes: green.minutes,
+                people: 0,
+                over_capacity: false,
+                green: Some(green),
+            });
+        }
+    }
     Plan {
         windows,
         without_site,
@@ -277,5 +306,39 @@ fn summed_up(
     }
 }
 
+fn planned(
+    job: &Job<'_>,
+    unit: usize,
+    placed: &Placed,
+    over_capacity: bool,
+    green: Option<GreenWindow>,
+) -> PlannedWindow {
+    PlannedWindow {
+        unit: job.input.units[unit].unit,
+        site: job.input.supply.sites[placed.site as usize].site,
+        day: (placed.start as usize / MINUTES_PER_DAY) as u16,
+        start_minute: (placed.start as usize % MINUTES_PER_DAY) as u16,
+        minutes: placed.minutes as u16,
+        people: placed.people,
+        over_capacity,
+        green,
+    }
+}
+
+fn green_window(job: &Job<'_>, green: &GreenLane, unit: usize) -> Option<GreenWindow> {
+    let place = (*green.stretches.get(unit)?)?;
+    let open = job.capacity.stretches[place.stretch as usize];
+    let unit = &job.input.units[unit];
+    Some(GreenWindow {
+        site: job.input.supply.sites[place.site as usize].site,
+        day: (open.from as usize / MINUTES_PER_DAY) as u16,
+        start_minute: (open.from as usize % MINUTES_PER_DAY) as u16,
+        minutes: (open.to - open.from) as u16,
+        people: unit.green_people.min(unit.people),
+    })
+}
+
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_more;

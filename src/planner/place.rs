@@ -1,53 +1,69 @@
 //! When each unit comes.
 //!
-//! The sites go through the day together, minute by minute, each through its own units in building order. Since no
-//! window starts before one that is already placed, what is taken only falls from the present minute on: a window that
-//! fits in its first minute fits to its end.
+//! The sites go through the round together, minute by minute, each through its own units in building order. Where the
+//! city's cap is what binds, each site spreads its units evenly until the deadline, and whenever the city has room to
+//! spare everybody's clock is put forward a little: so the city is filled to its cap from the first minute to the last.
 
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, VecDeque},
-};
+use std::ops::Range;
 
 use super::{
-    Choice, MINUTES_PER_DAY, PlanInput,
-    capacity::{Capacity, Taken},
+    Choice, PlanInput,
+    assign::{Assignment, NOWHERE},
+    capacity::{Capacity, Seeking, Taken},
+    pick,
 };
 
 /// When a site's next unit does not fit beside those under way, one of so many after it may go first.
 const LOOK_AHEAD: usize = 3;
 
-/// So many units may pass one that waits; more would part the units of its building.
-const PASSES_MAX: usize = 3;
+/// The unit at the head of the order is passed by no more people than the site samples in so many of the shortest
+/// windows, and none goes first that stands further behind: more would part the units of a building.
+const PASSES_WINDOWS: f64 = 0.75;
+
+/// The same where room is so short that some would find none.
+const PASSES_WINDOWS_IF_SHORT: f64 = 3.0;
 
 /// Fractions of the golden ratio's multiples lie as far apart as can be.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
+/// The clock of evenly spread units may be so many minutes fast.
+const LEAD_MAX: usize = 15;
+
+/// A unit that has waited so long for room in the city keeps others from taking it, so that large units get room too.
+const PATIENCE_MINUTES: u16 = 10;
+
+/// After that it has been shown that waiting is in vain.
+const PATIENCE_ENDS_MINUTES: u16 = 120;
+
 /// Where the site stands between 0 and 1, as far from the sites before it as can be.
-fn own_share(site: usize) -> f64 {
+pub(super) fn own_share(site: usize) -> f64 {
     (site as f64 * GOLDEN).fract()
 }
 
 /// How a site starts its units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Starts {
+    /// Evenly until the site's deadline.
+    Even,
     /// As the people before have been sampled, from a minute of the site's own on: starts fall on no common grid.
     Spread,
     /// As soon as there is room, from a minute of the site's own on.
     Staggered,
     /// As soon as there is room, from opening on.
     Packed,
+    /// The same, and in whatever order fills the desks.
+    Crammed,
 }
 
 /// A window found.
 #[derive(Clone, Copy)]
 pub(super) struct Placed {
-    pub(super) unit: usize,
-    pub(super) site: usize,
+    pub(super) unit: u32,
+    pub(super) site: u32,
     pub(super) people: u32,
-    pub(super) day: usize,
-    pub(super) start: usize,
-    pub(super) minutes: usize,
+    /// Counted from the first midnight.
+    pub(super) start: u32,
+    pub(super) minutes: u32,
 }
 
 /// A unit for which no room is left.
@@ -60,8 +76,8 @@ pub(super) struct Left {
 }
 
 pub(super) struct Placement {
-    /// By unit.
-    pub(super) placed: Vec<Option<Placed>>,
+    /// By unit; without room, [`Placed::site`] is [`NOWHERE`].
+    pub(super) placed: Vec<Placed>,
     /// In the order of the input.
     pub(super) left: Vec<Left>,
 }
@@ -72,296 +88,587 @@ impl Placement {
     }
 }
 
+/// What is to be placed.
+pub(super) struct Job<'a> {
+    pub(super) input: &'a PlanInput,
+    pub(super) capacity: &'a Capacity,
+    /// Regular people by unit.
+    pub(super) people: &'a [u32],
+    pub(super) assignment: &'a Assignment,
+    /// Units by site in the order in which they go.
+    pub(super) order: &'a Order,
+}
+
+/// Units by site.
+pub(super) struct Order {
+    pub(super) units: Vec<u32>,
+    /// Each site's part of them.
+    pub(super) ends: Vec<u32>,
+}
+
+impl Order {
+    /// In building order; another building is the first each round, so that all get their turn at being early.
+    pub(super) fn of(input: &PlanInput, sites: &[u32], count: usize) -> Self {
+        let mut ends = vec![0_u32; count + 1];
+        for &site in sites.iter().filter(|&&site| site != NOWHERE) {
+            ends[site as usize + 1] += 1;
+        }
+        for site in 0..count {
+            ends[site + 1] += ends[site];
+        }
+        let mut next = ends.clone();
+        let mut units = vec![0; ends[count] as usize];
+        for (unit, &site) in sites.iter().enumerate() {
+            if site != NOWHERE {
+                units[next[site as usize] as usize] = unit as u32;
+                next[site as usize] += 1;
+            }
+        }
+        ends.remove(0);
+        let mut order = Self { units, ends };
+        let turn = (f64::from(input.round_number) * GOLDEN).fract();
+        if turn > 0.0 {
+            for site in 0..count {
+                let range = order.range(site);
+                rotate(&mut order.units[range], input, turn);
+            }
+        }
+        order
+    }
+
+    pub(super) fn range(&self, site: usize) -> Range<usize> {
+        let start = site.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start as usize..self.ends[site] as usize
+    }
+}
+
+/// Lets the building that stands at this share of the order be the first.
+fn rotate(units: &mut [u32], input: &PlanInput, turn: f64) {
+    let building = |unit: u32| input.units[unit as usize].building;
+    let from = (units.len() as f64 * turn) as usize;
+    let first = (from..units.len()).find(|&at| at == 0 || building(units[at]) != building(units[at - 1]));
+    units.rotate_left(first.unwrap_or(0));
+}
+
 /// Finds room for the units at their sites.
-pub(super) fn place(
-    input: &PlanInput,
-    capacity: &Capacity,
-    sites: &[Option<usize>],
-    starts: &[Starts],
-) -> Placement {
-    let mut placer = Placer {
-        input,
-        capacity,
-        taken: Taken::nothing(capacity),
-        due: f64::NEG_INFINITY,
-        placed: vec![None; input.units.len()],
+pub(super) fn place(job: &Job<'_>, taken: &Taken, starts: &[Starts]) -> Placement {
+    let nobody = Placed {
+        unit: 0,
+        site: NOWHERE,
+        people: 0,
+        start: 0,
+        minutes: 0,
     };
-    placer.go_through_the_days(queues(input, capacity, sites, starts));
-    let left = placer.fill_gaps(sites);
+    let mut placer = Placer {
+        job,
+        taken: taken.clone(),
+        units: job.order.units.clone(),
+        placed: vec![nobody; job.input.units.len()],
+        lines: Vec::new(),
+        least_share: i64::MAX,
+    };
+    placer.lines = (0..job.capacity.sites.len())
+        .map(|site| placer.line(site, starts[site]))
+        .collect();
+    placer.go_through_the_round();
+    let left = placer.fill_gaps();
     Placement {
         placed: placer.placed,
         left,
     }
 }
 
-/// A unit waiting for its window.
-#[derive(Clone, Copy)]
-struct Waiting {
-    unit: usize,
-    people: u32,
-    minutes: usize,
-}
-
-impl Waiting {
-    fn share(&self) -> f64 {
-        f64::from(self.people) / self.minutes as f64
-    }
-}
-
 /// One site's units and how far it has come.
-struct Queue {
-    site: usize,
+struct Line {
+    /// The first unit that waits, and the end of those that do, by place in the order.
+    head: usize,
+    end: usize,
     starts: Starts,
-    waiting: VecDeque<Waiting>,
-    day: usize,
-    /// Minute of the day from which the next unit may start.
+    stretch: usize,
+    stretches_end: usize,
+    /// When the next unit is due, in minutes that the site has been open.
     due: f64,
-    /// How many units have passed the first one.
-    passed: usize,
+    /// People placed.
+    before: f64,
+    /// People a minute.
+    pace: f64,
+    /// Open minutes until the deadline.
+    horizon: f64,
+    /// People who have passed the first one.
+    passed: f64,
+    /// How many may.
+    passed_max: f64,
+    /// Minutes that the first one has waited for the city.
+    waited: u16,
 }
 
-fn queues(input: &PlanInput, capacity: &Capacity, sites: &[Option<usize>], starts: &[Starts]) -> Vec<Queue> {
-    let mut queues: Vec<Queue> = (0..input.supply.sites.len())
-        .map(|site| Queue {
-            site,
-            starts: starts[site],
-            waiting: VecDeque::new(),
-            day: 0,
-            due: 0.0,
-            passed: 0,
-        })
-        .collect();
-    for (unit, site) in sites.iter().enumerate() {
-        let Some(site) = *site else { continue };
-        let people = input.units[unit].people;
-        if let Some(minutes) = capacity.window_minutes(site, people) {
-            queues[site].waiting.push_back(Waiting {
-                unit,
-                people,
-                minutes,
-            });
-        }
-    }
-    for queue in &mut queues {
-        queue.open(capacity);
-    }
-    queues
-}
-
-impl Queue {
-    /// Sets the day's first start. Sites differ by up to the first window, so that the city begins evenly.
-    fn open(&mut self, capacity: &Capacity) {
-        let site = capacity.sites[self.site];
-        let opens = site.opens_on(self.day);
-        let first = self.waiting.front().map_or(0, |unit| unit.minutes);
-        let phase = match self.starts {
-            Starts::Spread | Starts::Staggered => {
-                own_share(self.site) * first.min((site.closes - opens).saturating_sub(first)) as f64
-            }
-            Starts::Packed => 0.0,
-        };
-        self.due = opens as f64 + phase.floor();
-    }
-
-    /// The minute from the first midnight on which the site next wants to start a unit.
-    fn turn(&self) -> usize {
-        self.day * MINUTES_PER_DAY + whole_minute(self.due)
-    }
-
-    /// The first minute from `minute` on in which the site has room for a unit, and which of the waiting that is.
-    fn next_start(&self, capacity: &Capacity, taken: &Taken, minute: usize) -> Option<(usize, usize)> {
-        let closes = capacity.sites[self.site].closes;
-        let reach = if self.passed < PASSES_MAX {
-            LOOK_AHEAD + 1
-        } else {
-            1
-        };
-        (minute..closes).find_map(|minute| {
-            self.waiting
-                .iter()
-                .take(reach)
-                .position(|unit| {
-                    minute + unit.minutes <= closes
-                        && taken.site_has_room(capacity, self.site, self.day, minute, unit.share())
-                })
-                .map(|position| (minute, position))
-        })
-    }
-
-    /// Takes a unit out that starts now, and says when the next is due.
-    fn start(&mut self, capacity: &Capacity, position: usize, minute: usize) -> Option<Waiting> {
-        let unit = self.waiting.remove(position)?;
-        self.passed = if position == 0 { 0 } else { self.passed + 1 };
-        self.due = match self.starts {
-            Starts::Staggered | Starts::Packed => minute as f64,
-            Starts::Spread => next_due(
-                self.due,
-                minute,
-                unit.people,
-                capacity.sites[self.site].rate,
-                capacity,
-            ),
-        };
-        Some(unit)
-    }
-}
-
-/// The first whole minute that is not before `due`.
-fn whole_minute(due: f64) -> usize {
-    (due - 1e-9).ceil() as usize
-}
-
-/// When the people of a unit that starts now will have been sampled, all before them included.
-/// Time lost while there was no room is made good, but for a window at most.
-fn next_due(due: f64, minute: usize, people: u32, per_minute: f64, capacity: &Capacity) -> f64 {
-    due.max(minute as f64 - capacity.window_min() as f64) + f64::from(people) / per_minute
+/// What a site does next.
+enum Next {
+    /// Nothing more.
+    Done,
+    /// Its next unit is due in that minute.
+    Due(usize),
+    /// It has room for its next unit in that minute.
+    Room(usize),
+    /// It waits for room in the city.
+    City,
 }
 
 struct Placer<'a> {
-    input: &'a PlanInput,
-    capacity: &'a Capacity,
+    job: &'a Job<'a>,
     taken: Taken,
-    /// Minute from the first midnight on which the city's cap lets the next unit start.
-    due: f64,
-    placed: Vec<Option<Placed>>,
+    units: Vec<u32>,
+    placed: Vec<Placed>,
+    lines: Vec<Line>,
+    /// The smallest of all units' arrivals a minute: with less left, nobody needs to ask the city for room.
+    least_share: i64,
 }
 
 impl Placer<'_> {
-    /// The site whose turn is earliest starts its next unit, until no unit waits or the last day is over.
-    fn go_through_the_days(&mut self, mut queues: Vec<Queue>) {
-        let mut turns: BinaryHeap<Reverse<(usize, usize)>> = queues
-            .iter()
-            .map(|queue| Reverse((queue.turn(), queue.site)))
-            .collect();
-        let mut now = 0;
-        while let Some(Reverse((turn, site))) = turns.pop() {
-            let queue = &mut queues[site];
-            if queue.waiting.is_empty() {
-                continue;
-            }
-            let earliest = turn.max(now);
-            let midnight = queue.day * MINUTES_PER_DAY;
-            let next = queue.next_start(self.capacity, &self.taken, earliest - midnight);
-            if let Some((minute, _)) = next
-                && midnight + minute > earliest
-            {
-                turns.push(Reverse((midnight + minute, site)));
-                continue;
-            }
-            // Who has waited longest for room in the city goes first, so that large units are not passed for ever.
-            let started = next.and_then(|(minute, position)| self.start(queue, minute, position));
-            if let Some(minute) = started {
-                now = midnight + minute;
-            } else {
-                queue.day += 1;
-                queue.open(self.capacity);
-            }
-            if queue.day < self.capacity.days {
-                turns.push(Reverse((queue.turn(), site)));
-            }
-        }
-    }
-
-    /// Starts a unit as soon as the city, too, has room; none if that is too late for the site today.
-    fn start(&mut self, queue: &mut Queue, minute: usize, position: usize) -> Option<usize> {
-        let unit = queue.waiting[position];
-        let midnight = queue.day * MINUTES_PER_DAY;
-        let last = self.capacity.sites[queue.site].closes - unit.minutes;
-        if self.due < midnight as f64 {
-            self.due = (midnight + minute) as f64; // The night is no time lost.
-        }
-        let due = match queue.starts {
-            Starts::Spread => whole_minute(self.due).saturating_sub(midnight),
-            Starts::Staggered | Starts::Packed => 0,
+    fn line(&mut self, site: usize, starts: Starts) -> Line {
+        let range = self.job.order.range(site);
+        let capacity = &self.job.capacity.sites[site];
+        // Units that do not fit between opening and closing are not for this line.
+        let fit = |unit: u32| {
+            self.job
+                .capacity
+                .seeking(site, self.job.people[unit as usize])
+                .is_some()
         };
-        let minute = (minute.max(due)..=last).find(|&minute| {
-            self.taken
-                .city_has_room(self.capacity, queue.day, minute, unit.share())
-        })?;
-        let unit = queue.start(self.capacity, position, minute)?;
-        self.due = next_due(
-            self.due,
-            midnight + minute,
-            unit.people,
-            self.capacity.city,
-            self.capacity,
-        );
-        self.settle(unit, queue.site, queue.day, minute);
-        Some(minute)
+        let mut end = range.start;
+        for at in range.clone() {
+            if fit(self.units[at]) {
+                self.least_share = self.least_share.min(self.window(site, at).share);
+                self.units.swap(at, end);
+                end += 1;
+            }
+        }
+        let people: u64 = self.units[range.start..end]
+            .iter()
+            .map(|&unit| u64::from(self.job.people[unit as usize]))
+            .sum();
+        let horizon = self
+            .job
+            .capacity
+            .open_until(site, self.job.assignment.deadlines[site]);
+        let pace = match starts {
+            Starts::Even => (people as f64 / horizon.max(1.0)).min(capacity.rate),
+            _ => capacity.rate,
+        };
+        let mut line = Line {
+            head: range.start,
+            end,
+            starts,
+            stretch: capacity.stretches.start,
+            stretches_end: capacity.stretches.end,
+            due: 0.0,
+            before: 0.0,
+            pace,
+            horizon,
+            passed: 0.0,
+            passed_max: capacity.rate
+                * self.job.capacity.window_min() as f64
+                * match starts {
+                    Starts::Crammed | Starts::Staggered | Starts::Spread => PASSES_WINDOWS_IF_SHORT,
+                    Starts::Packed | Starts::Even => PASSES_WINDOWS,
+                },
+            waited: 0,
+        };
+        if line.head < line.end && line.stretch < line.stretches_end {
+            line.due = self.first_due(site, &line);
+        }
+        line
     }
 
-    fn settle(&mut self, unit: Waiting, site: usize, day: usize, start: usize) {
-        let Waiting {
+    /// When the site's first unit is due. Sites differ by up to the first window, so that the city begins evenly.
+    fn first_due(&self, site: usize, line: &Line) -> f64 {
+        let first = f64::from(self.window(site, line.head).minutes);
+        let open = self.job.capacity.stretches[line.stretch];
+        match line.starts {
+            Starts::Even => self.even_due(site, line),
+            Starts::Spread | Starts::Staggered => {
+                (own_share(site) * first.min((f64::from(open.to - open.from) - first).max(0.0))).floor()
+            }
+            Starts::Packed | Starts::Crammed => 0.0,
+        }
+    }
+
+    /// The middle of a window is due when half of its people would be, were they all to come evenly.
+    fn even_due(&self, site: usize, line: &Line) -> f64 {
+        let window = self.window(site, line.head);
+        let minutes = f64::from(window.minutes);
+        let middle = (line.before + f64::from(window.people) / 2.0) / line.pace;
+        (middle - minutes / 2.0).min(line.horizon - minutes).max(0.0)
+    }
+
+    fn window(&self, site: usize, at: usize) -> Seeking {
+        let people = self.job.people[self.units[at] as usize];
+        let minutes = self.job.capacity.minutes_wanted(site, people);
+        Seeking::new(people, minutes as u32)
+    }
+
+    /// Minute by minute: whoever waits longest goes first, then the sites whose units become due.
+    fn go_through_the_round(&mut self) {
+        let horizon = self.job.capacity.horizon;
+        let mut due: Vec<Vec<u32>> = vec![Vec::new(); horizon];
+        let mut room: Vec<Vec<u32>> = vec![Vec::new(); horizon];
+        for site in 0..self.lines.len() {
+            match self.next(site) {
+                Next::Due(minute) | Next::Room(minute) if minute < horizon => due[minute].push(site as u32),
+                _ => {}
+            }
+        }
+        let mut waiting: Vec<u32> = Vec::new();
+        let mut clock = 0;
+        for now in 0..horizon {
+            let mut active = std::mem::take(&mut waiting);
+            active.append(&mut room[now]);
+            while clock < now {
+                clock += 1;
+                active.append(&mut due[clock.min(horizon - 1)]);
+            }
+            if now == 0 {
+                active.append(&mut due[0]);
+            }
+            loop {
+                let mut held = false;
+                for site in active.drain(..) {
+                    if held {
+                        waiting.push(site);
+                        continue;
+                    }
+                    match self.advance(site as usize, now, clock) {
+                        Next::Done => {}
+                        Next::Due(minute) => due[minute].push(site),
+                        Next::Room(minute) => room[minute].push(site),
+                        Next::City => {
+                            let waited = &mut self.lines[site as usize].waited;
+                            *waited = waited.saturating_add(1);
+                            held = (PATIENCE_MINUTES..PATIENCE_ENDS_MINUTES).contains(waited);
+                            waiting.push(site);
+                        }
+                    }
+                }
+                let spare = !held && waiting.is_empty() && self.is_city_spare(now);
+                if !spare || clock >= (now + LEAD_MAX).min(horizon - 1) {
+                    break;
+                }
+                clock += 1;
+                active.append(&mut due[clock]);
+            }
+        }
+    }
+
+    /// Whether the city's clock may be put forward.
+    fn is_city_spare(&self, now: usize) -> bool {
+        self.job.capacity.city.is_finite() && self.taken.left_in_city(now as u32) > 0
+    }
+
+    /// Starts units of a site until none is due or has room.
+    fn advance(&mut self, site: usize, now: usize, clock: usize) -> Next {
+        loop {
+            match self.next(site) {
+                // Only evenly spread units may come before they are due.
+                Next::Due(minute) if self.lines[site].starts == Starts::Even && minute > clock => {
+                    return Next::Due(minute);
+                }
+                Next::Due(minute) if self.lines[site].starts != Starts::Even && minute > now => {
+                    return Next::Room(minute);
+                }
+                Next::Due(_) | Next::Room(_) => {}
+                done => return done,
+            }
+            if self.taken.left_in_city(now as u32) < self.least_share {
+                return Next::City;
+            }
+            match self.start_one(site, now as u32) {
+                None => {}
+                Some(Next::Room(minute)) if minute >= self.job.capacity.horizon => return Next::Done,
+                Some(next) => return next,
+            }
+        }
+    }
+
+    /// When the first unit is due.
+    fn next(&self, site: usize) -> Next {
+        let line = &self.lines[site];
+        if line.head >= line.end || line.stretch >= line.stretches_end {
+            return Next::Done;
+        }
+        let stretch = self.job.capacity.stretches[line.stretch];
+        let since = (line.due - f64::from(stretch.open_before) - 1e-9).ceil();
+        Next::Due(((f64::from(stretch.from) + since.max(0.0)) as usize).min(self.job.capacity.horizon - 1))
+    }
+
+    /// Starts the site's next unit now; otherwise says what it waits for.
+    fn start_one(&mut self, site: usize, now: u32) -> Option<Next> {
+        let (minute, position) = match self.room_at_site(site, now) {
+            Some(found) => found,
+            None => return Some(self.next_stretch(site)),
+        };
+        if minute > now {
+            return Some(Next::Room(minute as usize));
+        }
+        let at = self.lines[site].head + position;
+        let window = self.window(site, at);
+        if self.taken.full_in_city(now, window).is_some() || !self.taken.starts.has_room(now, window.people) {
+            return Some(Next::City);
+        }
+        let unit = self.units[at];
+        let line = &mut self.lines[site];
+        self.units[line.head..=at].rotate_right(1);
+        line.passed = if position == 0 {
+            0.0
+        } else {
+            line.passed + f64::from(window.people)
+        };
+        line.head += 1;
+        line.before += f64::from(window.people);
+        line.waited = 0;
+        let stretch = line.stretch;
+        self.settle(unit, site, stretch, now, window);
+        self.set_due(site, now, window);
+        None
+    }
+
+    fn set_due(&mut self, site: usize, now: u32, window: Seeking) {
+        let line = &self.lines[site];
+        let stretch = self.job.capacity.stretches[line.stretch];
+        let open = f64::from(stretch.open_before + now - stretch.from);
+        let due = match line.starts {
+            Starts::Packed | Starts::Crammed | Starts::Staggered => open,
+            // Time lost while there was no room is made good, but for a window at most.
+            Starts::Spread => {
+                let lost_max = self.job.capacity.window_min() as f64;
+                line.due.max(open - lost_max) + f64::from(window.people) / line.pace
+            }
+            Starts::Even if line.head < line.end => self.even_due(site, line),
+            Starts::Even => open,
+        };
+        self.lines[site].due = due;
+    }
+
+    /// The site goes on when it next opens.
+    fn next_stretch(&mut self, site: usize) -> Next {
+        let line = &mut self.lines[site];
+        line.stretch += 1;
+        if line.stretch >= line.stretches_end {
+            return Next::Done;
+        }
+        let stretch = self.job.capacity.stretches[line.stretch];
+        line.due = line.due.max(f64::from(stretch.open_before));
+        if line.starts != Starts::Even {
+            let phase = self.first_due(site, &self.lines[site]);
+            self.lines[site].due = f64::from(stretch.open_before) + phase;
+        }
+        match self.next(site) {
+            Next::Due(minute) => Next::Room(minute),
+            done => done,
+        }
+    }
+
+    /// The first minute of this stretch in which the site has room for a unit, and which of the waiting that is.
+    fn room_at_site(&self, site: usize, now: u32) -> Option<(u32, usize)> {
+        let line = &self.lines[site];
+        let stretch = self.job.capacity.stretches[line.stretch];
+        let reach = self.reach(site, now, LOOK_AHEAD + 1);
+        if matches!(line.starts, Starts::Packed | Starts::Crammed)
+            && reach > 1
+            && now >= stretch.from
+            && now < stretch.to
+        {
+            if let Some(position) = self.best_fit(site, now) {
+                return Some((now, position));
+            }
+        }
+        let mut best: Option<(u32, usize)> = None;
+        for position in 0..reach {
+            let until = best.map_or(u32::MAX, |(minute, _)| minute);
+            if let Some(minute) = self.first_room(site, line.head + position, line.stretch, now, until) {
+                best = Some((minute, position));
+                if minute <= now {
+                    break;
+                }
+            }
+        }
+        best
+    }
+
+    /// How many of the waiting may go first.
+    fn reach(&self, site: usize, now: u32, most: usize) -> usize {
+        let line = &self.lines[site];
+        let waiting = line.end - line.head;
+        let stretch = self.job.capacity.stretches[line.stretch];
+        // What is left of the day is for whoever still fits.
+        if now + self.window(site, line.head).minutes > stretch.to {
+            return most.min(waiting);
+        }
+        if line.passed >= line.passed_max {
+            return 1.min(waiting);
+        }
+        if matches!(line.starts, Starts::Spread | Starts::Staggered) {
+            return most.min(waiting);
+        }
+        let mut before = 0.0;
+        self.units[line.head..line.end]
+            .iter()
+            .take(most)
+            .take_while(|unit| {
+                let is_near = before <= line.passed_max;
+                before += f64::from(self.job.people[**unit as usize]);
+                is_near
+            })
+            .count()
+    }
+
+    /// Which unit to start now so that it and some of those after it fill the desks best.
+    fn best_fit(&self, site: usize, now: u32) -> Option<usize> {
+        let line = &self.lines[site];
+        let stretch = self.job.capacity.stretches[line.stretch];
+        let left = self
+            .taken
+            .left_at_site(self.job.capacity, site, line.stretch, now);
+        let reach = self.reach(site, now, pick::REACH);
+        let mut shares = [i64::MAX; pick::REACH];
+        for (position, share) in shares.iter_mut().enumerate().take(reach) {
+            let window = self.window(site, line.head + position);
+            if now + window.minutes <= stretch.to {
+                *share = window.share;
+            }
+        }
+        let position = {
+            let waste = left / if line.starts == Starts::Crammed { 200 } else { 20 };
+            pick::first_of_best(&shares[..reach], left, waste, line.passed < line.passed_max)?
+        };
+        self.first_room(site, line.head + position, line.stretch, now, now + 1)
+            .map(|_| position)
+    }
+
+    /// The first minute before `until` in which the site has room for the unit at this place of the order.
+    fn first_room(&self, site: usize, at: usize, stretch: usize, now: u32, until: u32) -> Option<u32> {
+        let open = self.job.capacity.stretches[stretch];
+        let window = self.window(site, at);
+        let building = self.job.input.units[self.units[at] as usize].building;
+        let mut start = now.max(open.from);
+        while start < until && start + window.minutes <= open.to {
+            let full = self
+                .taken
+                .full_at_site(self.job.capacity, site, stretch, start, window)
+                .or_else(|| {
+                    self.job
+                        .capacity
+                        .must_not(building, &(start..start + window.minutes))
+                });
+            match full {
+                None => return Some(start),
+                Some(full) => start = full + 1,
+            }
+        }
+        None
+    }
+
+    fn settle(&mut self, unit: u32, site: usize, stretch: usize, start: u32, window: Seeking) {
+        self.taken.take(self.job.capacity, stretch, start, window);
+        self.placed[unit as usize] = Placed {
             unit,
-            people,
-            minutes,
-        } = unit;
-        let share = f64::from(people) / minutes as f64;
-        self.taken
-            .take(self.capacity, site, day, start..start + minutes, share);
-        self.placed[unit] = Some(Placed {
-            unit,
-            site,
-            people,
-            day,
+            site: site as u32,
+            people: window.people,
             start,
-            minutes,
-        });
+            minutes: window.minutes,
+        };
     }
 
     /// Puts units that found no room into gaps between the others, at any of their sites.
-    fn fill_gaps(&mut self, sites: &[Option<usize>]) -> Vec<Left> {
-        let mut gaps = Gaps::unknown(self.input.supply.sites.len());
+    fn fill_gaps(&mut self) -> Vec<Left> {
+        let mut gaps = Gaps::unknown(self.job.capacity.sites.len());
         let mut left = Vec::new();
-        for (unit, site) in sites.iter().enumerate() {
-            let Some(site) = *site else { continue };
-            if self.placed[unit].is_some() {
+        for unit in 0..self.placed.len() {
+            let site = self.job.assignment.sites[unit];
+            if site == NOWHERE || self.placed[unit].site != NOWHERE {
                 continue;
             }
-            let people = self.input.units[unit].people;
-            let gap = self
-                .input
+            let input = self.job.input;
+            let gap = input
                 .choices
-                .of(self.input.units[unit].choices)
+                .of(input.units[unit].choices)
                 .iter()
                 .map(Choice::index)
-                .filter(|&site| site < self.input.supply.sites.len())
+                .filter(|&site| site < self.job.capacity.sites.len())
                 .find_map(|site| gaps.first(self, site, unit, true).map(|gap| (site, gap)));
-            if let Some((site, (unit, day, start))) = gap {
-                self.settle(unit, site, day, start);
+            if let Some((site, (window, stretch, start))) = gap {
+                self.settle(unit as u32, site, stretch, start, window);
             } else {
-                let desks_are_free = gaps.first(self, site, unit, false).is_some();
+                let site = site as usize;
                 left.push(Left {
                     unit,
                     site,
-                    people,
-                    desks_are_free,
+                    people: self.job.people[unit],
+                    desks_are_free: gaps.first(self, site, unit, false).is_some(),
                 });
             }
         }
         left
     }
 
-    /// The first gap that is wide enough, on any day.
-    fn gap(&self, site: usize, unit: Waiting, within_city_cap: bool) -> Option<(usize, usize)> {
-        let open = self.capacity.sites[site];
-        (0..self.capacity.days).find_map(|day| {
-            let opens = open.opens_on(day);
-            let mut start = opens;
-            for minute in opens..open.closes {
-                let fits = self
-                    .taken
-                    .site_has_room(self.capacity, site, day, minute, unit.share())
-                    && (!within_city_cap
-                        || self.taken.city_has_room(self.capacity, day, minute, unit.share()));
-                if !fits {
-                    start = minute + 1;
-                } else if minute + 1 - start == unit.minutes {
-                    return Some((day, start));
+    /// The last gap that is wide enough, on the first day that has one.
+    fn gap(&self, site: usize, unit: usize, window: Seeking, within_city_cap: bool) -> Option<(usize, u32)> {
+        let building = self.job.input.units[unit].building;
+        self.job.capacity.sites[site]
+            .stretches
+            .clone()
+            .find_map(|stretch| {
+                let search = Search {
+                    capacity: self.job.capacity,
+                    taken: &self.taken,
+                    within_city_cap,
+                };
+                // The others of the building are most often among the last of the day: so is the best gap.
+                let mut start = search.first(site, stretch, 0, window, building)?;
+                while let Some(later) = search.first(site, stretch, start + 1, window, building) {
+                    start = later;
                 }
+                Some((stretch, start))
+            })
+    }
+}
+
+/// A search for room at a site at any time.
+pub(super) struct Search<'a> {
+    pub(super) capacity: &'a Capacity,
+    pub(super) taken: &'a Taken,
+    pub(super) within_city_cap: bool,
+}
+
+impl Search<'_> {
+    /// The first minute of the stretch, from `from` on, in which a window of the building has room.
+    pub(super) fn first(
+        &self,
+        site: usize,
+        stretch: usize,
+        from: u32,
+        window: Seeking,
+        building: crate::domain::BuildingId,
+    ) -> Option<u32> {
+        let open = self.capacity.stretches[stretch];
+        let mut start = from.max(open.from);
+        while start + window.minutes <= open.to {
+            let in_city = || {
+                let starts_full = !self.taken.starts.has_room(start, window.people);
+                self.taken
+                    .full_in_city(start, window)
+                    .or(starts_full.then_some(start))
+            };
+            let full = self
+                .taken
+                .full_at_site(self.capacity, site, stretch, start, window)
+                .or_else(|| self.capacity.must_not(building, &(start..start + window.minutes)))
+                .or_else(|| self.within_city_cap.then(in_city).flatten());
+            match full {
+                None => return Some(start),
+                Some(full) => start = full + 1,
             }
-            None
-        })
+        }
+        None
     }
 }
 
@@ -379,106 +686,23 @@ impl Gaps {
 
     fn first(
         &mut self,
-        placer: &Placer,
+        placer: &Placer<'_>,
         site: usize,
         unit: usize,
         within_city_cap: bool,
-    ) -> Option<(Waiting, usize, usize)> {
-        let people = placer.input.units[unit].people;
+    ) -> Option<(Seeking, usize, u32)> {
+        let people = placer.job.people[unit];
         let none_for = &mut self.none_for[usize::from(within_city_cap)][site];
         if people >= *none_for {
             return None;
         }
-        let minutes = placer.capacity.window_minutes(site, people)?;
-        let waiting = Waiting {
-            unit,
-            people,
-            minutes,
-        };
-        let gap = placer.gap(site, waiting, within_city_cap);
-        if gap.is_none() {
+        let window = placer.job.capacity.seeking(site, people)?;
+        let gap = placer.gap(site, unit, window, within_city_cap);
+        let building = placer.job.input.units[unit].building;
+        // What one building must not do says nothing about the others.
+        if gap.is_none() && placer.job.capacity.must_not(building, &(0..u32::MAX)).is_none() {
             *none_for = people;
         }
-        gap.map(|(day, start)| (waiting, day, start))
+        gap.map(|(stretch, start)| (window, stretch, start))
     }
-}
-
-/// Windows for those left, evenly over the last day at their sites, at each from a minute of its own on.
-pub(super) fn over_capacity(input: &PlanInput, capacity: &Capacity, left: &[Left]) -> Vec<(usize, Placed)> {
-    let mut total = vec![0_u64; input.supply.sites.len()];
-    let mut before = vec![0_u64; input.supply.sites.len()];
-    for left in left {
-        total[left.site] += u64::from(left.people);
-    }
-    left.iter()
-        .map(
-            |&Left {
-                 unit, site, people, ..
-             }| {
-                let hours = last_resort_hours(input, capacity, site);
-                let minutes = capacity.minutes_wanted(site, people).min(hours.len());
-                let share = (before[site] as f64 / total[site] as f64 + own_share(site)).fract();
-                let start = hours.start + ((hours.len() - minutes) as f64 * share) as usize;
-                before[site] += u64::from(people);
-                (
-                    unit,
-                    Placed {
-                        unit,
-                        site,
-                        people,
-                        day: capacity.days - 1,
-                        start,
-                        minutes,
-                    },
-                )
-            },
-        )
-        .collect()
-}
-
-/// The site's hours; the round's where it is closed all day, and the whole day where even these are none.
-fn last_resort_hours(input: &PlanInput, capacity: &Capacity, site: usize) -> std::ops::Range<usize> {
-    let site = capacity.sites[site];
-    let last_day = capacity.days - 1;
-    let round = input.supply.samples_from(last_day)..usize::from(input.supply.to_minute).min(MINUTES_PER_DAY);
-    [site.opens..site.closes, round]
-        .into_iter()
-        .find(|hours| !hours.is_empty())
-        .unwrap_or(0..MINUTES_PER_DAY)
-}
-
-/// The city's expected arrivals by day and minute, and each site's most in a minute.
-pub(super) fn load_and_peaks<'a>(
-    input: &PlanInput,
-    windows: impl Iterator<Item = &'a Placed>,
-) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let mut load = vec![vec![0.0; MINUTES_PER_DAY]; input.supply.days()];
-    let mut by_site: Vec<Vec<&Placed>> = vec![Vec::new(); input.supply.sites.len()];
-    for window in windows {
-        by_site[window.site].push(window);
-    }
-    let peaks = by_site
-        .into_iter()
-        .map(|windows| {
-            let at_site = arrivals(&windows, load.len());
-            for (load, at_site) in load.iter_mut().flatten().zip(&at_site) {
-                *load += at_site;
-            }
-            at_site.into_iter().fold(0.0, f64::max)
-        })
-        .collect();
-    (load, peaks)
-}
-
-/// Expected arrivals by minute from the first midnight.
-fn arrivals(windows: &[&Placed], days: usize) -> Vec<f64> {
-    let mut arrivals = vec![0.0; days * MINUTES_PER_DAY];
-    for window in windows {
-        let start = window.day * MINUTES_PER_DAY + window.start;
-        let share = f64::from(window.people) / window.minutes as f64;
-        for minute in &mut arrivals[start..start + window.minutes] {
-            *minute += share;
-        }
-    }
-    arrivals
 }

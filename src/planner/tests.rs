@@ -9,7 +9,7 @@ const SUM_TOLERANCE: f64 = 1e-9;
 
 /// `site: 2 desks, 10/h, 09:00-10:00; units: 101x12 102x30@1,0; days: 2; cap: 3.5; window: 10`.
 /// Units are `<building><two digits>x<people>@<sites>`.
-fn input(text: &str) -> PlanInput {
+pub(super) fn input(text: &str) -> PlanInput {
     let mut input = PlanInput {
         supply: Supply {
             days: 1,
@@ -158,7 +158,7 @@ fn a_building_goes_where_it_is_done_clearly_sooner() {
     assert_snapshot!(
         planned("site: 1 desks, 60/h, 09-12; site: 1 desks, 60/h, 09-12;
                  units: 101x20@0,1 102x20@0,1 201x20@0,1 202x20@0,1 301x5@0,1 401x20@1"),
-        @"101 09:12-09:32 at 1 | 102 09:32-09:52 at 1 | 201 09:00-09:20 at 0 | 202 09:20-09:40 at 0 | 301 09:40-09:50 at 0 | 401 09:52-10:12 at 1"
+        @"101 09:00-09:20 at 1 | 102 09:20-09:40 at 1 | 201 09:00-09:20 at 0 | 202 09:20-09:40 at 0 | 301 09:40-09:50 at 0 | 401 09:40-10:00 at 1"
     );
 }
 

@@ -163,6 +163,14 @@ pub(super) fn given(taken: &[TakenRoom], calendar: &Calendar, sites: &[Site]) ->
     let positions: HashMap<SiteId, usize> = request::positions(sites);
     taken
         .iter()
-        .filter_map(|room| request::given(calendar, positions.get(&room.site).copied(), room.starts_at, room.ends_at, room.people))
+        .filter_map(|room| {
+            request::given(
+                calendar,
+                positions.get(&room.site).copied(),
+                room.starts_at,
+                room.ends_at,
+                room.people,
+            )
+        })
         .collect()
 }

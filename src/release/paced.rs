@@ -11,9 +11,7 @@ use super::{
 use crate::{
     domain::{ChannelKind, ContactId, DeliveryState, RoundState, UnitId, WindowView},
     pacing::release::{self, CityGate, CityPace, ReleaseGate, RoundGate, Waiting},
-    store::{
-        AudienceContact, CityMove, NewDelivery, Round, Steering, StoreError, ToldCount, UnitToTell,
-    },
+    store::{AudienceContact, CityMove, NewDelivery, Round, Steering, StoreError, ToldCount, UnitToTell},
 };
 
 /// While something steers, no more may wait in the outbox than the channels send within this: what waits there is out
@@ -127,7 +125,14 @@ impl Releaser {
         };
         let written = self
             .store
-            .tell(round, &windows, &deliveries, Some(gate.gate.next_at), &steering, now)
+            .tell(
+                round,
+                &windows,
+                &deliveries,
+                Some(gate.gate.next_at),
+                &steering,
+                now,
+            )
             .await?;
         if written {
             city.settled();

@@ -28,8 +28,8 @@ use crate::{
     },
     registration::RegistrationClient,
     store::{
-        ByHandRecord, LoadMinute, LogKind, MovedStart, NewIncident, NewDecision, NewLogEntry, PacingRow, Round, StartBucket, Store, StoreError,
-        ToldRound,
+        ByHandRecord, LoadMinute, LogKind, MovedStart, NewDecision, NewIncident, NewLogEntry, PacingRow,
+        Round, StartBucket, Store, StoreError, ToldRound,
     },
 };
 
@@ -503,7 +503,10 @@ fn waiting(row: &PacingRow) -> Decision {
 
 /// Recipients a second that are safe when nobody decides any more: what the law comes down to after long silence.
 fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64, now: DateTime<Utc>) -> f64 {
-    let (sms, telegram) = (forecast.heed(ChannelKind::Sms), forecast.heed(ChannelKind::Telegram));
+    let (sms, telegram) = (
+        forecast.heed(ChannelKind::Sms),
+        forecast.heed(ChannelKind::Telegram),
+    );
     let heed = sms + telegram_share * (telegram - sms);
     let untold = params.background + forecast.whenever_per_second(now);
     let line = params.safe_share_min * params.set_point * params.nominal_capacity;
@@ -636,13 +639,16 @@ impl PacingStatus {
         if !steered {
             reasons = vec![if held { "held by hand" } else { NOT_STEERED }.to_owned()];
         } else if stale {
-            reasons.insert(0, match row.decided_at {
-                None => "nothing is decided yet: `weir serve` does that".to_owned(),
-                Some(at) => format!(
-                    "nothing was decided for {} s, so no more than the safe rate holds",
-                    (now - at).num_seconds()
-                ),
-            });
+            reasons.insert(
+                0,
+                match row.decided_at {
+                    None => "nothing is decided yet: `weir serve` does that".to_owned(),
+                    Some(at) => format!(
+                        "nothing was decided for {} s, so no more than the safe rate holds",
+                        (now - at).num_seconds()
+                    ),
+                },
+            );
         }
         let mode = match (held, steered, row.mode.as_str()) {
             (true, ..) => Mode::Paused.as_str(),
@@ -666,7 +672,9 @@ impl PacingStatus {
             decided_at: row.decided_at,
             load,
             load_age_seconds: load.map(|sample| (now - sample.as_of).num_seconds()),
-            capacity_per_second: nominal.filter(|_| steered).map(|nominal| law.capacity_share * nominal),
+            capacity_per_second: nominal
+                .filter(|_| steered)
+                .map(|nominal| law.capacity_share * nominal),
             nominal_capacity: nominal,
             by_hand: row.by_hand.clone(),
         }

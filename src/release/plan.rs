@@ -385,7 +385,8 @@ pub fn shortage_words(shortage: &Shortage, sites: &[Site]) -> String {
         lines.push(format!("  {}: {}", name(short.site), missing.join("; ")));
     }
     let remedies = shortage.remedies.iter().take(REMEDIES_SHOWN_MAX);
-    for (remedy, lead) in remedies.zip(std::iter::once("Cheapest remedy: ").chain(std::iter::repeat("Or: "))) {
+    for (remedy, lead) in remedies.zip(std::iter::once("Cheapest remedy: ").chain(std::iter::repeat("Or: ")))
+    {
         lines.push(format!("{lead}{}", remedy.words(&name)));
     }
     lines.join("\n")

@@ -65,7 +65,9 @@ impl Said {
 
     fn too_late(self) -> &'static str {
         match self {
-            Self::Window { .. } | Self::Reminder | Self::Correction { .. } => "released when its window had begun",
+            Self::Window { .. } | Self::Reminder | Self::Correction { .. } => {
+                "released when its window had begun"
+            }
             Self::Call => "released when its window had long ended",
         }
     }
@@ -229,9 +231,7 @@ impl Releaser {
         let (state, reason) = match contact.state {
             ContactState::Stopped => (DeliveryState::Suppressed, "the contact has opted out"),
             ContactState::Unreachable => (DeliveryState::Failed, "the address does not work"),
-            ContactState::Active if expires_at <= now => {
-                (DeliveryState::Expired, said.too_late())
-            }
+            ContactState::Active if expires_at <= now => (DeliveryState::Expired, said.too_late()),
             ContactState::Active => (DeliveryState::Queued, ""),
         };
         NewDelivery {
@@ -275,9 +275,7 @@ impl Releaser {
                 notices::correction(&voice, city.time_zone, windows, link.filter(|_| !two_step))
             }
             Said::Window { two_step: true } => notices::first_of_two(&voice, city.time_zone, windows),
-            Said::Window { two_step: false } => {
-                notices::window_notice(&voice, city.time_zone, windows, link)
-            }
+            Said::Window { two_step: false } => notices::window_notice(&voice, city.time_zone, windows, link),
             Said::Call => notices::call(&voice, city.time_zone, windows, link, today),
         }
     }
@@ -324,10 +322,15 @@ impl Releaser {
         let mut waiting: Vec<UnitId> = Vec::new();
         let mut deliveries = Vec::new();
         for contact in &audience {
-            let (Some(left), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact)) else {
+            let (Some(left), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact))
+            else {
                 continue;
             };
-            let windows: &Vec<WindowView> = &windows.iter().filter(|window| window.ends_at > now).cloned().collect();
+            let windows: &Vec<WindowView> = &windows
+                .iter()
+                .filter(|window| window.ends_at > now)
+                .cloned()
+                .collect();
             if busy.contains(&contact.contact) {
                 waiting.extend(windows.iter().map(|window| window.unit));
                 continue;
@@ -349,7 +352,9 @@ impl Releaser {
             .filter(|(_, unit)| !waiting.contains(unit))
             .map(|(window, _)| *window)
             .collect();
-        if (done.is_empty() && deliveries.is_empty()) || !self.store.correct(round, &done, &deliveries, now).await? {
+        if (done.is_empty() && deliveries.is_empty())
+            || !self.store.correct(round, &done, &deliveries, now).await?
+        {
             return Ok(0);
         }
         self.written.send_modify(|count| *count += 1);

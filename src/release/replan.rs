@@ -138,11 +138,27 @@ async fn asked(
     let sites = store.sites().await?;
     let windows = store.movable_windows(round.id, now).await?;
     let taken = store.taken_room(Some(round.id), now).await?;
-    let supply = request::supply(&spec, calendar.first, &config.planner, &sites, input::everybodys(&spec));
+    let supply = request::supply(
+        &spec,
+        calendar.first,
+        &config.planner,
+        &sites,
+        input::everybodys(&spec),
+    );
     let given = input::given(&taken, &calendar, &sites);
     let mut moves =
         tokio::task::block_in_place(|| restagger(&windows, &supply, &given, &calendar, &sites, quota, now));
-    moves.added = added(store, config, round, &spec, &calendar, &windows, &moves.moves, now).await?;
+    moves.added = added(
+        store,
+        config,
+        round,
+        &spec,
+        &calendar,
+        &windows,
+        &moves.moves,
+        now,
+    )
+    .await?;
     moves.outcome.added_units = moves.added.len();
     Ok(moves)
 }
@@ -158,7 +174,8 @@ fn restagger(
 ) -> Moves {
     let positions: HashMap<SiteId, usize> = request::positions(sites);
     // Those on the way, and those that began, take their room and stay.
-    let from = quota.from.map_or(now, |from| from.max(now));
+    // The minute that has begun is not whole any more.
+    let from = quota.from.map_or(now, |from| from.max(now)) + TimeDelta::milliseconds(59_999);
     let (index, announced): (Vec<usize>, Vec<Announced>) = windows
         .iter()
         .enumerate()
@@ -202,7 +219,9 @@ fn restagger(
         outcome.moved_units += 1;
         outcome.told_units += usize::from(window.told);
         outcome.people += u64::from(window.people);
-        outcome.minutes_max = outcome.minutes_max.max((starts_at - window.starts_at).num_minutes());
+        outcome.minutes_max = outcome
+            .minutes_max
+            .max((starts_at - window.starts_at).num_minutes());
         outcome.over_capacity += usize::from(moved.over_capacity);
         moves.extend(window.rows.iter().map(|&row| WindowMove {
             row,
@@ -220,7 +239,10 @@ fn restagger(
 }
 
 /// Windows for units of the round's communities that came onto the roster after it was planned.
-#[expect(clippy::too_many_arguments, reason = "what the planner has already been told, and the moves it answered")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what the planner has already been told, and the moves it answered"
+)]
 async fn added(
     store: &Store,
     config: &Config,
@@ -247,10 +269,17 @@ async fn added(
         now,
     };
     let mut known = input::load(store, config, spec, &from).await?;
-    let planned: std::collections::HashSet<UnitId> =
-        store.windows(round.id).await?.iter().map(|window| window.unit).collect();
+    let planned: std::collections::HashSet<UnitId> = store
+        .windows(round.id)
+        .await?
+        .iter()
+        .map(|window| window.unit)
+        .collect();
     known.input.units.retain(|unit| !planned.contains(&unit.unit));
-    known.input.given.extend(input::given(&room(windows, moves), calendar, &known.sites));
+    known
+        .input
+        .given
+        .extend(input::given(&room(windows, moves), calendar, &known.sites));
     // As in a first plan: a window is told its lead before.
     let earliest = now + TimeDelta::minutes(spec.lead_minutes + 1);
     let Some((day, minute)) = calendar.day_and_minute(earliest) else {

@@ -134,7 +134,11 @@ fn read_site(cells: &Cells<'_>) -> Result<Site, Problem> {
 fn communities(cells: &Cells<'_>) -> Result<Vec<String>, Problem> {
     let text = cells.needed("community", COMMUNITIES_CHARACTERS_MAX)?;
     let mut names: Vec<String> = Vec::new();
-    for name in text.split([';', '；']).map(str::trim).filter(|name| !name.is_empty()) {
+    for name in text
+        .split([';', '；'])
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
         if name.chars().count() > PLACE_CHARACTERS_MAX * 3 {
             return Err(Problem(
                 "community",
@@ -270,18 +274,41 @@ mod tests {
             .map(|(from, to)| format!("{}–{}", from.format("%H:%M"), to.format("%H:%M")))
             .collect();
         assert_eq!(open, ["08:00–12:00", "13:00–17:30", "18:00–21:00"]);
-        assert!(site.serves(["锦江区", "春熙街道", "锦绣社区1"]) && site.serves(["锦江区", "春熙街道", "望江社区2"]));
-        assert!(site.serves(["锦江区", "合江街道", "东湖社区"]) && !site.serves(["锦江区", "春熙街道", "东湖社区"]));
+        assert!(
+            site.serves(["锦江区", "春熙街道", "锦绣社区1"])
+                && site.serves(["锦江区", "春熙街道", "望江社区2"])
+        );
+        assert!(
+            site.serves(["锦江区", "合江街道", "东湖社区"])
+                && !site.serves(["锦江区", "春熙街道", "东湖社区"])
+        );
 
-        for breaks in ["12", "13:00-12:00", "07:00-09:00", "20:00-22:00", "12:00-13:00;12:30-14:00", "08:00-21:00", "x-y"] {
+        for breaks in [
+            "12",
+            "13:00-12:00",
+            "07:00-09:00",
+            "20:00-22:00",
+            "12:00-13:00;12:30-14:00",
+            "08:00-21:00",
+            "x-y",
+        ] {
             let text = with("site", "a")
                 .replace(",lat,lon\n", ",lat,lon,breaks\n")
                 .replace("104.06", &format!("104.06,{breaks}"));
             let fault = sites(&text).remove(0).expect_err(breaks);
-            assert_eq!((fault.column, &fault.reason), ("breaks", &Reason::Breaks), "{breaks}");
+            assert_eq!(
+                (fault.column, &fault.reason),
+                ("breaks", &Reason::Breaks),
+                "{breaks}"
+            );
         }
-        let fault = sites(&with("community", "合江街道/东湖社区")).remove(0).expect_err("lies nowhere");
-        assert_eq!((fault.column, &fault.reason), ("community", &Reason::FirstCommunity));
+        let fault = sites(&with("community", "合江街道/东湖社区"))
+            .remove(0)
+            .expect_err("lies nowhere");
+        assert_eq!(
+            (fault.column, &fault.reason),
+            ("community", &Reason::FirstCommunity)
+        );
     }
 
     #[test]

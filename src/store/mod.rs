@@ -40,8 +40,8 @@ pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
 pub use pacing::{
-    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow, StartBucket, ToldBucket,
-    ToldCount, ToldRound,
+    ByHandRecord, CityMove, LogKind, MovedStart, NewDecision, NewLogEntry, PacingLogEntry, PacingRow,
+    StartBucket, ToldBucket, ToldCount, ToldRound,
 };
 pub use places::{BuildingPoint, UnitRow};
 pub use roster::{
@@ -49,9 +49,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use windows::{
-    Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove,
-};
+pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;

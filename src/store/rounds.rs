@@ -11,7 +11,8 @@ use super::{
     take_ids,
 };
 use crate::domain::{
-    BuildingId, Coordinates, DeliveryState, GreenWindow, RoundId, RoundState, SiteId, UnitId, UnitPlace, Window,
+    BuildingId, Coordinates, DeliveryState, GreenWindow, RoundId, RoundState, SiteId, UnitId, UnitPlace,
+    Window,
 };
 
 /// Windows written by one statement.
@@ -128,7 +129,10 @@ struct WindowRow {
 
 impl WindowRow {
     fn into_window(self) -> Window {
-        let green = self.green_site_id.zip(self.green_starts_at).zip(self.green_ends_at);
+        let green = self
+            .green_site_id
+            .zip(self.green_starts_at)
+            .zip(self.green_ends_at);
         Window {
             unit: UnitId(self.unit_id),
             site: SiteId(self.site_id),
@@ -182,8 +186,7 @@ impl RoundRow {
 }
 
 /// The columns of a new window as [`window_rows`] gives them, in the round `$2`.
-pub(super) const INSERT_WINDOWS: &str =
-    "insert into windows (id, round_id, unit_id, site_id, starts_at, ends_at, people, \
+pub(super) const INSERT_WINDOWS: &str = "insert into windows (id, round_id, unit_id, site_id, starts_at, ends_at, people, \
        over_capacity, revision, green_site_id, green_starts_at, green_ends_at, green_people) \
      select cast(r.value->>'id' as bigint), $2, cast(r.value->>'unit' as bigint), \
        cast(r.value->>'site' as bigint), cast(r.value->>'starts' as bigint), \

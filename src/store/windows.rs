@@ -414,10 +414,12 @@ impl Store {
     /// Where a unit's building lies, if that is known.
     pub async fn unit_point(&self, unit: UnitId) -> Result<Option<Coordinates>> {
         let row: Option<(Option<f64>, Option<f64>)> = on_pool!(self, |pool| {
-            sqlx::query_as("select b.lat, b.lon from units u join buildings b on b.id = u.building_id where u.id = $1")
-                .bind(unit.0)
-                .fetch_optional(pool)
-                .await?
+            sqlx::query_as(
+                "select b.lat, b.lon from units u join buildings b on b.id = u.building_id where u.id = $1",
+            )
+            .bind(unit.0)
+            .fetch_optional(pool)
+            .await?
         });
         let point = row.and_then(|(lat, lon)| lat.zip(lon));
         Ok(point.map(|(lat, lon)| Coordinates { lat, lon }))
@@ -442,7 +444,14 @@ impl Store {
              where id in (select cast(r.value->>'id' as bigint) from {rows})"
         };
         let written = self
-            .write_for(round, &[(mark, windows.to_vec())], deliveries, next, steering, now)
+            .write_for(
+                round,
+                &[(mark, windows.to_vec())],
+                deliveries,
+                next,
+                steering,
+                now,
+            )
             .await?;
         Ok(written.is_some())
     }
@@ -458,7 +467,14 @@ impl Store {
     ) -> Result<bool> {
         let mark = "update windows set called_at = $2 where id in (select cast(r.value->>'id' as bigint) from {rows})";
         let written = self
-            .write_for(round, &[(mark, windows.to_vec())], deliveries, None, steering, now)
+            .write_for(
+                round,
+                &[(mark, windows.to_vec())],
+                deliveries,
+                None,
+                steering,
+                now,
+            )
             .await?;
         Ok(written.is_some())
     }
@@ -518,7 +534,12 @@ impl Store {
     }
 
     /// The same for those who came late; gives how many deliveries were new.
-    pub async fn tell_late(&self, round: &Round, deliveries: &[NewDelivery], now: DateTime<Utc>) -> Result<u64> {
+    pub async fn tell_late(
+        &self,
+        round: &Round,
+        deliveries: &[NewDelivery],
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
         let written = self
             .write_for(round, &[], deliveries, None, &Steering::default(), now)
             .await?;
@@ -708,8 +729,21 @@ impl Store {
             };
             match movable.last_mut() {
                 Some(last)
-                    if (last.own, last.unit, last.site, last.starts_at, last.ends_at, last.moves)
-                        == (true, time.unit, time.site, time.starts_at, time.ends_at, time.moves) =>
+                    if (
+                        last.own,
+                        last.unit,
+                        last.site,
+                        last.starts_at,
+                        last.ends_at,
+                        last.moves,
+                    ) == (
+                        true,
+                        time.unit,
+                        time.site,
+                        time.starts_at,
+                        time.ends_at,
+                        time.moves,
+                    ) =>
                 {
                     last.rows.push(id);
                     last.people += 1;
@@ -1011,7 +1045,10 @@ fn has_room(own: &OwnWindow, taken: &[TakenRoom]) -> bool {
         f64::from(people) / ((to - from).num_seconds().max(60) as f64 / 60.0)
     };
     let wanted = rate(own.residents.len() as u32, own.starts_at, own.ends_at);
-    let starts = taken.iter().map(|room| room.starts_at).filter(|at| *at > own.starts_at);
+    let starts = taken
+        .iter()
+        .map(|room| room.starts_at)
+        .filter(|at| *at > own.starts_at);
     std::iter::once(own.starts_at).chain(starts).all(|at| {
         let at_once = |here: bool| -> f64 {
             taken

@@ -14,7 +14,7 @@ use crate::{
 };
 
 const CITY: &str = "\
-锦江区,春熙街道,梧桐社区,1栋,1单元,101,陈桂英,+8619900000001,zh-Hans,elderly\n\
+锦江区,春熙街道,梧桐社区,1栋,1单元,101,陈桂英,+8619900000001,zh-Hans,\n\
 锦江区,春熙街道,梧桐社区,1栋,2单元,101,李小明,+8619900000002,zh-Hans,\n\
 锦江区,春熙街道,梧桐社区,1栋,3单元,101,王伟,+8619900000003,zh-Hans,\n\
 锦江区,春熙街道,银杏社区,1栋,4单元,101,赵六,+8619900000004,zh-Hans,\n";
@@ -305,9 +305,14 @@ async fn the_same_conversation_works_by_words_and_digits() {
             .collect();
         let wrong = if code == "0000" { "0001" } else { "0000" };
         let said = app.text(visitor, wrong, 1).await;
+        assert!(said[0].contains("还可以试4次"), "{said:?}");
+        for _ in 0..3 {
+            app.text(visitor, wrong, 1).await;
+        }
+        let said = app.text(visitor, wrong, 1).await;
         assert!(said[0].contains("没有改动"), "{said:?}");
         let said = app.text(visitor, &code, 1).await;
-        assert!(!said[0].contains("已记住"), "one try for a code: {said:?}");
+        assert!(!said[0].contains("已记住"), "five tries for a code: {said:?}");
 
         let (round, _) = app.plan().await;
         app.release_at_once(round).await;
@@ -504,7 +509,10 @@ async fn what_people_wrote_while_the_service_was_away_is_answered() {
 /// The hours of a unit's window.
 async fn hours_of(app: &TestApp, round: weir::domain::RoundId, unit: &str) -> String {
     let windows = app.windows(round).await;
-    let (_, window) = windows.iter().find(|(place, _)| place.unit == unit).expect("a window");
+    let (_, window) = windows
+        .iter()
+        .find(|(place, _)| place.unit == unit)
+        .expect("a window");
     hours(window)
 }
 
@@ -530,20 +538,37 @@ async fn who_cannot_come_chooses_another_time_by_telegram() {
             .iter()
             .flatten()
             .filter_map(|button| match button {
-                Button::Choice { label, data } if offered.contains(data) => Some((label.clone(), data.clone())),
+                Button::Choice { label, data } if offered.contains(data) => {
+                    Some((label.clone(), data.clone()))
+                }
                 _ => None,
             })
             .collect();
         assert!(!labels.is_empty(), "{:?}", last.buttons);
-        assert!(labels.iter().all(|(label, _)| !label.contains(&old)), "{labels:?}");
+        assert!(
+            labels.iter().all(|(label, _)| !label.contains(&old)),
+            "{labels:?}"
+        );
         let said = tap(&app, 720, &labels[0].1, 2).await;
         assert!(said[0].contains("换好了"), "{said:?}");
         // The answer names the new time, as the label did.
         let time = labels[0].0.split(' ').next().expect("a time").to_owned();
-        assert!(said[1].contains(time.trim_start_matches("今天")) || said[1].contains(&time), "{said:?} {time}");
+        assert!(
+            said[1].contains(time.trim_start_matches("今天")) || said[1].contains(&time),
+            "{said:?} {time}"
+        );
         assert!(!said[1].contains(&old), "{said:?}");
-        let contact = app.store().find_contact(&Address::Chat(720)).await.expect("reads").expect("known");
-        let windows = app.store().contact_windows(&[contact], round).await.expect("reads");
+        let contact = app
+            .store()
+            .find_contact(&Address::Chat(720))
+            .await
+            .expect("reads")
+            .expect("known");
+        let windows = app
+            .store()
+            .contact_windows(&[contact], round)
+            .await
+            .expect("reads");
         assert!(windows.iter().all(|(_, view)| view.own));
 
         // A chat that only follows a home cannot change anybody's time.
@@ -576,8 +601,17 @@ async fn by_text_message_a_time_changes_only_after_the_code() {
         };
         assert!(code.bytes().all(|byte| byte.is_ascii_digit()), "{said:?}");
         let own = async || {
-            let contact = app.store().find_contact(&phone(who)).await.expect("reads").expect("known");
-            let windows = app.store().contact_windows(&[contact], round).await.expect("reads");
+            let contact = app
+                .store()
+                .find_contact(&phone(who))
+                .await
+                .expect("reads")
+                .expect("known");
+            let windows = app
+                .store()
+                .contact_windows(&[contact], round)
+                .await
+                .expect("reads");
             windows[0].1.own
         };
         let wrong = if code == "0000" { "1111" } else { "0000" };
@@ -592,7 +626,10 @@ async fn by_text_message_a_time_changes_only_after_the_code() {
         assert!(said[0].contains("名册里没有这个号码"), "{said:?}");
         // Shortly before the window it is too late.
         let windows = app.windows(round).await;
-        let (_, near) = windows.iter().find(|(place, _)| place.unit == "4单元").expect("a window");
+        let (_, near) = windows
+            .iter()
+            .find(|(place, _)| place.unit == "4单元")
+            .expect("a window");
         app.jump_to(near.starts_at - minutes(20));
         let said = app.text("+8619900000004", "来不了", 1).await;
         let said = said.iter().find(|text| text.contains("现在不能换"));

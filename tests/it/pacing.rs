@@ -50,12 +50,16 @@ impl World {
     async fn new(test: TestStore) -> Self {
         let clock = Clock::manual(afternoon());
         let feed: Feed = Arc::default();
-        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listens");
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("listens");
         let mut config = Config::default();
         config.registration.url = Some(format!("http://{}", socket.local_addr().expect("an address")));
         config.registration.link = Some(LINK.into());
         config.pacing.nominal_capacity = Some(CAPACITY);
-        let router = Router::new().route("/v1/load", get(load)).with_state(feed.clone());
+        let router = Router::new()
+            .route("/v1/load", get(load))
+            .with_state(feed.clone());
         let mut server = JoinSet::new();
         server.spawn(async move {
             axum::serve(socket, router).await.expect("serves");
@@ -171,12 +175,12 @@ impl World {
             from: hour(17),
             to: hour(19),
             communities: Vec::new(),
-            must_not: Vec::new(),
             city_cap: None,
             lead_minutes: 30,
             notice_from: self.clock.now(),
             ahead_minutes: None,
             two_step: false,
+            must_not: Vec::new(),
         };
         change(&mut spec);
         plan::plan_round(self.store(), &self.config, &spec, self.clock.now())
@@ -219,7 +223,10 @@ impl World {
 
     async fn log(&self) -> Vec<(String, String)> {
         let log = self.store().pacing_log(100).await.expect("reads");
-        log.into_iter().rev().map(|entry| (entry.what, entry.actor)).collect()
+        log.into_iter()
+            .rev()
+            .map(|entry| (entry.what, entry.actor))
+            .collect()
     }
 }
 
@@ -245,7 +252,11 @@ async fn with_nothing_to_steer_by_rounds_go_at_their_own_pace_and_can_be_held_al
         assert!(step(&pacer).await.is_none());
         let status = world.status().await;
         assert_eq!((status.mode.as_str(), status.per_second), ("unsteered", None));
-        assert!(status.words().contains("Set registration.url"), "{}", status.words());
+        assert!(
+            status.words().contains("Set registration.url"),
+            "{}",
+            status.words()
+        );
 
         world.by_hand(pacer::HELD, "the hall is closed").await;
         step(&pacer).await;
@@ -266,7 +277,11 @@ async fn the_capacity_alone_gives_the_safe_rate_at_once() {
     assert_eq!(decision.mode, Mode::Blind);
     // 30 % of 0.85 · 2 sessions a second, less 3 % who come anyway; 81 % of those told come because of it.
     let safe = (0.3 * 0.85 - 0.03) * CAPACITY / 0.81;
-    assert!((decision.per_second - safe).abs() < 1e-6, "{}", decision.per_second);
+    assert!(
+        (decision.per_second - safe).abs() < 1e-6,
+        "{}",
+        decision.per_second
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,10 +296,16 @@ async fn the_capacity_is_heard_from_the_feed_where_it_is_not_set() {
         let decision = world.periods(&pacer, 1, (0.5, 0.0, 0.0)).await;
         assert_eq!(decision.mode, Mode::Steady);
         let known = world.store().pacing().await.expect("reads").nominal_capacity;
-        assert!(known.is_some_and(|known| (known - CAPACITY).abs() < 1e-9), "{known:?}");
+        assert!(
+            known.is_some_and(|known| (known - CAPACITY).abs() < 1e-9),
+            "{known:?}"
+        );
         // Less is heard later: that is trouble, and no smaller system.
         world.periods(&pacer, 1, (0.4, 0.5, 0.0)).await;
-        assert_eq!(world.store().pacing().await.expect("reads").nominal_capacity, known);
+        assert_eq!(
+            world.store().pacing().await.expect("reads").nominal_capacity,
+            known
+        );
     })
     .await;
 }
@@ -295,8 +316,12 @@ async fn two_rounds_together_pass_the_citys_gate_at_the_decided_rate() {
     on_both(async |test| {
         let world = World::new(test).await;
         world.import(&many(240)).await;
-        let first = world.plan(|spec| spec.communities = vec!["梧桐社区".into()]).await;
-        let second = world.plan(|spec| spec.communities = vec!["银杏社区".into()]).await;
+        let first = world
+            .plan(|spec| spec.communities = vec!["梧桐社区".into()])
+            .await;
+        let second = world
+            .plan(|spec| spec.communities = vec!["银杏社区".into()])
+            .await;
         world.release_at_once(first).await;
         world.release_at_once(second).await;
         let (pacer, releaser) = (world.pacer(), world.releaser());
@@ -328,7 +353,11 @@ async fn two_rounds_together_pass_the_citys_gate_at_the_decided_rate() {
             }
         }
         let whole = (told[told.len() - 1] - told[0]).as_seconds_f64();
-        assert!(told.len() as f64 > 0.5 * rate * whole, "{} in {whole} s", told.len());
+        assert!(
+            told.len() as f64 > 0.5 * rate * whole,
+            "{} in {whole} s",
+            told.len()
+        );
     })
     .await;
 }
@@ -407,17 +436,31 @@ async fn a_pause_declares_an_incident_where_that_is_set_and_what_it_holds_waits_
         world.trouble(&pacer, 4).await;
         let open = world.store().open_incidents().await.expect("reads");
         assert_eq!(open.len(), 1, "one, however long it lasts");
-        assert!(open[0].scope.is_everywhere() && open[0].reason.contains("fail"), "{}", open[0].reason);
+        assert!(
+            open[0].scope.is_everywhere() && open[0].reason.contains("fail"),
+            "{}",
+            open[0].reason
+        );
         let decision = world.periods(&pacer, 60, (0.5, 0.0, 0.0)).await;
         assert_ne!(decision.mode, Mode::Paused);
         assert_eq!(world.count(round, "held").await, told, "a person closes it");
         assert_eq!(world.releaser().step().await.expect("steps"), 0);
-        let closed = world.store().close_incident(open[0].id, "王主任", "it works", world.clock.now());
+        let closed = world
+            .store()
+            .close_incident(open[0].id, "王主任", "it works", world.clock.now());
         assert!(closed.await.expect("closes"));
         world.calm(&pacer, 1).await;
         assert_eq!(world.count(round, "held").await, 0);
-        let minutes = world.store().load_minutes(afternoon(), world.clock.now()).await.expect("reads");
-        assert!(minutes.iter().any(|minute| minute.mode == "paused" && minute.error_rate > 0.3));
+        let minutes = world
+            .store()
+            .load_minutes(afternoon(), world.clock.now())
+            .await
+            .expect("reads");
+        assert!(
+            minutes
+                .iter()
+                .any(|minute| minute.mode == "paused" && minute.error_rate > 0.3)
+        );
     })
     .await;
 }
@@ -450,7 +493,10 @@ async fn a_pause_moves_windows_later() {
     }
     let after = world.store().windows(round).await.expect("reads");
     let start = |windows: &[weir::domain::Window], unit| {
-        windows.iter().find(|window| window.unit == unit).map(|window| window.starts_at)
+        windows
+            .iter()
+            .find(|window| window.unit == unit)
+            .map(|window| window.starts_at)
     };
     let later = before
         .iter()
@@ -458,11 +504,16 @@ async fn a_pause_moves_windows_later() {
         .count();
     assert!(later > 0, "windows move later");
     assert!(
-        before.iter().all(|window| start(&after, window.unit) >= Some(window.starts_at)),
+        before
+            .iter()
+            .all(|window| start(&after, window.unit) >= Some(window.starts_at)),
         "and none earlier"
     );
     let log = world.log().await;
-    assert!(log.iter().any(|(what, _)| what.contains("moved later")), "{log:?}");
+    assert!(
+        log.iter().any(|(what, _)| what.contains("moved later")),
+        "{log:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -548,9 +599,14 @@ async fn a_person_holds_frees_and_leaves_it_again_on_record() {
         assert_eq!(world.calm(&pacer, 1).await.mode, Mode::Steady);
 
         world.trouble(&pacer, 3).await;
-        world.by_hand(pacer::FREED, "the feed is wrong: I see the hall").await;
+        world
+            .by_hand(pacer::FREED, "the feed is wrong: I see the hall")
+            .await;
         let decision = world.trouble(&pacer, 1).await;
-        assert!(decision.per_second > 0.0 && decision.mode != Mode::Paused, "{decision:?}");
+        assert!(
+            decision.per_second > 0.0 && decision.mode != Mode::Paused,
+            "{decision:?}"
+        );
         // Once all is well again nobody needs to remember to undo it.
         world.periods(&pacer, 200, (0.5, 0.0, 0.0)).await;
         assert_eq!(world.status().await.mode, "steady");
@@ -563,7 +619,8 @@ async fn a_person_holds_frees_and_leaves_it_again_on_record() {
             ("auto", "law"),
         ] {
             assert!(
-                log.iter().any(|(what, actor)| (what.as_str(), actor.as_str()) == expected),
+                log.iter()
+                    .any(|(what, actor)| (what.as_str(), actor.as_str()) == expected),
                 "{expected:?} in {log:?}"
             );
         }
@@ -582,7 +639,11 @@ async fn two_steps_tell_the_window_first_and_the_link_when_it_has_come_in_order(
         world.calm(&pacer, 1).await;
         while releaser.step().await.expect("steps") > 0 {}
         let first = world.deliveries(round).await;
-        assert_eq!(first.len(), 30, "the first of two brings nobody online: all are told at once");
+        assert_eq!(
+            first.len(),
+            30,
+            "the first of two brings nobody online: all are told at once"
+        );
         assert!(first.iter().all(|delivery| delivery.key.starts_with("window:")));
 
         let windows = world.store().windows(round).await.expect("reads");
@@ -601,13 +662,26 @@ async fn two_steps_tell_the_window_first_and_the_link_when_it_has_come_in_order(
         for (unit, window) in windows.iter().enumerate() {
             let at = calls[unit];
             assert!(at >= window.starts_at, "{at} before {}", window.starts_at);
-            assert!(at < window.starts_at + minutes(10), "{at} long after {}", window.starts_at);
+            assert!(
+                at < window.starts_at + minutes(10),
+                "{at} long after {}",
+                window.starts_at
+            );
         }
-        let row = world.store().told_by_bucket(start - minutes(5), TimeDelta::hours(9)).await;
+        let row = world
+            .store()
+            .told_by_bucket(start - minutes(5), TimeDelta::hours(9))
+            .await;
         let told: u64 = row.expect("reads").iter().map(|bucket| bucket.sms).sum();
         assert_eq!(told, 30, "the call counts as the telling");
-        let starts = world.store().told_by_start(start, start + TimeDelta::hours(9)).await;
-        assert!(starts.expect("reads").is_empty(), "and its window brings nobody by itself");
+        let starts = world
+            .store()
+            .told_by_start(start, start + TimeDelta::hours(9))
+            .await;
+        assert!(
+            starts.expect("reads").is_empty(),
+            "and its window brings nobody by itself"
+        );
     })
     .await;
 }
@@ -672,12 +746,21 @@ async fn what_was_told_is_known_to_the_forecast_as_counts() {
         let store = world.store();
         let day = TimeDelta::hours(24);
         let now = world.clock.now();
-        let told = store.told_by_bucket(now - day, TimeDelta::seconds(5)).await.expect("reads");
+        let told = store
+            .told_by_bucket(now - day, TimeDelta::seconds(5))
+            .await
+            .expect("reads");
         assert_eq!(told.iter().map(|bucket| bucket.sms).sum::<u64>(), 8);
         let starts = store.told_by_start(now, now + day).await.expect("reads");
         assert_eq!(starts.iter().map(|bucket| bucket.sms).sum::<u64>(), 8);
         let rounds = store.told_rounds(now - day).await.expect("reads");
-        assert_eq!(rounds.iter().map(|round| (round.sms, round.chat, round.people)).collect::<Vec<_>>(), [(8, 0, 8)]);
+        assert_eq!(
+            rounds
+                .iter()
+                .map(|round| (round.sms, round.chat, round.people))
+                .collect::<Vec<_>>(),
+            [(8, 0, 8)]
+        );
     })
     .await;
 }

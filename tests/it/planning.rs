@@ -223,7 +223,10 @@ async fn with_sites(app: &TestApp, sites: &str, buildings: Option<&str>) {
     let options = ImportOptions {
         sites: Some(app.write("more-sites.csv", &format!("{head}{sites}"))),
         buildings: buildings.map(|rows| {
-            app.write("buildings.csv", &format!("district,street,community,building,lat,lon\n{rows}"))
+            app.write(
+                "buildings.csv",
+                &format!("district,street,community,building,lat,lon\n{rows}"),
+            )
         }),
         ..ImportOptions::default()
     };
@@ -274,18 +277,25 @@ async fn nobody_is_called_in_breaks_and_at_must_not_times() {
         let site = sites.iter().find(|site| site.id == window.site).expect("known");
         assert!(!within(window, (9, 0), (10, 0)), "{window:?}");
         if site.community == "梧桐社区" {
-            assert!(!within(window, (12, 0), (13, 0)) && !within(window, (17, 30), (18, 0)), "{window:?}");
+            assert!(
+                !within(window, (12, 0), (13, 0)) && !within(window, (17, 30), (18, 0)),
+                "{window:?}"
+            );
         } else {
             assert!(!within(window, (15, 0), (16, 0)), "{window:?}");
         }
     }
-    let says = planned_at(&app, afternoon(), |spec| spec.must_not = vec![must_not(Some("银杏社"), 15, 16)])
-        .await
-        .expect_err("unknown");
+    let says = planned_at(&app, afternoon(), |spec| {
+        spec.must_not = vec![must_not(Some("银杏社"), 15, 16)]
+    })
+    .await
+    .expect_err("unknown");
     assert!(says.contains("--not") && says.contains("银杏社区"), "{says}");
-    let says = planned_at(&app, afternoon(), |spec| spec.must_not = vec![must_not(None, 16, 15)])
-        .await
-        .expect_err("the wrong way round");
+    let says = planned_at(&app, afternoon(), |spec| {
+        spec.must_not = vec![must_not(None, 16, 15)]
+    })
+    .await
+    .expect_err("the wrong way round");
     assert!(says.contains("--not 16:00-15:00"), "{says}");
 }
 
@@ -310,7 +320,12 @@ async fn people_go_where_it_is_near_else_to_a_site_that_serves_their_community()
             .filter(|unit| unit.place.community == community && unit.place.building == building)
             .map(|unit| unit.unit)
             .collect();
-        let name = |id: SiteId| sites.iter().find(|site| site.id == id).map_or("", |site| &*site.name);
+        let name = |id: SiteId| {
+            sites
+                .iter()
+                .find(|site| site.id == id)
+                .map_or("", |site| &*site.name)
+        };
         let mut names: Vec<&str> = windows
             .iter()
             .filter(|window| of.contains(&window.unit))
@@ -320,7 +335,11 @@ async fn people_go_where_it_is_near_else_to_a_site_that_serves_their_community()
         names
     };
     assert_eq!(site_of("梧桐社区", "1栋"), ["银杏采样点"], "within 900 m");
-    assert_eq!(site_of("梧桐社区", "2栋"), ["梧桐采样点"], "nothing is near, so by community");
+    assert_eq!(
+        site_of("梧桐社区", "2栋"),
+        ["梧桐采样点"],
+        "nothing is near, so by community"
+    );
     assert_eq!(site_of("银杏社区", "1栋"), ["梧桐采样点"], "one that serves it");
 }
 
@@ -338,7 +357,12 @@ async fn what_another_round_has_given_away_is_not_given_twice() {
             })
             .collect()
     };
-    app.import(&format!("{}{}", community("梧桐社区", 0), community("银杏社区", 100))).await;
+    app.import(&format!(
+        "{}{}",
+        community("梧桐社区", 0),
+        community("银杏社区", 100)
+    ))
+    .await;
     // One site for both, with room for one person in five minutes.
     with_sites(
         &app,
@@ -387,7 +411,16 @@ async fn a_shortage_names_the_cheapest_remedy_and_a_window_its_reasons() {
     .await;
     let folder = crate::binary::write_config(&app);
     let args = [
-        "round", "plan", "--date", "2099-09-04", "--from", "17:00", "--to", "18:00", "--not", "17:10-17:20",
+        "round",
+        "plan",
+        "--date",
+        "2099-09-04",
+        "--from",
+        "17:00",
+        "--to",
+        "18:00",
+        "--not",
+        "17:10-17:20",
     ];
     let output = run(&folder, &args).await;
     assert!(
@@ -396,12 +429,24 @@ async fn a_shortage_names_the_cheapest_remedy_and_a_window_its_reasons() {
         out(&output),
         err(&output)
     );
-    for unit in [&["梧桐社区 1栋1单元"][..], &["梧桐社区", "1栋", "1单元"], &[&app.door_code("1栋", "1单元").await]] {
+    for unit in [
+        &["梧桐社区 1栋1单元"][..],
+        &["梧桐社区", "1栋", "1单元"],
+        &[&app.door_code("1栋", "1单元").await],
+    ] {
         let output = run(&folder, &[&["round", "explain", "1"], unit].concat()).await;
-        assert!(out(&output).contains("梧桐采样点"), "{}{}", out(&output), err(&output));
+        assert!(
+            out(&output).contains("梧桐采样点"),
+            "{}{}",
+            out(&output),
+            err(&output)
+        );
     }
     let why = json(&folder, &["round", "explain", "1", "梧桐社区 1栋1单元"]).await;
-    assert!(why["why"].as_str().is_some_and(|why| !why.is_empty()) && why["site"] == "梧桐采样点", "{why}");
+    assert!(
+        why["why"].as_str().is_some_and(|why| !why.is_empty()) && why["site"] == "梧桐采样点",
+        "{why}"
+    );
     let output = run(&folder, &["round", "explain", "1", "无此地 1栋"]).await;
     assert!(err(&output).contains("无此地"), "{}", err(&output));
 }

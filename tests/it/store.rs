@@ -3,13 +3,14 @@
 use weir::{
     domain::{
         Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
-        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
-        Window,
+        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag,
+        UnitId, Window,
     },
     store::{
-        Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind, ManualChange, MovedStart, NewDecision, NewDelivery,
-        NewIncident, NewLogEntry, NewRound, PacingRow, ToldCount, OwnWindow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome,
-        Steering, Store, StoreError, WindowMove,
+        Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
+        ManualChange, MovedStart, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow,
+        PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, Steering, Store,
+        StoreError, ToldCount, WindowMove,
     },
 };
 
@@ -804,7 +805,14 @@ async fn a_paused_round_holds_what_waits_and_a_cancelled_one_never_sends_it() {
         assert!(claim(store, 1).await.is_empty());
         assert!(
             !store
-                .tell(&read(store, round).await, &[], &[], Some(evening()), &Steering::default(), evening())
+                .tell(
+                    &read(store, round).await,
+                    &[],
+                    &[],
+                    Some(evening()),
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("asks")
         );
@@ -834,7 +842,14 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
         let next = Some(evening() + minutes(1));
         assert!(
             store
-                .tell(&read(store, round).await, &[units[0].window], &[], next, &Steering::default(), evening())
+                .tell(
+                    &read(store, round).await,
+                    &[units[0].window],
+                    &[],
+                    next,
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("tells")
         );
@@ -863,7 +878,14 @@ async fn units_are_told_in_order_once_and_the_round_ends_when_all_is_final() {
             "a unit is not told"
         );
         store
-            .tell(&read(store, round).await, &[units[1].window], &[], next, &Steering::default(), evening())
+            .tell(
+                &read(store, round).await,
+                &[units[1].window],
+                &[],
+                next,
+                &Steering::default(),
+                evening(),
+            )
             .await
             .expect("tells");
         assert_eq!(store.finish_rounds(later).await.expect("looks"), 1);
@@ -1327,14 +1349,24 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
         ];
         assert!(
             store
-                .tell(&before, &[units[0].window], &notices, None, &Steering::default(), evening())
+                .tell(
+                    &before,
+                    &[units[0].window],
+                    &notices,
+                    None,
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("tells")
         );
         let sending = claim(store, 1).await;
         let movable = store.movable_windows(round, evening()).await.expect("reads");
         assert_eq!(
-            movable.iter().map(|w| (w.told, w.people, w.recipients)).collect::<Vec<_>>(),
+            movable
+                .iter()
+                .map(|w| (w.told, w.people, w.recipients))
+                .collect::<Vec<_>>(),
             [(true, 3, 2), (false, 3, 1)]
         );
         let moves: Vec<WindowMove> = movable
@@ -1347,20 +1379,38 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
                 over_capacity: false,
             })
             .collect();
-        assert!(store.apply_moves(&before, &moves, &[], evening()).await.expect("moves"));
         assert!(
-            !store.apply_moves(&before, &moves, &[], evening()).await.expect("asks"),
+            store
+                .apply_moves(&before, &moves, &[], evening())
+                .await
+                .expect("moves")
+        );
+        assert!(
+            !store
+                .apply_moves(&before, &moves, &[], evening())
+                .await
+                .expect("asks"),
             "what was read before a move moves nothing"
         );
         let second = &store.units_to_tell(round, 10).await.expect("reads")[0];
         assert!(
             !store
-                .tell(&before, &[second.window], &[], None, &Steering::default(), evening())
+                .tell(
+                    &before,
+                    &[second.window],
+                    &[],
+                    None,
+                    &Steering::default(),
+                    evening()
+                )
                 .await
                 .expect("asks"),
             "nor tells anybody an old time"
         );
-        let waiting = store.deliveries(&DeliveryFilter::default(), 10).await.expect("reads");
+        let waiting = store
+            .deliveries(&DeliveryFilter::default(), 10)
+            .await
+            .expect("reads");
         let states: Vec<&str> = waiting.iter().rev().map(|delivery| &*delivery.state).collect();
         assert_eq!(states, ["sending", "cancelled"]);
         assert_eq!(store.hearing_old_times(round).await.expect("reads"), [one].into());
@@ -1375,20 +1425,36 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
             .record(&[change(sending[0], DeliveryState::Queued)], evening())
             .await
             .expect("records");
-        assert_eq!(state_of(store, sending[0]).await, "cancelled", "an old time does not wait again");
+        assert_eq!(
+            state_of(store, sending[0]).await,
+            "cancelled",
+            "an old time does not wait again"
+        );
         let windows = store.contact_windows(&[one], round).await.expect("reads");
         assert_eq!(
-            windows.iter().map(|(_, view)| (view.starts_at, view.revision)).collect::<Vec<_>>(),
+            windows
+                .iter()
+                .map(|(_, view)| (view.starts_at, view.revision))
+                .collect::<Vec<_>>(),
             [(evening() + minutes(150), 2), (evening() + minutes(210), 2)]
         );
         let key = format!("correction:{round}:{one}:4");
         let correction = [in_round(round, &key, one, NoticeKind::Correction)];
         let rows: Vec<i64> = due.iter().map(|(row, _)| *row).collect();
         for _ in 0..2 {
-            assert!(store.correct(&now, &rows, &correction, evening()).await.expect("writes"));
+            assert!(
+                store
+                    .correct(&now, &rows, &correction, evening())
+                    .await
+                    .expect("writes")
+            );
         }
         assert!(store.units_to_correct(round, 10).await.expect("reads").is_empty());
-        assert_eq!(claim(store, 10).await.len(), 1, "the same correction is made once");
+        assert_eq!(
+            claim(store, 10).await.len(),
+            1,
+            "the same correction is made once"
+        );
         assert_eq!(now.last_window_ends_at, evening() + minutes(230));
         let told: Vec<u8> = store
             .movable_windows(round, evening())
@@ -1418,7 +1484,11 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             .filter(|(_, unit)| *unit == ids[0])
             .map(|(resident, _)| resident)
             .collect();
-        let of_two: Vec<ResidentId> = person(2).await.into_iter().map(|(resident, _)| resident).collect();
+        let of_two: Vec<ResidentId> = person(2)
+            .await
+            .into_iter()
+            .map(|(resident, _)| resident)
+            .collect();
         assert_eq!((of_one.len(), of_two.len()), (2, 1));
         let site = store.sites().await.expect("reads")[0].id;
         let wish = OwnWindow {
@@ -1433,23 +1503,35 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             city_per_minute: None,
         };
         assert!(store.take_own_window(&wish, evening()).await.expect("takes"));
-        assert!(store.take_own_window(&wish, evening()).await.expect("takes"), "it is theirs already");
+        assert!(
+            store.take_own_window(&wish, evening()).await.expect("takes"),
+            "it is theirs already"
+        );
         let late = OwnWindow {
             residents: of_two.clone(),
             ..wish.clone()
         };
-        assert!(!store.take_own_window(&late, evening()).await.expect("asks"), "the room is gone");
+        assert!(
+            !store.take_own_window(&late, evening()).await.expect("asks"),
+            "the room is gone"
+        );
         let city = OwnWindow {
             starts_at: evening() + minutes(300),
             ends_at: evening() + minutes(310),
             city_per_minute: Some(0.05),
             ..late.clone()
         };
-        assert!(!store.take_own_window(&city, evening()).await.expect("asks"), "the city has a limit too");
+        assert!(
+            !store.take_own_window(&city, evening()).await.expect("asks"),
+            "the city has a limit too"
+        );
 
         let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
         assert_eq!(windows.len(), 1);
-        assert_eq!((windows[0].view.own, windows[0].view.starts_at), (true, wish.starts_at));
+        assert_eq!(
+            (windows[0].view.own, windows[0].view.starts_at),
+            (true, wish.starts_at)
+        );
         assert_eq!(windows[0].residents, of_one);
         let one = contact(store, 1).await;
         let by_contact = store.contact_windows(&[one], round).await.expect("reads");
@@ -1459,15 +1541,35 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             "the other unit's resident on this phone keeps their window"
         );
         let taken = store.taken_room(None, evening()).await.expect("reads");
-        assert_eq!(taken.iter().map(|room| room.people).collect::<Vec<_>>(), [3, 2, 3]);
-        assert_eq!(store.taken_room_at(&[site], evening()).await.expect("reads"), taken);
-        assert!(store.taken_room(Some(round), evening()).await.expect("reads").is_empty());
+        assert_eq!(
+            taken.iter().map(|room| room.people).collect::<Vec<_>>(),
+            [3, 2, 3]
+        );
+        assert_eq!(
+            store.taken_room_at(&[site], evening()).await.expect("reads"),
+            taken
+        );
+        assert!(
+            store
+                .taken_room(Some(round), evening())
+                .await
+                .expect("reads")
+                .is_empty()
+        );
         let due = store
             .units_to_remind(round, evening() + minutes(125), 10)
             .await
             .expect("reads");
-        assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Own, Appointment::Own]);
-        assert!(store.remind(&read(store, round).await, &due, &[], evening()).await.expect("marks"));
+        assert_eq!(
+            due.iter().map(|due| due.of).collect::<Vec<_>>(),
+            [Appointment::Own, Appointment::Own]
+        );
+        assert!(
+            store
+                .remind(&read(store, round).await, &due, &[], evening())
+                .await
+                .expect("marks")
+        );
 
         // It moves like any other.
         let own = store.movable_windows(round, evening()).await.expect("reads");
@@ -1485,9 +1587,17 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             })
             .collect();
         let now = read(store, round).await;
-        assert!(store.apply_moves(&now, &moves, &[], evening()).await.expect("moves"));
+        assert!(
+            store
+                .apply_moves(&now, &moves, &[], evening())
+                .await
+                .expect("moves")
+        );
         let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
-        assert_eq!((windows[0].view.starts_at, windows[0].view.revision), (evening() + minutes(180), 2));
+        assert_eq!(
+            (windows[0].view.starts_at, windows[0].view.revision),
+            (evening() + minutes(180), 2)
+        );
         assert_eq!(store.units_to_correct(round, 10).await.expect("reads").len(), 1);
     })
     .await;
@@ -1539,7 +1649,10 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         };
         let round = store.create_round(&round, evening()).await.expect("creates");
         assert_eq!(store.windows(round).await.expect("reads"), [window]);
-        assert_eq!(read(store, round).await.last_window_ends_at, evening() + minutes(240));
+        assert_eq!(
+            read(store, round).await.last_window_ends_at,
+            evening() + minutes(240)
+        );
         let mut lanes = Vec::new();
         for serial in [1, 2, 3] {
             let contact = contact(store, serial).await;
@@ -1548,14 +1661,41 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         }
         assert_eq!(
             lanes,
-            [vec![Lane::Green, Lane::Regular], vec![Lane::Regular], vec![Lane::Green]]
+            [
+                vec![Lane::Green, Lane::Regular],
+                vec![Lane::Regular],
+                vec![Lane::Green]
+            ]
         );
-        assert!(store.start_release(round, 60.0, evening(), evening()).await.expect("starts"));
+        assert!(
+            store
+                .start_release(round, 60.0, evening(), evening())
+                .await
+                .expect("starts")
+        );
         let now = read(store, round).await;
         let units = store.units_to_tell(round, 1).await.expect("reads");
-        assert!(store.tell(&now, &[units[0].window], &[], None, &Steering::default(), evening()).await.expect("tells"));
-        let due = store.units_to_remind(round, evening() + minutes(45), 10).await.expect("reads");
-        assert_eq!(due.iter().map(|due| due.of).collect::<Vec<_>>(), [Appointment::Green]);
+        assert!(
+            store
+                .tell(
+                    &now,
+                    &[units[0].window],
+                    &[],
+                    None,
+                    &Steering::default(),
+                    evening()
+                )
+                .await
+                .expect("tells")
+        );
+        let due = store
+            .units_to_remind(round, evening() + minutes(45), 10)
+            .await
+            .expect("reads");
+        assert_eq!(
+            due.iter().map(|due| due.of).collect::<Vec<_>>(),
+            [Appointment::Green]
+        );
         assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
     })
     .await;
@@ -1794,12 +1934,21 @@ async fn what_pacing_knows_outlives_a_process_and_a_backup() {
         let row = test.again().await.pacing().await.expect("reads");
         assert_eq!(row.mode_since, Some(evening()), "the same mode since then");
         assert_eq!((row.sampled_at, row.decided_at), (Some(evening()), Some(later)));
-        assert_eq!((row.per_second, row.starts_per_second, row.safe_per_second), (12.5, 11.0, 3.5));
+        assert_eq!(
+            (row.per_second, row.starts_per_second, row.safe_per_second),
+            (12.5, 11.0, 3.5)
+        );
         assert_eq!((row.nominal_capacity, row.reasons.len()), (Some(500.0), 1));
         assert_eq!(row.by_hand.as_ref().map(|by| by.what.as_str()), Some("held"));
         let log = store.pacing_log(10).await.expect("reads");
-        let whats: Vec<_> = log.iter().map(|line| (line.kind.as_str(), line.what.as_str())).collect();
-        assert_eq!(whats, [("mode", "moved"), ("by_hand", "held"), ("mode", "slowed")]);
+        let whats: Vec<_> = log
+            .iter()
+            .map(|line| (line.kind.as_str(), line.what.as_str()))
+            .collect();
+        assert_eq!(
+            whats,
+            [("mode", "moved"), ("by_hand", "held"), ("mode", "slowed")]
+        );
 
         let start = evening() + minutes(30);
         let moved = MovedStart {
@@ -1810,17 +1959,29 @@ async fn what_pacing_knows_outlives_a_process_and_a_backup() {
         store.add_moved(&[moved]).await.expect("adds");
         store.add_moved(&[moved]).await.expect("adds");
         let found = store.moved(evening(), start + minutes(1)).await.expect("reads");
-        assert_eq!(found.iter().map(|one| (one.sms, one.chat)).collect::<Vec<_>>(), [(5.0, -0.5)]);
+        assert_eq!(
+            found.iter().map(|one| (one.sms, one.chat)).collect::<Vec<_>>(),
+            [(5.0, -0.5)]
+        );
 
         let file = test.folder.path().join("pacing.backup");
         store.backup(&file, later).await.expect("writes");
-        store.set_pacing_by_hand("", "王主任", "", later).await.expect("stores");
+        store
+            .set_pacing_by_hand("", "王主任", "", later)
+            .await
+            .expect("stores");
         store.restore(&file, later).await.expect("restores");
         let restored = store.pacing().await.expect("reads");
         assert_eq!(restored, row);
         store.erase_old(later + minutes(60)).await.expect("erases");
         assert!(store.pacing_log(10).await.expect("reads").is_empty());
-        assert!(store.moved(evening(), start + minutes(1)).await.expect("reads").is_empty());
+        assert!(
+            store
+                .moved(evening(), start + minutes(1))
+                .await
+                .expect("reads")
+                .is_empty()
+        );
     })
     .await;
 }
@@ -1848,9 +2009,13 @@ async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_rea
             two_step: true,
         };
         let window = [units[0].window];
-        let told = store.tell(&read().await, &window, &[], None, &steering, evening()).await;
+        let told = store
+            .tell(&read().await, &window, &[], None, &steering, evening())
+            .await;
         assert!(told.expect("tells"));
-        let stale = store.tell(&read().await, &[units[1].window], &[], None, &steering, evening()).await;
+        let stale = store
+            .tell(&read().await, &[units[1].window], &[], None, &steering, evening())
+            .await;
         assert!(!stale.expect("asks"), "somebody else moved it meanwhile");
         assert_eq!(store.units_to_tell(round, 10).await.expect("reads").len(), 1);
         let row = store.pacing().await.expect("reads");
@@ -1858,11 +2023,28 @@ async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_rea
 
         // The first of two steps was told; nobody has the link before the call.
         let day = chrono::TimeDelta::days(1);
-        assert!(store.told_rounds(evening() - day).await.expect("reads").is_empty());
+        assert!(
+            store
+                .told_rounds(evening() - day)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
         let starts_at = units[0].starts_at;
-        assert!(store.units_to_call(round, evening(), 10).await.expect("reads").is_empty());
+        assert!(
+            store
+                .units_to_call(round, evening(), 10)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
         let due = store.units_to_call(round, starts_at, 10).await.expect("reads");
-        assert_eq!(due.iter().map(|unit| (unit.window, unit.recipients)).collect::<Vec<_>>(), [(window[0], 3)]);
+        assert_eq!(
+            due.iter()
+                .map(|unit| (unit.window, unit.recipients))
+                .collect::<Vec<_>>(),
+            [(window[0], 3)]
+        );
         let on = Steering {
             city: Some(CityMove {
                 seen: gate.next,
@@ -1872,11 +2054,29 @@ async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_rea
         };
         let called = store.call(&read().await, &window, &[], &on, starts_at).await;
         assert!(called.expect("calls"));
-        assert!(store.units_to_call(round, starts_at, 10).await.expect("reads").is_empty());
-        let told = store.told_by_bucket(starts_at - minutes(1), chrono::TimeDelta::seconds(5)).await;
-        let told: Vec<_> = told.expect("reads").iter().map(|bucket| (bucket.sms, bucket.chat)).collect();
+        assert!(
+            store
+                .units_to_call(round, starts_at, 10)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+        let told = store
+            .told_by_bucket(starts_at - minutes(1), chrono::TimeDelta::seconds(5))
+            .await;
+        let told: Vec<_> = told
+            .expect("reads")
+            .iter()
+            .map(|bucket| (bucket.sms, bucket.chat))
+            .collect();
         assert_eq!(told, [(2, 1)]);
-        assert!(store.told_by_start(evening(), evening() + day).await.expect("reads").is_empty());
+        assert!(
+            store
+                .told_by_start(evening(), evening() + day)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
         assert_eq!(store.told_rounds(evening()).await.expect("reads")[0].sms, 2);
     })
     .await;
@@ -1888,7 +2088,12 @@ async fn a_pause_holds_windows_and_reminders_and_lets_go_only_where_a_round_is_r
         let store = &test.store;
         let (round, _) = small_round(store).await;
         let contact = contact(store, 1).await;
-        let kinds = [NoticeKind::Window, NoticeKind::Reminder, NoticeKind::Correction, NoticeKind::Incident];
+        let kinds = [
+            NoticeKind::Window,
+            NoticeKind::Reminder,
+            NoticeKind::Correction,
+            NoticeKind::Incident,
+        ];
         let new: Vec<_> = kinds
             .iter()
             .map(|kind| in_round(round, kind.as_str(), contact, *kind))
@@ -1898,12 +2103,20 @@ async fn a_pause_holds_windows_and_reminders_and_lets_go_only_where_a_round_is_r
             .enqueue(&[delivery("reply", contact, NoticeKind::Reply)], evening())
             .await
             .expect("writes");
-        assert_eq!(store.queued_notices(ChannelKind::Sms, 10).await.expect("reads"), 2);
+        assert_eq!(
+            store.queued_notices(ChannelKind::Sms, 10).await.expect("reads"),
+            2
+        );
         assert_eq!(store.queued_notices(ChannelKind::Sms, 1).await.expect("reads"), 1);
         assert_eq!(store.hold_queued(evening()).await.expect("holds"), 2);
         assert_eq!(store.hold_queued(evening()).await.expect("holds"), 0);
         assert_eq!(claim(store, 10).await.len(), 3, "the others leave");
-        let to = async |from, to| store.move_round(round, &[from], to, evening()).await.expect("moves");
+        let to = async |from, to| {
+            store
+                .move_round(round, &[from], to, evening())
+                .await
+                .expect("moves")
+        };
         assert!(to(RoundState::Releasing, RoundState::Paused).await);
         assert_eq!(store.free_held(evening()).await.expect("frees"), 0);
         assert!(to(RoundState::Paused, RoundState::Releasing).await);
