@@ -441,7 +441,7 @@ impl Pacer {
             let entry = NewLogEntry {
                 kind: LogKind::Action,
                 what: format!(
-                    "round {}: {} units moved later, {} of them told before",
+                    "round {}: {} units moved, {} of them told before",
                     round.id, moved.moved_units, moved.told_units
                 ),
                 reason: "more was planned for the coming minutes than the system can take".into(),
@@ -497,6 +497,7 @@ fn waiting(row: &PacingRow) -> Decision {
         per_second: 0.0,
         starts_per_second: 0.0,
         actions: Vec::new(),
+        order: None,
         reasons: Vec::new(),
     }
 }
@@ -548,7 +549,7 @@ fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLo
             Action::Pause => log.push(entry(LogKind::Action, "pause")),
             Action::Resume => log.push(entry(LogKind::Action, "resume")),
             // What came of it is logged when it is done.
-            Action::Restagger | Action::Replan => {}
+            Action::Restagger | Action::Replan | Action::Calm => {}
         }
     }
     log

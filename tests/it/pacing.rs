@@ -511,7 +511,7 @@ async fn a_pause_moves_windows_later() {
     );
     let log = world.log().await;
     assert!(
-        log.iter().any(|(what, _)| what.contains("moved later")),
+        log.iter().any(|(what, _)| what.contains("units moved")),
         "{log:?}"
     );
 }
