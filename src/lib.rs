@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod pacing;
 pub mod planner;
 pub mod registration;
+pub mod rehearsal;
 pub mod release;
 pub mod roster;
 pub mod store;

@@ -499,6 +499,11 @@ fn report_words(report: &IncidentReport, session: &Session) -> String {
             text.push_str(&delay_words(what, delays));
         }
     }
+    text + &paper_and_load(report, session)
+}
+
+fn paper_and_load(report: &IncidentReport, session: &Session) -> String {
+    let mut text = String::new();
     let sheets: Vec<String> = report
         .sheets
         .iter()

@@ -352,17 +352,54 @@ mod tests {
             at.as_table_mut().expect("a table").insert("?".into(), 0.into());
             found.extend(listed(table.into()).into_iter().map(|key| prefix.clone() + &key));
         }
-        assert!(found.remove("sms.smpp"), "the one table inside a table");
-        let mut table = full;
-        let carrier = table["sms"]["smpp"][0].as_table_mut().expect("a table");
-        carrier.insert("?".into(), 0.into());
-        found.extend(
-            listed(table.into())
-                .into_iter()
-                .map(|key| format!("sms.smpp[].{key}")),
-        );
+        // The tables inside tables.
+        for (table_path, prefix) in [
+            ("sms.smpp", "sms.smpp[]"),
+            ("registration.metrics", "registration.metrics"),
+        ] {
+            assert!(found.remove(table_path), "{table_path}");
+            let (outer, inner) = table_path.split_once('.').expect("two names");
+            let mut table = full.clone();
+            let inside = match &mut table[outer][inner] {
+                toml::Value::Array(entries) => &mut entries[0],
+                inside => inside,
+            };
+            inside
+                .as_table_mut()
+                .expect("a table")
+                .insert("?".into(), 0.into());
+            found.extend(
+                listed(table.into())
+                    .into_iter()
+                    .map(|key| format!("{prefix}.{key}")),
+            );
+        }
         let known: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
         assert_eq!(found, known);
+    }
+
+    #[test]
+    fn a_metric_is_named_with_its_labels_or_not_at_all() {
+        let config = load(
+            "[registration.metrics]\ncompleted = 'done{state=\"ok\"}'\nerror_rate = ''\n",
+            &[("WEIR_REGISTRATION__METRICS__FAILED", "bad_total")],
+        )
+        .expect("loads");
+        let metrics = &config.registration.metrics;
+        assert_eq!(
+            metrics.completed.as_ref().map(|series| series.labels.len()),
+            Some(1)
+        );
+        assert_eq!(
+            metrics.failed.as_ref().map(|series| &*series.name),
+            Some("bad_total")
+        );
+        assert!(metrics.error_rate.is_none());
+        let said = faults("[registration.metrics]\nstarted = 'two words'\n", &[]);
+        assert!(
+            said.contains("weir.toml:2") && said.contains("a metric's name"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -498,8 +498,5 @@ mod tests {
         assert_eq!(file_name(IncidentId(3), &windows[0]), "incident-3-12-锦绣采样点");
         let html = html(&config, &texts, IncidentId(3), "<b>", pages).expect("laid out");
         assert!(html.contains("&#60;b&#62;") && !html.contains("<b>"));
-        if let Ok(f) = std::env::var("KEEP_SHEETS") {
-            std::fs::write(f, html).unwrap();
-        }
     }
 }

@@ -78,6 +78,16 @@ impl Response {
         self.on_reading * normal_by(deviations)
     }
 
+    /// Of those who come because of the start, the share still to come so many seconds after it.
+    pub fn still_coming(&self, seconds: f64) -> f64 {
+        let all = self.at_start + self.through_window;
+        if all > 0.0 {
+            (1.0 - self.from_start_by(seconds) / all).clamp(0.0, 1.0)
+        } else {
+            0.0
+        }
+    }
+
     /// Share of all told people that the start has brought, so many seconds after it.
     pub fn from_start_by(&self, seconds: f64) -> f64 {
         let since_first = (seconds + self.early_seconds).max(0.0);

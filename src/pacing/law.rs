@@ -65,7 +65,21 @@ const RESUME_UTILISATION: f64 = 0.65;
 const RESUME_AFTER: TimeDelta = TimeDelta::seconds(120);
 const RESUME_TRIM: f64 = 0.5;
 
-const RESTAGGER_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// Windows that were told move no more often than this: each move is a message that people must read …
+const RESTAGGER_EVERY: TimeDelta = TimeDelta::minutes(3);
+/// … while nobody notices how often the others do.
+const REPLAN_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// In a pause windows that began so long ago move as well: who failed then tries on and on, and is told to stop.
+const REACH_BACK: TimeDelta = TimeDelta::minutes(30);
+/// In a pause no told window starts sooner than this.
+const HOLD_FOR: TimeDelta = TimeDelta::minutes(20);
+/// So many times people are told to stay calm, as often as their windows move.
+const CALM_TIMES: u32 = 3;
+/// Windows that nobody knows yet start no sooner than this, so that their people can be told.
+const UNTOLD_LEAD: TimeDelta = TimeDelta::minutes(15);
+/// The share of the nominal set point that windows are put onto in a pause: what a system in collapse can do is not
+/// known, and a window that has been moved too far cannot come back.
+const PAUSED_SHARE: f64 = 0.5;
 /// Windows that start sooner are too near to be moved.
 pub const RESTAGGER_FROM: TimeDelta = TimeDelta::minutes(2);
 const RESTAGGER_TO: TimeDelta = TimeDelta::minutes(22);
@@ -185,8 +199,11 @@ pub struct State {
     trimmed_at: Option<DateTime<Utc>>,
     utilisation: f64,
     bad_reports: u32,
+    /// How often people were told to stay calm in this pause.
+    calmed: u32,
     calm_since: Option<DateTime<Utc>>,
     restaggered_at: Option<DateTime<Utc>>,
+    replanned_at: Option<DateTime<Utc>>,
     /// When a sample last came.
     pub heard_at: Option<DateTime<Utc>>,
     last_as_of: Option<DateTime<Utc>>,
@@ -204,8 +221,10 @@ impl Default for State {
             trimmed_at: None,
             utilisation: 0.0,
             bad_reports: 0,
+            calmed: 0,
             calm_since: None,
             restaggered_at: None,
+            replanned_at: None,
             heard_at: None,
             last_as_of: None,
         }
@@ -238,6 +257,9 @@ pub struct Decision {
     pub starts_per_second: f64,
     /// What is to be done.
     pub actions: Vec<Action>,
+    /// How windows are to move, where the actions ask for it.
+    #[serde(default)]
+    pub order: Option<WindowOrder>,
     /// Why, the weightiest first.
     pub reasons: Vec<Reason>,
 }
@@ -248,12 +270,54 @@ pub struct Decision {
 pub enum Action {
     /// A pause begins: releases stop, people are told calmly, staff go on by hand.
     Pause,
+    /// Those who were told are told, or told again, to stay calm and to wait.
+    Calm,
     /// The pause is over.
     Resume,
     /// Windows that start from [`RESTAGGER_FROM`] on are moved later, onto the quota.
     Restagger,
     /// Windows that nobody has been told of are placed anew, onto the quota.
     Replan,
+}
+
+/// Which windows are to move, and how near they may then be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowOrder {
+    /// Windows that were told move as well.
+    pub told: bool,
+    /// It is a pause: told windows are held off, and those that began a while ago move too.
+    pub paused: bool,
+    /// Recipients whose windows may start a second.
+    pub starts_per_second: f64,
+}
+
+impl WindowOrder {
+    /// The earliest instant at which a window may start now; none if it stays where it is.
+    pub fn earliest(
+        &self,
+        starts_at: DateTime<Utc>,
+        told: bool,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        if !told {
+            return Some(now + UNTOLD_LEAD);
+        }
+        let movable_from = if self.paused {
+            now - REACH_BACK
+        } else {
+            now + RESTAGGER_FROM
+        };
+        if !self.told || starts_at < movable_from {
+            return None;
+        }
+        let held = if self.paused { now + HOLD_FOR } else { starts_at };
+        Some(starts_at.max(held))
+    }
+
+    /// Windows that started before this stay, whatever is ordered.
+    pub fn reaches_back_to(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if self.paused { now - REACH_BACK } else { now }
+    }
 }
 
 /// Why a step decided as it did.
@@ -360,10 +424,17 @@ pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
         per_second = 0.0;
     }
     let (mode, per_second) = seen(state, silence, tick.by_hand, per_second, &rate, &mut reasons);
-    if let Some(action) = state.wants_other_windows(&rate, tick) {
-        state.restaggered_at = Some(tick.now);
-        actions.push(action);
+    let action = state.wants_other_windows(&rate, tick);
+    actions.extend(action);
+    if action == Some(Action::Restagger) && state.mode == Mode::Paused && state.calmed < CALM_TIMES {
+        state.calmed += 1;
+        actions.push(Action::Calm);
     }
+    let order = action.map(|action| WindowOrder {
+        told: action == Action::Restagger,
+        paused: state.mode == Mode::Paused,
+        starts_per_second: rate.starts(params, state),
+    });
     if reasons.is_empty() {
         reasons.push(Reason::AsPlanned);
     }
@@ -372,6 +443,7 @@ pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
         per_second,
         starts_per_second: rate.starts(params, state),
         actions,
+        order,
         reasons,
     }
 }
@@ -473,12 +545,13 @@ impl Rate {
     }
 
     fn starts(&self, params: &Params, state: &State) -> f64 {
-        let share = if state.mode == Mode::Steady {
-            1.0
-        } else {
-            RESTAGGER_SHARE
+        let line = match state.mode {
+            Mode::Steady => params.set_point * self.capacity,
+            Mode::Paused => (RESTAGGER_SHARE * params.set_point * self.capacity)
+                .max(PAUSED_SHARE * params.set_point * params.nominal_capacity),
+            _ => RESTAGGER_SHARE * params.set_point * self.capacity,
         };
-        (share * params.set_point * self.capacity - self.untold).max(0.0) / self.heed
+        (line - self.untold).max(0.0) / self.heed
     }
 }
 
@@ -566,6 +639,8 @@ impl State {
             }
         } else if self.bad_reports >= PAUSE_REPORTS {
             self.mode = Mode::Paused;
+            self.calmed = 0;
+            self.restaggered_at = None;
             actions.push(Action::Pause);
         } else if self.trim > 0.95 && self.capacity_share > 0.9 {
             self.mode = Mode::Steady;
@@ -600,25 +675,23 @@ impl State {
         }
     }
 
-    fn wants_other_windows(&self, rate: &Rate, tick: &Tick) -> Option<Action> {
-        if self
-            .restaggered_at
-            .is_some_and(|at| tick.now - at < RESTAGGER_EVERY)
-        {
-            return None;
-        }
+    fn wants_other_windows(&mut self, rate: &Rate, tick: &Tick) -> Option<Action> {
+        let due = |last: Option<DateTime<Utc>>, every| last.is_none_or(|at| tick.now - at >= every);
         let too_many = || {
-            tick.expected
-                .expected_between(tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO)
-                .iter()
-                .any(|expected| self.bias * expected > rate.capacity)
+            let coming = tick
+                .expected
+                .expected_between(tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO);
+            coming.iter().any(|expected| self.bias * expected > rate.capacity)
         };
-        if self.mode == Mode::Paused || too_many() {
-            Some(Action::Restagger)
-        } else if self.mode == Mode::Steady {
-            None
-        } else {
-            Some(Action::Replan)
+        if due(self.restaggered_at, RESTAGGER_EVERY) && (self.mode == Mode::Paused || too_many()) {
+            self.restaggered_at = Some(tick.now);
+            self.replanned_at = Some(tick.now);
+            return Some(Action::Restagger);
         }
+        if self.mode != Mode::Steady && due(self.replanned_at, REPLAN_EVERY) {
+            self.replanned_at = Some(tick.now);
+            return Some(Action::Replan);
+        }
+        None
     }
 }

@@ -340,3 +340,5 @@ fn green_window(job: &Job<'_>, green: &GreenLane, unit: usize) -> Option<GreenWi
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_more;

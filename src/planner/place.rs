@@ -165,6 +165,7 @@ pub(super) fn place(job: &Job<'_>, taken: &Taken, starts: &[Starts]) -> Placemen
         units: job.order.units.clone(),
         placed: vec![nobody; job.input.units.len()],
         lines: Vec::new(),
+        least_share: i64::MAX,
     };
     placer.lines = (0..job.capacity.sites.len())
         .map(|site| placer.line(site, starts[site]))
@@ -219,6 +220,8 @@ struct Placer<'a> {
     units: Vec<u32>,
     placed: Vec<Placed>,
     lines: Vec<Line>,
+    /// The smallest of all units' arrivals a minute: with less left, nobody needs to ask the city for room.
+    least_share: i64,
 }
 
 impl Placer<'_> {
@@ -235,6 +238,7 @@ impl Placer<'_> {
         let mut end = range.start;
         for at in range.clone() {
             if fit(self.units[at]) {
+                self.least_share = self.least_share.min(self.window(site, at).share);
                 self.units.swap(at, end);
                 end += 1;
             }
@@ -373,6 +377,9 @@ impl Placer<'_> {
                 }
                 Next::Due(_) | Next::Room(_) => {}
                 done => return done,
+            }
+            if self.taken.left_in_city(now as u32) < self.least_share {
+                return Next::City;
             }
             match self.start_one(site, now as u32) {
                 None => {}

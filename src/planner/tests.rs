@@ -9,7 +9,7 @@ const SUM_TOLERANCE: f64 = 1e-9;
 
 /// `site: 2 desks, 10/h, 09:00-10:00; units: 101x12 102x30@1,0; days: 2; cap: 3.5; window: 10`.
 /// Units are `<building><two digits>x<people>@<sites>`.
-fn input(text: &str) -> PlanInput {
+pub(super) fn input(text: &str) -> PlanInput {
     let mut input = PlanInput {
         supply: Supply {
             days: 1,

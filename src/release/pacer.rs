@@ -198,7 +198,7 @@ impl Pacer {
                     by_hand: by_hand(&row),
                 };
                 let decision = law::step(&params, &mut state, &tick);
-                (decision, safe_rate(&params, &forecast, telegram_share))
+                (decision, safe_rate(&params, &forecast, telegram_share, now))
             }
             None => (waiting(&row), 0.0),
         };
@@ -441,7 +441,7 @@ impl Pacer {
             let entry = NewLogEntry {
                 kind: LogKind::Action,
                 what: format!(
-                    "round {}: {} units moved later, {} of them told before",
+                    "round {}: {} units moved, {} of them told before",
                     round.id, moved.moved_units, moved.told_units
                 ),
                 reason: "more was planned for the coming minutes than the system can take".into(),
@@ -497,18 +497,21 @@ fn waiting(row: &PacingRow) -> Decision {
         per_second: 0.0,
         starts_per_second: 0.0,
         actions: Vec::new(),
+        order: None,
         reasons: Vec::new(),
     }
 }
 
 /// Recipients a second that are safe when nobody decides any more: what the law comes down to after long silence.
-fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64) -> f64 {
+fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64, now: DateTime<Utc>) -> f64 {
     let (sms, telegram) = (
         forecast.heed(ChannelKind::Sms),
         forecast.heed(ChannelKind::Telegram),
     );
     let heed = sms + telegram_share * (telegram - sms);
-    params.safe_share_min * params.set_point * params.nominal_capacity / heed.max(1e-3)
+    let untold = params.background + forecast.whenever_per_second(now);
+    let line = params.safe_share_min * params.set_point * params.nominal_capacity;
+    (line - untold).max(0.0) / heed.max(1e-3)
 }
 
 /// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.
@@ -546,7 +549,7 @@ fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLo
             Action::Pause => log.push(entry(LogKind::Action, "pause")),
             Action::Resume => log.push(entry(LogKind::Action, "resume")),
             // What came of it is logged when it is done.
-            Action::Restagger | Action::Replan => {}
+            Action::Restagger | Action::Replan | Action::Calm => {}
         }
     }
     log

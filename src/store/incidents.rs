@@ -549,7 +549,7 @@ impl Store {
     }
 
     /// Contacts told of a closed incident who have not heard that it is over; with each, whether a correction was
-    /// written for them since they were told.
+    /// written for them since they were told, or is about to be.
     pub async fn contacts_to_end(
         &self,
         id: IncidentId,
@@ -561,6 +561,9 @@ impl Store {
                 "select c.id, c.channel, c.state, c.language, (select count(*) from deliveries d \
                    where d.contact_id = c.id and d.kind = 'correction' and d.created_at >= n.told_at \
                      and d.state not in ('cancelled', 'expired', 'failed')) \
+                 + (select count(*) from residents p join windows w on w.unit_id = p.unit_id and w.corrects = 1 \
+                   join rounds o on o.id = w.round_id and o.state = 'releasing' where p.moved_out_at is null \
+                     and (p.phone_contact_id = c.id or p.chat_contact_id = c.id)) \
                  from incident_notices n join contacts c on c.id = n.contact_id \
                  where n.incident_id = $1 and n.over_at is null order by n.contact_id limit $2",
             )

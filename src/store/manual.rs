@@ -1,7 +1,7 @@
 //! Registrations on paper: who is on the sheets, what came back, and how far each has come on its way into the
 //! registration system.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ pub struct ManualChange {
     pub next_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct SealedPerson {
     unit: String,
     name: String,
@@ -251,69 +251,7 @@ impl Store {
         rows: &[(ResidentId, Option<String>)],
         now: DateTime<Utc>,
     ) -> Result<Vec<Returned>> {
-        let find = self.sql(
-            "select p.id, p.unit_id, p.personal, c.id, c.address, max(w.round_id), m.district, m.street, m.name, \
-               b.name, u.name from {rows} \
-             join residents p on p.id = cast(r.value->>'id' as bigint) \
-             join windows w on w.unit_id = p.unit_id \
-             join rounds o on o.id = w.round_id and o.state in ('releasing', 'paused', 'done') \
-             join incidents i on i.id = $2 \
-             join units u on u.id = p.unit_id join buildings b on b.id = u.building_id \
-             join communities m on m.id = b.community_id \
-             left join contacts c on c.id = p.phone_contact_id and c.channel = 'sms' \
-             where {in_scope} or exists (select 1 from incident_windows k where k.incident_id = i.id \
-               and k.round_id = w.round_id and k.unit_id = w.unit_id) \
-             group by p.id, p.unit_id, p.personal, c.id, c.address, m.district, m.street, m.name, b.name, u.name",
-        );
-        type Row = (
-            i64,
-            i64,
-            String,
-            Option<i64>,
-            Option<String>,
-            i64,
-            String,
-            String,
-            String,
-            String,
-            String,
-        );
-        let found: Vec<Row> = on_pool!(self, |pool| {
-            sqlx::query_as(find)
-                .bind(json_ids(rows.iter().map(|row| row.0.0)))
-                .bind(id.0)
-                .fetch_all(pool)
-                .await?
-        });
-        let mut people = BTreeMap::new();
-        for (
-            resident,
-            unit_id,
-            personal,
-            contact,
-            address,
-            round,
-            district,
-            street,
-            community,
-            building,
-            unit,
-        ) in found
-        {
-            let place = UnitPlace {
-                district,
-                street,
-                community,
-                building,
-                unit,
-            };
-            let person = self.personal_of(resident, &personal)?;
-            let phone = match self.phone_of(contact, address.as_deref())? {
-                Some(Address::Phone(phone)) => phone.as_e164().to_owned(),
-                _ => String::new(),
-            };
-            people.insert(resident, (unit_id, round, place, person, phone));
-        }
+        let people = self.people_on_sheets(id, rows).await?;
         let insert = self.sql(
             "insert into manual_registrations (id, incident_id, resident_id, round_id, unit_id, person, state, \
                next_at, created_at, changed_at) \
@@ -327,15 +265,12 @@ impl Store {
             let new: Vec<_> = (first..)
                 .zip(rows)
                 .filter_map(|(row, (resident, time))| {
-                    let (unit, round, place, person, phone) = people.get(&resident.0)?;
-                    let sealed = SealedPerson {
-                        unit: place.to_string(),
-                        name: person.name.clone(),
-                        phone: phone.clone(),
-                        reference: person.reference.clone(),
+                    let (unit, round, person) = people.get(&resident.0)?;
+                    let person = SealedPerson {
                         time: time.clone(),
+                        ..person.clone()
                     };
-                    let plain = serde_json::to_vec(&sealed).expect("a person always serialises");
+                    let plain = serde_json::to_vec(&person).expect("a person always serialises");
                     Some(serde_json::json!({
                         "id": row, "resident": resident, "round": round, "unit": unit,
                         "person": self.keys.seal(PERSON, row, &plain),
@@ -349,17 +284,83 @@ impl Store {
                 .fetch_all(&mut *tx)
                 .await?
         });
-        let mut added: std::collections::BTreeSet<i64> = added.into_iter().map(|(id,)| id).collect();
-        Ok(rows
-            .iter()
-            .map(
-                |(resident, _)| match (added.remove(&resident.0), people.contains_key(&resident.0)) {
-                    (true, _) => Returned::Added,
-                    (false, true) => Returned::Known,
-                    (false, false) => Returned::Nobody,
+        let mut added: BTreeSet<i64> = added.into_iter().map(|(id,)| id).collect();
+        let became =
+            |resident: &ResidentId| match (added.remove(&resident.0), people.contains_key(&resident.0)) {
+                (true, _) => Returned::Added,
+                (false, true) => Returned::Known,
+                (false, false) => Returned::Nobody,
+            };
+        Ok(rows.iter().map(|(resident, _)| resident).map(became).collect())
+    }
+
+    /// Of these residents those whom an incident is about: unit, round and what is to be passed on. Of several rounds
+    /// the one that it fell into counts, else the newest.
+    async fn people_on_sheets(
+        &self,
+        id: IncidentId,
+        rows: &[(ResidentId, Option<String>)],
+    ) -> Result<BTreeMap<i64, (i64, i64, SealedPerson)>> {
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            id: i64,
+            unit_id: i64,
+            personal: String,
+            contact: Option<i64>,
+            phone: Option<String>,
+            round_id: i64,
+            district: String,
+            street: String,
+            community: String,
+            building: String,
+            unit: String,
+        }
+        let find = self.sql(
+            "select p.id, p.unit_id, p.personal, c.id as contact, c.address as phone, \
+               coalesce(max(k.round_id), max(w.round_id)) as round_id, \
+               m.district, m.street, m.name as community, b.name as building, u.name as unit from {rows} \
+             join residents p on p.id = cast(r.value->>'id' as bigint) \
+             join windows w on w.unit_id = p.unit_id \
+             join rounds o on o.id = w.round_id and o.state in ('releasing', 'paused', 'done') \
+             join incidents i on i.id = $2 \
+             join units u on u.id = p.unit_id join buildings b on b.id = u.building_id \
+             join communities m on m.id = b.community_id \
+             left join contacts c on c.id = p.phone_contact_id and c.channel = 'sms' \
+             left join incident_windows k on k.incident_id = i.id and k.round_id = w.round_id \
+               and k.unit_id = w.unit_id \
+             where k.unit_id is not null or {in_scope} \
+             group by p.id, p.unit_id, p.personal, c.id, c.address, m.district, m.street, m.name, b.name, u.name",
+        );
+        let found: Vec<Row> = on_pool!(self, |pool| {
+            sqlx::query_as(find)
+                .bind(json_ids(rows.iter().map(|row| row.0.0)))
+                .bind(id.0)
+                .fetch_all(pool)
+                .await?
+        });
+        let mut people = BTreeMap::new();
+        for row in found {
+            let person = self.personal_of(row.id, &row.personal)?;
+            let place = UnitPlace {
+                district: row.district,
+                street: row.street,
+                community: row.community,
+                building: row.building,
+                unit: row.unit,
+            };
+            let sealed = SealedPerson {
+                unit: place.to_string(),
+                name: person.name,
+                phone: match self.phone_of(row.contact, row.phone.as_deref())? {
+                    Some(Address::Phone(phone)) => phone.as_e164().to_owned(),
+                    _ => String::new(),
                 },
-            )
-            .collect())
+                reference: person.reference,
+                time: None,
+            };
+            people.insert(row.id, (row.unit_id, row.round_id, sealed));
+        }
+        Ok(people)
     }
 
     /// Whether a registration's turn has come.

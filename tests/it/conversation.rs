@@ -633,7 +633,9 @@ async fn by_text_message_a_time_changes_only_after_the_code() {
         app.jump_to(near.starts_at - minutes(20));
         eventually("the reminder is out of the way", async || {
             let sent = app.to_phone("+8619900000004");
-            sent.iter().any(|sent| sent.text.contains("快到采样时间")).then_some(())
+            sent.iter()
+                .any(|sent| sent.text.contains("快到采样时间"))
+                .then_some(())
         })
         .await;
         let said = app.text("+8619900000004", "来不了", 1).await;

@@ -253,7 +253,7 @@ impl ServerModel {
 
     fn complete(&mut self, id: u32, wait_seconds: f64, fate: &mut impl FnMut(u32, Fate)) {
         self.errors_due += self.error_rate;
-        if self.errors_due >= 1.0 {
+        if self.errors_due >= 1.0 - 1e-9 {
             self.errors_due -= 1.0;
             self.counts.failed += 1;
             return fate(id, Fate::Failed);
