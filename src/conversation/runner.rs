@@ -187,12 +187,8 @@ impl Runner {
             return Ok(());
         }
         if let Some(want) = turn.wants.take() {
-            let fetched = self.times().fetch(&person, want, now).await?;
-            let known = Known {
-                fetched: Some(&fetched),
-                ..known
-            };
-            turn = dialogue::step(&known, &state, &message.content);
+            let fetched = Some(&self.times().fetch(&person, want, now).await?);
+            turn = dialogue::step(&Known { fetched, ..known }, &state, &message.content);
         }
         let mut row = ReplyRow {
             state: Some(turn.state.to_stored()),
@@ -366,10 +362,10 @@ fn people_after(
             .map(|resident| resident.resident)
             .collect()
     };
-    let matched = matches.into_iter().flatten().map(|found| found.resident);
+    let mut proven = matches.into_iter().flatten().map(|found| found.resident);
     residents.extend(
         row.link
-            .filter(|linked| matched.into_iter().any(|found| found == *linked)),
+            .filter(|linked| proven.any(|resident| resident == *linked)),
     );
     residents.sort_unstable();
     residents.dedup();

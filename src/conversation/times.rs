@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     domain::{BuildingId, ResidentId, RoundId, RoundState, Site, SiteId, UnitId, WindowView},
     planner::{
-        self, Choice, MustNot, OfferRequest, Whom,
+        self, Choice, MustNot, Offer, OfferRequest, Whom,
         request::{self, Calendar, Reach, RoundSpec},
     },
     store::{OwnWindow, Round, Store, StoreError, ToldWindow},
@@ -119,44 +119,11 @@ impl Times<'_> {
             zone,
             first: spec.date.max(today),
         };
-        let mut offers = Vec::new();
-        if calendar.first <= spec.until {
-            let ids: Vec<SiteId> = sites.iter().map(|site| site.id).collect();
-            let taken = if spec.city_cap.is_some() {
-                self.store.taken_room(None, now).await?
-            } else {
-                self.store.taken_room_at(&ids, now).await?
-            };
-            let places = request::positions(&sites);
-            let given: Vec<_> = taken
-                .iter()
-                .filter_map(|room| {
-                    let site = places.get(&room.site).copied();
-                    request::given(&calendar, site, room.starts_at, room.ends_at, room.people)
-                })
-                .collect();
-            let choices: Vec<Choice> = (0..sites.len()).map(Choice::at).collect();
-            let supply = request::supply(
-                &spec,
-                calendar.first,
-                &self.config.planner,
-                &sites,
-                must_not(&spec, view),
-            );
-            offers = planner::offers(&OfferRequest {
-                supply: &supply,
-                given: &given,
-                choices: &choices,
-                // Its own must-not times are among everybody's here.
-                building: BuildingId(0),
-                people: of.told.residents.len() as u32,
-                // The minute that has begun is not whole any more.
-                not_before: calendar
-                    .day_and_minute(now + NEAR + TimeDelta::minutes(1))
-                    .unwrap_or((0, 0)),
-                count: OFFERS_MAX + 1,
-            });
-        }
+        let offers = if calendar.first <= spec.until {
+            self.free(of, &spec, calendar, &sites, now).await?
+        } else {
+            Vec::new()
+        };
         let offered = offers.iter().map(|offer| {
             let starts_at = calendar.instant(offer.day, u32::from(offer.start_minute));
             let ends_at = starts_at + TimeDelta::minutes(i64::from(offer.minutes));
@@ -185,6 +152,47 @@ impl Times<'_> {
                 .collect(),
             gone,
         })
+    }
+
+    /// What the planner finds free at these sites.
+    async fn free(
+        &self,
+        of: &Changeable,
+        spec: &RoundSpec,
+        calendar: Calendar,
+        sites: &[Site],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Offer>, StoreError> {
+        let ids: Vec<SiteId> = sites.iter().map(|site| site.id).collect();
+        let taken = if spec.city_cap.is_some() {
+            self.store.taken_room(None, now).await?
+        } else {
+            self.store.taken_room_at(&ids, now).await?
+        };
+        let places = request::positions(sites);
+        let given: Vec<_> = taken
+            .iter()
+            .filter_map(|room| {
+                let site = places.get(&room.site).copied();
+                request::given(calendar, site, room.starts_at, room.ends_at, room.people)
+            })
+            .collect();
+        let choices: Vec<Choice> = (0..sites.len()).map(Choice::at).collect();
+        let not = must_not(spec, &of.told.view);
+        let supply = request::supply(spec, calendar.first, &self.config.planner, sites, not);
+        Ok(planner::offers(&OfferRequest {
+            supply: &supply,
+            given: &given,
+            choices: &choices,
+            // Its own must-not times are among everybody's here.
+            building: BuildingId(0),
+            people: of.told.residents.len() as u32,
+            // The minute that has begun is not whole any more.
+            not_before: calendar
+                .day_and_minute(now + NEAR + TimeDelta::minutes(1))
+                .unwrap_or((0, 0)),
+            count: OFFERS_MAX + 1,
+        }))
     }
 
     /// The sites that the household may go to, its present one first.

@@ -277,7 +277,9 @@ pub(crate) mod tests {
     type Teller = fn(&Voice<'_>, &[WindowView]) -> Body;
     const LINK: Option<&str> = Some("https://hs.example.cn/r");
     const TELLERS: [(&str, Teller); 9] = [
-        ("window", |voice, views| window_notice(voice, Shanghai, views, None)),
+        ("window", |voice, views| {
+            window_notice(voice, Shanghai, views, None)
+        }),
         ("window with a link", |voice, views| {
             window_notice(voice, Shanghai, views, LINK)
         }),

@@ -235,7 +235,7 @@ fn of_community(place: &UnitPlace, sites: &[Site]) -> Vec<Choice> {
 
 /// Room that somebody has already, as the planner counts it; none for what began before day 0.
 pub fn given(
-    calendar: &Calendar,
+    calendar: Calendar,
     site: Option<usize>,
     starts_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,

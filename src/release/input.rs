@@ -73,7 +73,7 @@ pub(super) async fn load(
     let rounds = store.rounds().await?;
     let before = rounds.iter().filter(|round| Some(round.id) != from.round).count();
     let mut input = PlanInput {
-        given: given(&taken, &from.calendar, &sites),
+        given: given(&taken, from.calendar, &sites),
         round_number: before as u32,
         ..of_units(spec, config, from, &units, &green, &sites)
     };
@@ -159,7 +159,7 @@ pub(super) fn everybodys(spec: &RoundSpec) -> Vec<MustNot> {
 }
 
 /// Room that is taken, as the planner counts it.
-pub(super) fn given(taken: &[TakenRoom], calendar: &Calendar, sites: &[Site]) -> Vec<GivenWindow> {
+pub(super) fn given(taken: &[TakenRoom], calendar: Calendar, sites: &[Site]) -> Vec<GivenWindow> {
     let positions: HashMap<SiteId, usize> = request::positions(sites);
     taken
         .iter()

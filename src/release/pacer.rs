@@ -28,8 +28,8 @@ use crate::{
     },
     registration::RegistrationClient,
     store::{
-        ByHandRecord, LoadMinute, LogKind, MovedStart, NewIncident, NewDecision, NewLogEntry, PacingRow, Round, StartBucket, Store, StoreError,
-        ToldRound,
+        ByHandRecord, LoadMinute, LogKind, MovedStart, NewDecision, NewIncident, NewLogEntry, PacingRow,
+        Round, StartBucket, Store, StoreError, ToldRound,
     },
 };
 
@@ -198,7 +198,7 @@ impl Pacer {
                     by_hand: by_hand(&row),
                 };
                 let decision = law::step(&params, &mut state, &tick);
-                (decision, safe_rate(&params, &forecast, telegram_share))
+                (decision, safe_rate(&params, &forecast, telegram_share, now))
             }
             None => (waiting(&row), 0.0),
         };
@@ -501,13 +501,15 @@ fn waiting(row: &PacingRow) -> Decision {
 }
 
 /// Recipients a second that are safe when nobody decides any more: what the law comes down to after long silence.
-fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64) -> f64 {
+fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64, now: DateTime<Utc>) -> f64 {
     let (sms, telegram) = (
         forecast.heed(ChannelKind::Sms),
         forecast.heed(ChannelKind::Telegram),
     );
     let heed = sms + telegram_share * (telegram - sms);
-    params.safe_share_min * params.set_point * params.nominal_capacity / heed.max(1e-3)
+    let untold = params.background + forecast.whenever_per_second(now);
+    let line = params.safe_share_min * params.set_point * params.nominal_capacity;
+    (line - untold).max(0.0) / heed.max(1e-3)
 }
 
 /// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.

@@ -112,7 +112,7 @@ pub async fn plan_round(
     let round = NewRound {
         spec: serde_json::to_string(spec).unwrap_or_default(),
         summary: serde_json::to_string(&summary).unwrap_or_default(),
-        windows: windows(&from.calendar, &plan.windows),
+        windows: windows(from.calendar, &plan.windows),
     };
     Ok((store.create_round(&round, now).await?, summary))
 }
@@ -161,7 +161,7 @@ pub async fn explain(
     };
     let known = input::load(store, config, &spec, &from).await?;
     let plan = Plan {
-        windows: planned(&from.calendar, &windows),
+        windows: planned(from.calendar, &windows),
         without_site: Vec::new(),
         shortage: None,
         load: Vec::new(),
@@ -176,7 +176,7 @@ pub async fn explain(
 }
 
 /// Stored windows as the planner knows them.
-fn planned(calendar: &Calendar, windows: &[Window]) -> Vec<PlannedWindow> {
+fn planned(calendar: Calendar, windows: &[Window]) -> Vec<PlannedWindow> {
     let minutes = |from: DateTime<Utc>, to: DateTime<Utc>| (to - from).num_minutes().clamp(1, 1440) as u16;
     let of = |window: &Window| {
         let (day, start_minute) = calendar.day_and_minute(window.starts_at)?;
@@ -393,7 +393,7 @@ pub fn shortage_words(shortage: &Shortage, sites: &[Site]) -> String {
 }
 
 /// The planner's windows as they are stored.
-pub(super) fn windows(calendar: &Calendar, planned: &[PlannedWindow]) -> Vec<Window> {
+pub(super) fn windows(calendar: Calendar, planned: &[PlannedWindow]) -> Vec<Window> {
     let at = |day: u16, minute: u16| calendar.instant(day, u32::from(minute));
     planned
         .iter()

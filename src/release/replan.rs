@@ -67,7 +67,7 @@ pub struct Replanned {
 
 /// What is to be written.
 struct Moves {
-    moves: Vec<WindowMove>,
+    windows: Vec<WindowMove>,
     added: Vec<Window>,
     outcome: Replanned,
 }
@@ -85,10 +85,13 @@ pub async fn replan(
         // As it is now: its windows may have moved since the caller read it.
         let round = plan::existing(store, round.id).await?;
         let moves = asked(store, config, &round, quota, now).await?;
-        if moves.moves.is_empty() && moves.added.is_empty() {
+        if moves.windows.is_empty() && moves.added.is_empty() {
             return Ok(moves.outcome);
         }
-        if store.apply_moves(&round, &moves.moves, &moves.added, now).await? {
+        if store
+            .apply_moves(&round, &moves.windows, &moves.added, now)
+            .await?
+        {
             metrics::counter!("weir_windows_moved_total").increment(moves.outcome.moved_units as u64);
             tracing::warn!(
                 round = round.id.0,
@@ -150,17 +153,17 @@ async fn asked(
         &sites,
         input::everybodys(&spec),
     );
-    let given = input::given(&taken, &calendar, &sites);
+    let given = input::given(&taken, calendar, &sites);
     let mut moves =
-        tokio::task::block_in_place(|| moves(&windows, &supply, &given, &calendar, &sites, quota, now));
+        tokio::task::block_in_place(|| restagger(&windows, &supply, &given, calendar, &sites, quota, now));
     moves.added = added(
         store,
         config,
         round,
         &spec,
-        &calendar,
+        calendar,
         &windows,
-        &moves.moves,
+        &moves.windows,
         now,
     )
     .await?;
@@ -231,7 +234,7 @@ fn moves(
     windows: &[Movable],
     supply: &Supply,
     given: &[GivenWindow],
-    calendar: &Calendar,
+    calendar: Calendar,
     sites: &[Site],
     quota: &ReplanQuota,
     now: DateTime<Utc>,
@@ -287,7 +290,7 @@ fn moves(
         }));
     }
     Moves {
-        moves,
+        windows: moves,
         added: Vec::new(),
         outcome,
     }
@@ -361,7 +364,7 @@ async fn added(
     config: &Config,
     round: &Round,
     spec: &RoundSpec,
-    calendar: &Calendar,
+    calendar: Calendar,
     windows: &[Movable],
     moves: &[WindowMove],
     now: DateTime<Utc>,
@@ -376,7 +379,7 @@ async fn added(
         return Ok(Vec::new());
     }
     let from = Standpoint {
-        calendar: *calendar,
+        calendar,
         first_minute: 0,
         round: Some(round.id),
         now,
@@ -412,16 +415,20 @@ async fn added(
         given.day -= day;
     }
     let plan = tokio::task::block_in_place(|| planner::plan(&known.input));
-    Ok(plan::windows(&later, &plan.windows))
+    Ok(plan::windows(later, &plan.windows))
 }
 
 /// What the round's windows take once these moves are made.
 fn room(windows: &[Movable], moves: &[WindowMove]) -> Vec<TakenRoom> {
-    let moved: HashMap<(bool, i64), &WindowMove> = moves.iter().map(|to| ((to.own, to.row), to)).collect();
+    let new_times: HashMap<(bool, i64), &WindowMove> =
+        moves.iter().map(|to| ((to.own, to.row), to)).collect();
     windows
         .iter()
         .map(|window| {
-            let to = window.rows.first().and_then(|row| moved.get(&(window.own, *row)));
+            let to = window
+                .rows
+                .first()
+                .and_then(|row| new_times.get(&(window.own, *row)));
             TakenRoom {
                 site: window.site,
                 starts_at: to.map_or(window.starts_at, |to| to.starts_at),

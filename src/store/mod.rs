@@ -409,11 +409,11 @@ impl Store {
 
     /// Fills in what the two dialects write differently.
     fn sql(&self, text: &'static str) -> AssertSqlSafe<String> {
-        self.sql_of(text.to_owned())
+        self.sql_of(text)
     }
 
     /// The same for a statement that is put together from constants.
-    fn sql_of(&self, text: String) -> AssertSqlSafe<String> {
+    fn sql_of(&self, text: &str) -> AssertSqlSafe<String> {
         // Binary JSON is read once; text would be read again for each row or column.
         let (rows, lock) = match self.pool {
             Pool::Sqlite { .. } => ("jsonb_each($1) as r", ""),

@@ -250,7 +250,7 @@ impl Store {
         contacts: &[ContactId],
         round: RoundId,
     ) -> Result<Vec<(ContactId, WindowView)>> {
-        let sql = self.sql_of(format!(
+        let sql = self.sql_of(&format!(
             "select distinct {VIEW} \
              from (select p.chat_contact_id as contact, p.id as resident, p.personal, p.unit_id from {{rows}} \
                    join residents p on p.chat_contact_id = cast(r.value->>'id' as bigint) and p.moved_out_at is null \
@@ -288,7 +288,7 @@ impl Store {
         units: &[UnitId],
         after: DateTime<Utc>,
     ) -> Result<Vec<ToldWindow>> {
-        let sql = self.sql_of(format!(
+        let sql = self.sql_of(&format!(
             "select {VIEW} from (select cast(0 as bigint) as contact, p.id as resident, p.personal, p.unit_id from {{rows}} \
                    join residents p on p.id = cast(r.value->>'resident' as bigint) and p.moved_out_at is null \
                  union all select 0, 0, '', cast(r.value->>'unit' as bigint) from {{rows}} \
@@ -672,11 +672,10 @@ impl Store {
 
     /// A round's windows that end after `after`, and the households' own times among them, as they may move.
     pub async fn movable_windows(&self, round: RoundId, after: DateTime<Utc>) -> Result<Vec<Movable>> {
-        type Row = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
-        let rows: Vec<Row> = on_pool!(self, |pool| {
+        let rows: Vec<MovableRow> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select w.id, w.unit_id, w.site_id, w.starts_at, w.ends_at, w.people, w.moves, \
-                   case when w.released_at is null then 0 else 1 end, \
+                   cast(case when w.released_at is null then 0 else 1 end as bigint), \
                    (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
                     left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
                     where p.unit_id = w.unit_id and p.moved_out_at is null) \
@@ -687,7 +686,7 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let own: Vec<(i64, i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
+        let own: Vec<OwnRow> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select id, unit_id, site_id, starts_at, ends_at, moves from own_windows \
                  where round_id = $1 and ends_at > $2 order by starts_at, unit_id, site_id, ends_at, moves, id",
@@ -697,61 +696,7 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let mut movable: Vec<Movable> = rows
-            .into_iter()
-            .map(
-                |(id, unit, site, starts_at, ends_at, people, moves, told, recipients)| Movable {
-                    rows: vec![id],
-                    own: false,
-                    unit: UnitId(unit),
-                    site: SiteId(site),
-                    starts_at: instant(starts_at),
-                    ends_at: instant(ends_at),
-                    people: people as u32,
-                    recipients: recipients as u32,
-                    told: told == 1,
-                    moves: moves as u8,
-                },
-            )
-            .collect();
-        for (id, unit, site, starts_at, ends_at, moves) in own {
-            let time = Movable {
-                rows: vec![id],
-                own: true,
-                unit: UnitId(unit),
-                site: SiteId(site),
-                starts_at: instant(starts_at),
-                ends_at: instant(ends_at),
-                people: 1,
-                recipients: 1,
-                told: true,
-                moves: moves as u8,
-            };
-            match movable.last_mut() {
-                Some(last)
-                    if (
-                        last.own,
-                        last.unit,
-                        last.site,
-                        last.starts_at,
-                        last.ends_at,
-                        last.moves,
-                    ) == (
-                        true,
-                        time.unit,
-                        time.site,
-                        time.starts_at,
-                        time.ends_at,
-                        time.moves,
-                    ) =>
-                {
-                    last.rows.push(id);
-                    last.people += 1;
-                }
-                _ => movable.push(time),
-            }
-        }
-        Ok(movable)
+        Ok(movable(rows, own))
     }
 
     /// Moves windows of a live round and adds new ones, in one transaction. Those who were told of a window that moves
@@ -767,7 +712,7 @@ impl Store {
     ) -> Result<bool> {
         let told_key = format!("window:{}:{}:", round.id, round.plan_revision);
         let now_ms = now.timestamp_millis();
-        let line = format!("{now_ms} cancelled its window moved\n");
+        let history = format!("{now_ms} cancelled its window moved\n");
         Ok(in_transaction!(self, |tx| {
             let live = sqlx::query(
                 "update rounds set moves = moves + 1, changed_at = $3 \
@@ -798,7 +743,7 @@ impl Store {
                 sqlx::query(CANCEL_SUPERSEDED)
                     .bind(round.id.0)
                     .bind(now_ms)
-                    .bind(&line)
+                    .bind(&history)
                     .execute(&mut *tx)
                     .await?;
                 sqlx::query(MARK_SUPERSEDED)
@@ -876,7 +821,7 @@ impl Store {
         let now_ms = now.timestamp_millis();
         let (starts, ends) = (own.starts_at.timestamp_millis(), own.ends_at.timestamp_millis());
         let residents = json_ids(own.residents.iter().map(|resident| resident.0));
-        let line = format!("{now_ms} cancelled another time was chosen\n");
+        let history = format!("{now_ms} cancelled another time was chosen\n");
         Ok(in_transaction!(self, |tx| {
             // Both rows are locked by it, so that two who want the last place come one after the other.
             sqlx::query("update sites set name = name where id = $1")
@@ -934,7 +879,7 @@ impl Store {
                     .bind(&residents)
                     .bind(own.round.0)
                     .bind(now_ms)
-                    .bind(&line)
+                    .bind(&history)
                     .execute(&mut *tx)
                     .await?;
             }
@@ -1062,4 +1007,68 @@ fn has_room(own: &OwnWindow, taken: &[TakenRoom]) -> bool {
                 .city_per_minute
                 .is_none_or(|cap| at_once(false) + wanted <= cap + RATE_TOLERANCE)
     })
+}
+
+/// Row, unit, site, start, end, people, moves, told, recipients.
+type MovableRow = (i64, i64, i64, i64, i64, i64, i64, i64, i64);
+/// Row, unit, site, start, end, moves.
+type OwnRow = (i64, i64, i64, i64, i64, i64);
+
+/// The windows, and after them the own times: those of one home that are alike are one.
+fn movable(rows: Vec<MovableRow>, own: Vec<OwnRow>) -> Vec<Movable> {
+    let mut movable: Vec<Movable> = rows
+        .into_iter()
+        .map(
+            |(id, unit, site, starts_at, ends_at, people, moves, told, recipients)| Movable {
+                rows: vec![id],
+                own: false,
+                unit: UnitId(unit),
+                site: SiteId(site),
+                starts_at: instant(starts_at),
+                ends_at: instant(ends_at),
+                people: people as u32,
+                recipients: recipients as u32,
+                told: told == 1,
+                moves: moves as u8,
+            },
+        )
+        .collect();
+    for (id, unit, site, starts_at, ends_at, moves) in own {
+        let time = Movable {
+            rows: vec![id],
+            own: true,
+            unit: UnitId(unit),
+            site: SiteId(site),
+            starts_at: instant(starts_at),
+            ends_at: instant(ends_at),
+            people: 1,
+            recipients: 1,
+            told: true,
+            moves: moves as u8,
+        };
+        match movable.last_mut() {
+            Some(last)
+                if (
+                    last.own,
+                    last.unit,
+                    last.site,
+                    last.starts_at,
+                    last.ends_at,
+                    last.moves,
+                ) == (
+                    true,
+                    time.unit,
+                    time.site,
+                    time.starts_at,
+                    time.ends_at,
+                    time.moves,
+                ) =>
+            {
+                last.rows.push(id);
+                last.people += 1;
+            }
+            _ => movable.push(time),
+        }
+    }
+    movable
 }

@@ -631,6 +631,13 @@ async fn by_text_message_a_time_changes_only_after_the_code() {
             .find(|(place, _)| place.unit == "4单元")
             .expect("a window");
         app.jump_to(near.starts_at - minutes(20));
+        eventually("the reminder is out of the way", async || {
+            let sent = app.to_phone("+8619900000004");
+            sent.iter()
+                .any(|sent| sent.text.contains("快到采样时间"))
+                .then_some(())
+        })
+        .await;
         let said = app.text("+8619900000004", "来不了", 1).await;
         let said = said.iter().find(|text| text.contains("现在不能换"));
         assert!(said.is_some_and(|text| text.contains(&hours(near))), "{said:?}");

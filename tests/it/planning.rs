@@ -286,13 +286,13 @@ async fn nobody_is_called_in_breaks_and_at_must_not_times() {
         }
     }
     let says = planned_at(&app, afternoon(), |spec| {
-        spec.must_not = vec![must_not(Some("银杏社"), 15, 16)]
+        spec.must_not = vec![must_not(Some("银杏社"), 15, 16)];
     })
     .await
     .expect_err("unknown");
     assert!(says.contains("--not") && says.contains("银杏社区"), "{says}");
     let says = planned_at(&app, afternoon(), |spec| {
-        spec.must_not = vec![must_not(None, 16, 15)]
+        spec.must_not = vec![must_not(None, 16, 15)];
     })
     .await
     .expect_err("the wrong way round");
@@ -347,15 +347,14 @@ async fn people_go_where_it_is_near_else_to_a_site_that_serves_their_community()
 async fn what_another_round_has_given_away_is_not_given_twice() {
     let app = TestApp::set(sqlite().await, Clock::manual(afternoon()), |_| {}).await;
     let community = |name: &str, from: u32| -> String {
-        (0..20)
-            .map(|n| {
-                format!(
-                    "锦江区,春熙街道,{name},{}栋,1单元,101,居民,+8619901{:06},zh-Hans,\n",
-                    n + 1,
-                    from + n
-                )
-            })
-            .collect()
+        let rows = (0..20).map(|n| {
+            format!(
+                "锦江区,春熙街道,{name},{}栋,1单元,101,居民,+8619901{:06},zh-Hans,\n",
+                n + 1,
+                from + n
+            )
+        });
+        rows.collect::<Vec<_>>().concat()
     };
     app.import(&format!(
         "{}{}",

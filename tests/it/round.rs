@@ -780,12 +780,18 @@ async fn the_green_lane_is_told_to_those_who_may_use_it() {
     let text = |phone: &str| app.to_phone(phone).pop().expect("told").text;
     let both = text("+8619900000001");
     assert!(both.contains("其他家人") && both.contains("绿色通道"), "{both}");
-    assert!(both.contains(&hours(&window)) && both.contains("5:00–晚上7:00都可以来"), "{both}");
+    assert!(
+        both.contains(&hours(&window)) && both.contains("5:00–晚上7:00都可以来"),
+        "{both}"
+    );
     let regular = text("+8619900000002");
     assert!(
         !regular.contains("绿色通道") && regular.contains(&hours(&window)),
         "{regular}"
     );
     let student = text("+8619900000003");
-    assert!(student.contains("green lane") && student.contains("5:00–7:00 pm"), "{student}");
+    assert!(
+        student.contains("green lane") && student.contains("5:00–7:00 pm"),
+        "{student}"
+    );
 }
