@@ -3,7 +3,7 @@
 use weir::{
     domain::{
         Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
-        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
+        IncidentId, IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
         Window,
     },
     store::{
@@ -13,7 +13,9 @@ use weir::{
     },
 };
 
-use crate::support::{delivery, evening, import, minutes, on_both, phone, place, postgres, resident, sqlite};
+use crate::support::{
+    TestStore, delivery, evening, import, minutes, on_both, phone, place, postgres, resident, sqlite,
+};
 
 fn change(id: DeliveryId, to: DeliveryState) -> Change {
     Change {
@@ -1606,69 +1608,7 @@ async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
             .await
             .expect("notes");
 
-        let people = store.people_of(&units).await.expect("reads");
-        assert_eq!(people.len(), 5);
-        let rows = [
-            (people[0].resident, Some("19:05".to_owned())),
-            (people[1].resident, None),
-            (people[0].resident, None),
-            (ResidentId(999), None),
-        ];
-        let became = store.return_sheets(id, &rows, now).await.expect("stored");
-        assert_eq!(
-            became,
-            [
-                Returned::Added,
-                Returned::Added,
-                Returned::Known,
-                Returned::Nobody
-            ]
-        );
-        assert!(store.manual_waits(now).await.expect("reads"));
-        let claimed = store.claim_manual(9, now).await.expect("claims");
-        assert_eq!((claimed.len(), claimed[0].attempt), (2, 1));
-        assert!(
-            claimed[0].unit.starts_with("锦江区 春熙街道"),
-            "{}",
-            claimed[0].unit
-        );
-        assert!(!store.manual_waits(now).await.expect("reads"));
-        let change = |at: usize, to, next_at| ManualChange {
-            id: claimed[at].id,
-            to,
-            reason: "it does not know the person".into(),
-            next_at,
-        };
-        let changes = [
-            change(0, ManualState::Refused, None),
-            change(1, ManualState::Waiting, Some(now + minutes(5))),
-        ];
-        store.record_manual(&changes, now).await.expect("recorded");
-        store
-            .record_manual(&[change(0, ManualState::Registered, None)], now)
-            .await
-            .expect("final");
-        assert!(!store.manual_waits(now + minutes(4)).await.expect("reads"));
-        let refused = store.refused_manual(id, 9).await.expect("reads");
-        assert_eq!((refused.len(), refused[0].0), (1, claimed[0].resident));
-        let by_hand = store
-            .registered_by_hand(id, &[people[0].resident, people[1].resident])
-            .await;
-        assert_eq!(by_hand.expect("reads"), [claimed[1].resident]);
-        let sheets = store
-            .sheet_windows(id, now, now + minutes(75), false)
-            .await
-            .expect("reads");
-        assert_eq!(sheets.len(), 1, "one of the two windows overlaps");
-        assert_eq!(
-            store
-                .sheet_windows(id, now, now + minutes(150), true)
-                .await
-                .expect("reads")
-                .len(),
-            2
-        );
-
+        on_paper(store, id, &units).await;
         assert!(
             store
                 .close_incident(id, "owner", "", now + minutes(9))
@@ -1703,49 +1643,120 @@ async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
             [("opened", "数据库过载"), ("note", "在修"), ("closed", "")]
         );
 
-        let kept = store.incidents().await.expect("reads");
-        let file = test.folder.path().join("backup");
-        store.backup(&file, now).await.expect("backs up");
-        store
-            .open_incident(&NewIncident::default(), near, now)
-            .await
-            .expect("opens");
-        store.restore(&file, now).await.expect("restores");
-        assert_eq!(store.incidents().await.expect("reads"), kept);
-        store.close().await;
-        Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
-            .await
-            .expect("rotates");
-        let store = test.again().await;
-        assert_eq!(
-            store.incident(id).await.expect("opens with the new key").as_ref(),
-            kept.first()
-        );
-        assert_eq!(
-            store
-                .incident_log(id)
-                .await
-                .expect("opens with the new key")
-                .len(),
-            3
-        );
-        assert_eq!(
-            store
-                .claim_manual(9, now + minutes(5))
-                .await
-                .expect("opens with the new key")
-                .len(),
-            1
-        );
-        assert!(
-            store.erase_old(now + minutes(1)).await.expect("erases") > 0,
-            "the refused one"
-        );
-        assert_eq!(
-            store.recover_manual(now).await.expect("recovers"),
-            1,
-            "what is under way is kept"
-        );
+        through_backup_and_rotation(&test, id).await;
     })
     .await;
+}
+
+async fn on_paper(store: &Store, id: IncidentId, units: &[UnitId]) {
+    let now = evening();
+    let people = store.people_of(units).await.expect("reads");
+    assert_eq!(people.len(), 5);
+    let rows = [
+        (people[0].resident, Some("19:05".to_owned())),
+        (people[1].resident, None),
+        (people[0].resident, None),
+        (ResidentId(999), None),
+    ];
+    let became = store.return_sheets(id, &rows, now).await.expect("stored");
+    assert_eq!(
+        became,
+        [
+            Returned::Added,
+            Returned::Added,
+            Returned::Known,
+            Returned::Nobody
+        ]
+    );
+    assert!(store.manual_waits(now).await.expect("reads"));
+    let claimed = store.claim_manual(9, now).await.expect("claims");
+    assert_eq!((claimed.len(), claimed[0].attempt), (2, 1));
+    assert!(
+        claimed[0].unit.starts_with("锦江区 春熙街道"),
+        "{}",
+        claimed[0].unit
+    );
+    assert!(!store.manual_waits(now).await.expect("reads"));
+    let change = |at: usize, to, next_at| ManualChange {
+        id: claimed[at].id,
+        to,
+        reason: "it does not know the person".into(),
+        next_at,
+    };
+    let changes = [
+        change(0, ManualState::Refused, None),
+        change(1, ManualState::Waiting, Some(now + minutes(5))),
+    ];
+    store.record_manual(&changes, now).await.expect("recorded");
+    store
+        .record_manual(&[change(0, ManualState::Registered, None)], now)
+        .await
+        .expect("final");
+    assert!(!store.manual_waits(now + minutes(4)).await.expect("reads"));
+    let refused = store.refused_manual(id, 9).await.expect("reads");
+    assert_eq!((refused.len(), refused[0].0), (1, claimed[0].resident));
+    let by_hand = store
+        .registered_by_hand(id, &[people[0].resident, people[1].resident])
+        .await;
+    assert_eq!(by_hand.expect("reads"), [claimed[1].resident]);
+    let sheets = store
+        .sheet_windows(id, now, now + minutes(75), false)
+        .await
+        .expect("reads");
+    assert_eq!(sheets.len(), 1, "one of the two windows overlaps");
+    assert_eq!(
+        store
+            .sheet_windows(id, now, now + minutes(150), true)
+            .await
+            .expect("reads")
+            .len(),
+        2
+    );
+}
+
+async fn through_backup_and_rotation(test: &TestStore, id: IncidentId) {
+    let (store, now) = (&test.store, evening());
+    let kept = store.incidents().await.expect("reads");
+    let file = test.folder.path().join("backup");
+    store.backup(&file, now).await.expect("backs up");
+    store
+        .open_incident(&NewIncident::default(), now, now)
+        .await
+        .expect("opens");
+    store.restore(&file, now).await.expect("restores");
+    assert_eq!(store.incidents().await.expect("reads"), kept);
+    store.close().await;
+    Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+        .await
+        .expect("rotates");
+    let store = test.again().await;
+    assert_eq!(
+        store.incident(id).await.expect("opens with the new key").as_ref(),
+        kept.first()
+    );
+    assert_eq!(
+        store
+            .incident_log(id)
+            .await
+            .expect("opens with the new key")
+            .len(),
+        3
+    );
+    assert_eq!(
+        store
+            .claim_manual(9, now + minutes(5))
+            .await
+            .expect("opens with the new key")
+            .len(),
+        1
+    );
+    assert!(
+        store.erase_old(now + minutes(1)).await.expect("erases") > 0,
+        "the refused one"
+    );
+    assert_eq!(
+        store.recover_manual(now).await.expect("recovers"),
+        1,
+        "what is under way is kept"
+    );
 }
