@@ -134,8 +134,8 @@ impl Teller {
         Ok(windows.len())
     }
 
-    /// The keys of what says that these windows will be as planned: their reminders, and window notices that speak of
-    /// no later one. When it is over, those told hear the time that holds then.
+    /// The keys of what says that these windows will be as planned: their reminders, and window notices and calls that
+    /// speak of no later one. When it is over, those told hear the time that holds then.
     async fn superseded(
         &self,
         round: RoundId,
@@ -168,8 +168,11 @@ impl Teller {
                 later.insert(contact);
             }
         }
-        let told_again = contacts.iter().filter(|contact| !later.contains(contact));
-        keys.extend(told_again.map(|contact| format!("window:{round}:{}:{contact}", stored.plan_revision)));
+        for contact in contacts.iter().filter(|contact| !later.contains(contact)) {
+            for kind in ["window", "call"] {
+                keys.insert(format!("{kind}:{round}:{}:{contact}", stored.plan_revision));
+            }
+        }
         Ok(keys)
     }
 

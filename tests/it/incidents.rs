@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use weir::{
     clock::Clock,
     config::{Config, RegistrationConfig},
-    domain::{CommunityId, IncidentId, IncidentScope, NoticeKind, RoundId, SiteId, Window},
+    domain::{CommunityId, IncidentId, IncidentScope, NoticeKind, RoundId, SiteId, UnitId, Window},
     i18n::Texts,
     incidents::{
         drain::{self, Drain},
@@ -25,7 +25,7 @@ use weir::{
         simulator::{RegistrationSim, SimOptions},
     },
     release::releaser::Releaser,
-    store::{LoadMinute, NewIncident, NewRound, Store},
+    store::{DeliveryFilter, LoadMinute, NewIncident, NewRound, Store},
 };
 
 use crate::{
@@ -176,15 +176,19 @@ async fn those_near_are_told_once_and_hear_when_it_is_over_and_nobody_else_does(
         app.quiet().await;
         assert_eq!(heard(&app, OVER), once(0..5), "nobody else, nobody twice");
         assert_eq!(heard(&app, FAULT), once(0..5));
-        let windows = app.windows(round).await;
-        for (n, said) in (0..5).map(|n| (n, app.to_phone(&phone(n)).last().expect("told").text.clone())) {
-            let (_, window) = &windows[n as usize];
-            let holds = window.ends_at > app.clock.now();
-            assert_eq!(said.contains(&hours(window)), holds, "{said}");
-            assert_eq!(said.contains("时段已过"), !holds, "{said}");
-        }
+        each_hears_what_holds(&app, round).await;
     })
     .await;
+}
+
+async fn each_hears_what_holds(app: &TestApp, round: RoundId) {
+    let windows = app.windows(round).await;
+    for (n, said) in (0..5).map(|n| (n, app.to_phone(&phone(n)).last().expect("told").text.clone())) {
+        let (_, window) = &windows[n as usize];
+        let holds = window.ends_at > app.clock.now();
+        assert_eq!(said.contains(&hours(window)), holds, "{said}");
+        assert_eq!(said.contains("时段已过"), !holds, "{said}");
+    }
 }
 
 /// Flows on a store of their own, without a service.
@@ -228,7 +232,7 @@ impl Flows {
     async fn states(&self, start: &str) -> BTreeMap<String, String> {
         let all = self
             .store
-            .deliveries(&Default::default(), 1000)
+            .deliveries(&DeliveryFilter::default(), 1000)
             .await
             .expect("reads");
         all.into_iter()
@@ -251,30 +255,8 @@ async fn what_had_not_left_is_withdrawn_and_releases_wait_where_it_is() {
         assert_eq!(flows.states("window:").await.len(), 2);
         assert_eq!(flows.states("reminder:").await.len(), 2);
         let community = store.communities().await.expect("reads")[0].0;
-        let site = store.sites().await.expect("reads")[0].id;
-        let elsewhere = NewIncident {
-            scope: IncidentScope {
-                sites: vec![SiteId(site.0 + 9)],
-                communities: vec![CommunityId(community.0 + 9)],
-            },
-            ..everywhere("elsewhere")
-        };
-        let near = minutes(60);
-        let now = flows.clock.now();
-        let (other, _) = store
-            .open_incident(&elsewhere, now + near, now)
-            .await
-            .expect("opens");
-        flows.tell().await;
-        assert_eq!(flows.states("incident:").await.len(), 0, "nobody lives there");
-        assert!(
-            store
-                .incident(other)
-                .await
-                .expect("reads")
-                .is_some_and(|it| !it.scope.is_everywhere())
-        );
-
+        elsewhere_concerns_nobody(&flows).await;
+        let (near, now) = (minutes(60), flows.clock.now());
         let here = NewIncident {
             scope: IncidentScope {
                 sites: Vec::new(),
@@ -314,27 +296,58 @@ async fn what_had_not_left_is_withdrawn_and_releases_wait_where_it_is() {
             []
         );
 
-        // One of the two hears a correction of the round's own: that is enough.
-        let contact = flows.store.audience(&units[..1]).await.expect("reads")[0].contact;
-        let mut correction = crate::support::delivery("correction:1", contact, NoticeKind::Correction);
-        correction.expires_at = evening() + minutes(600);
-        store
-            .enqueue(&[correction], flows.clock.now())
-            .await
-            .expect("writes");
-        let closed = store.close_incident(id, "a test", "", flows.clock.now()).await;
-        assert!(closed.expect("closes"));
-        flows.tell().await;
-        assert_eq!(flows.states("incident-over:").await.len(), 1);
-        let told = flows.states("incident:").await;
-        assert!(
-            told.values().all(|state| state == "cancelled"),
-            "they had not left: {told:?}"
-        );
-        let counts = store.count_incident_windows(id).await.expect("reads");
-        assert_eq!((counts.windows, counts.told, counts.moved), (2, 2, 0));
+        one_correction_is_enough(&flows, id, units[0]).await;
     })
     .await;
+}
+
+async fn one_correction_is_enough(flows: &Flows, id: IncidentId, unit: UnitId) {
+    let store = &flows.store;
+    // One of the two hears a correction of the round's own: that is enough.
+    let contact = flows.store.audience(&[unit]).await.expect("reads")[0].contact;
+    let mut correction = crate::support::delivery("correction:1", contact, NoticeKind::Correction);
+    correction.expires_at = evening() + minutes(600);
+    store
+        .enqueue(&[correction], flows.clock.now())
+        .await
+        .expect("writes");
+    let closed = store.close_incident(id, "a test", "", flows.clock.now()).await;
+    assert!(closed.expect("closes"));
+    flows.tell().await;
+    assert_eq!(flows.states("incident-over:").await.len(), 1);
+    let told = flows.states("incident:").await;
+    assert!(
+        told.values().all(|state| state == "cancelled"),
+        "they had not left: {told:?}"
+    );
+    let counts = store.count_incident_windows(id).await.expect("reads");
+    assert_eq!((counts.windows, counts.told, counts.moved), (2, 2, 0));
+}
+
+async fn elsewhere_concerns_nobody(flows: &Flows) {
+    let (store, near) = (&flows.store, minutes(60));
+    let elsewhere = NewIncident {
+        scope: IncidentScope {
+            sites: vec![SiteId(99)],
+            communities: vec![CommunityId(99)],
+        },
+        ..everywhere("elsewhere")
+    };
+
+    let now = flows.clock.now();
+    let (other, _) = store
+        .open_incident(&elsewhere, now + near, now)
+        .await
+        .expect("opens");
+    flows.tell().await;
+    assert_eq!(flows.states("incident:").await.len(), 0, "nobody lives there");
+    assert!(
+        store
+            .incident(other)
+            .await
+            .expect("reads")
+            .is_some_and(|it| !it.scope.is_everywhere())
+    );
 }
 
 const NAME: &str = "欧阳暮雪";
@@ -455,27 +468,7 @@ async fn sheets_are_printed_come_back_once_and_reach_the_registration_system() {
     let text = std::fs::read_to_string(&table).expect("reads");
     assert!(text.contains("'=HYPERLINK"), "no formula: {text}");
 
-    let filled = ticked(&text, &["<script>", "HYPERLINK", "司徒小满", "无电话"]);
-    let hostile =
-        "9,QQQQ-Q,√,,,,,,,\n9,,√,,,,,,,\n9,1111-1,maybe,,,,,,,\n9,\"open,√\n9,=cmd|' /C calc'!A0,√,,,,,,,\n";
-    let filled = format!("{}{hostile}", filled.trim_start_matches('\u{feff}'));
-    let bytes = encoding_rs::GB18030.encode(&filled).0;
-    std::fs::write(folder.join("back.csv"), &bytes).expect("written");
-    let back = json_of(&folder, &["incident", "return", "1", "back.csv"]).await;
-    let returned = &back["returned"];
-    assert_eq!(
-        (&returned["added"], &returned["unticked"]),
-        (&json!(4), &json!(1)),
-        "{back}"
-    );
-    assert_eq!(returned["refused"].as_array().map(Vec::len), Some(5), "{back}");
-    assert_eq!(returned["refused"][0]["line"], json!(7), "{back}");
-    let twice = json_of(&folder, &["incident", "return", "1", "back.csv"]).await;
-    assert_eq!(
-        (&twice["returned"]["added"], &twice["returned"]["known"]),
-        (&json!(0), &json!(4))
-    );
-
+    comes_back_once(&folder, &text).await;
     let serving = Serving::start(&folder, &["--log", "trace"]);
     serving.in_state("active").await;
     eventually("all are passed on", async || {
@@ -488,6 +481,30 @@ async fn sheets_are_printed_come_back_once_and_reach_the_registration_system() {
     serving.terminate().await;
     nothing_personal(&folder);
     stop.cancel();
+}
+
+/// Filled in, with rows that nobody should take, in the encoding of the office; twice.
+async fn comes_back_once(folder: &Path, text: &str) {
+    let filled = ticked(text, &["<script>", "HYPERLINK", "司徒小满", "无电话"]);
+    let hostile =
+        "9,QQQQ-Q,√,,,,,,,\n9,,√,,,,,,,\n9,1111-1,maybe,,,,,,,\n9,\"open,√\n9,=cmd|' /C calc'!A0,√,,,,,,,\n";
+    let filled = format!("{}{hostile}", filled.trim_start_matches('\u{feff}'));
+    let bytes = encoding_rs::GB18030.encode(&filled).0;
+    std::fs::write(folder.join("back.csv"), &bytes).expect("written");
+    let back = json_of(folder, &["incident", "return", "1", "back.csv"]).await;
+    let returned = &back["returned"];
+    assert_eq!(
+        (&returned["added"], &returned["unticked"]),
+        (&json!(4), &json!(1)),
+        "{back}"
+    );
+    assert_eq!(returned["refused"].as_array().map(Vec::len), Some(5), "{back}");
+    assert_eq!(returned["refused"][0]["line"], json!(7), "{back}");
+    let twice = json_of(folder, &["incident", "return", "1", "back.csv"]).await;
+    assert_eq!(
+        (&twice["returned"]["added"], &twice["returned"]["known"]),
+        (&json!(0), &json!(4))
+    );
 }
 
 /// Closing, the letters, and the report.
@@ -541,7 +558,11 @@ async fn after_the_fault(app: &TestApp, folder: &Path) {
     })
     .await;
     assert_eq!(report["taken"]["count"], json!(4), "{report}");
-    // The pacer keeps what it hears beside what was kept here.
+    assert_eq!(
+        report["load"][0]["utilisation"],
+        json!(1.0),
+        "the worst of the minute"
+    );
     assert!(report["modes"][0]["mode"].is_string(), "{report}");
     assert_eq!(report["log"].as_array().map(Vec::len), Some(3));
     assert_eq!(report["sheets"]["registered"], json!(3));

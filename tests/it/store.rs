@@ -3,8 +3,8 @@
 use weir::{
     domain::{
         Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
-        IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag,
-        UnitId, Window,
+        IncidentId, IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
+        Window,
     },
     store::{
         Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
@@ -14,7 +14,9 @@ use weir::{
     },
 };
 
-use crate::support::{delivery, evening, import, minutes, on_both, phone, place, postgres, resident, sqlite};
+use crate::support::{
+    TestStore, delivery, evening, import, minutes, on_both, phone, place, postgres, resident, sqlite,
+};
 
 fn change(id: DeliveryId, to: DeliveryState) -> Change {
     Change {
@@ -1746,69 +1748,7 @@ async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
             .await
             .expect("notes");
 
-        let people = store.people_of(&units).await.expect("reads");
-        assert_eq!(people.len(), 5);
-        let rows = [
-            (people[0].resident, Some("19:05".to_owned())),
-            (people[1].resident, None),
-            (people[0].resident, None),
-            (ResidentId(999), None),
-        ];
-        let became = store.return_sheets(id, &rows, now).await.expect("stored");
-        assert_eq!(
-            became,
-            [
-                Returned::Added,
-                Returned::Added,
-                Returned::Known,
-                Returned::Nobody
-            ]
-        );
-        assert!(store.manual_waits(now).await.expect("reads"));
-        let claimed = store.claim_manual(9, now).await.expect("claims");
-        assert_eq!((claimed.len(), claimed[0].attempt), (2, 1));
-        assert!(
-            claimed[0].unit.starts_with("锦江区 春熙街道"),
-            "{}",
-            claimed[0].unit
-        );
-        assert!(!store.manual_waits(now).await.expect("reads"));
-        let change = |at: usize, to, next_at| ManualChange {
-            id: claimed[at].id,
-            to,
-            reason: "it does not know the person".into(),
-            next_at,
-        };
-        let changes = [
-            change(0, ManualState::Refused, None),
-            change(1, ManualState::Waiting, Some(now + minutes(5))),
-        ];
-        store.record_manual(&changes, now).await.expect("recorded");
-        store
-            .record_manual(&[change(0, ManualState::Registered, None)], now)
-            .await
-            .expect("final");
-        assert!(!store.manual_waits(now + minutes(4)).await.expect("reads"));
-        let refused = store.refused_manual(id, 9).await.expect("reads");
-        assert_eq!((refused.len(), refused[0].0), (1, claimed[0].resident));
-        let by_hand = store
-            .registered_by_hand(id, &[people[0].resident, people[1].resident])
-            .await;
-        assert_eq!(by_hand.expect("reads"), [claimed[1].resident]);
-        let sheets = store
-            .sheet_windows(id, now, now + minutes(75), false)
-            .await
-            .expect("reads");
-        assert_eq!(sheets.len(), 1, "one of the two windows overlaps");
-        assert_eq!(
-            store
-                .sheet_windows(id, now, now + minutes(150), true)
-                .await
-                .expect("reads")
-                .len(),
-            2
-        );
-
+        on_paper(store, id, &units).await;
         assert!(
             store
                 .close_incident(id, "owner", "", now + minutes(9))
@@ -1843,286 +1783,120 @@ async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
             [("opened", "数据库过载"), ("note", "在修"), ("closed", "")]
         );
 
-        let kept = store.incidents().await.expect("reads");
-        let file = test.folder.path().join("backup");
-        store.backup(&file, now).await.expect("backs up");
-        store
-            .open_incident(&NewIncident::default(), near, now)
-            .await
-            .expect("opens");
-        store.restore(&file, now).await.expect("restores");
-        assert_eq!(store.incidents().await.expect("reads"), kept);
-        store.close().await;
-        Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
-            .await
-            .expect("rotates");
-        let store = test.again().await;
-        assert_eq!(
-            store.incident(id).await.expect("opens with the new key").as_ref(),
-            kept.first()
-        );
-        assert_eq!(
-            store
-                .incident_log(id)
-                .await
-                .expect("opens with the new key")
-                .len(),
-            3
-        );
-        assert_eq!(
-            store
-                .claim_manual(9, now + minutes(5))
-                .await
-                .expect("opens with the new key")
-                .len(),
-            1
-        );
-        assert!(
-            store.erase_old(now + minutes(1)).await.expect("erases") > 0,
-            "the refused one"
-        );
-        assert_eq!(
-            store.recover_manual(now).await.expect("recovers"),
-            1,
-            "what is under way is kept"
-        );
+        through_backup_and_rotation(&test, id).await;
     })
     .await;
 }
 
-/// A decision that differs from the default in every field.
-fn decision() -> NewDecision {
-    NewDecision {
-        law: "{\"mode\":\"slowed\"}".into(),
-        sample: Some("{}".into()),
-        mode: "slowed",
-        per_second: 12.5,
-        starts_per_second: 11.0,
-        safe_per_second: 3.5,
-        nominal_capacity: Some(500.0),
-        reasons: vec!["people wait".into()],
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_pacing_knows_outlives_a_process_and_a_backup() {
-    on_both(async |test| {
-        let store = &test.store;
-        assert_eq!(store.pacing().await.expect("reads"), PacingRow::default());
-        let entry = |what: &str| NewLogEntry {
-            kind: LogKind::Mode,
-            what: what.into(),
-            reason: "people wait".into(),
-            actor: "law".into(),
-        };
+async fn on_paper(store: &Store, id: IncidentId, units: &[UnitId]) {
+    let now = evening();
+    let people = store.people_of(units).await.expect("reads");
+    assert_eq!(people.len(), 5);
+    let rows = [
+        (people[0].resident, Some("19:05".to_owned())),
+        (people[1].resident, None),
+        (people[0].resident, None),
+        (ResidentId(999), None),
+    ];
+    let became = store.return_sheets(id, &rows, now).await.expect("stored");
+    assert_eq!(
+        became,
+        [
+            Returned::Added,
+            Returned::Added,
+            Returned::Known,
+            Returned::Nobody
+        ]
+    );
+    assert!(store.manual_waits(now).await.expect("reads"));
+    let claimed = store.claim_manual(9, now).await.expect("claims");
+    assert_eq!((claimed.len(), claimed[0].attempt), (2, 1));
+    assert!(
+        claimed[0].unit.starts_with("锦江区 春熙街道"),
+        "{}",
+        claimed[0].unit
+    );
+    assert!(!store.manual_waits(now).await.expect("reads"));
+    let change = |at: usize, to, next_at| ManualChange {
+        id: claimed[at].id,
+        to,
+        reason: "it does not know the person".into(),
+        next_at,
+    };
+    let changes = [
+        change(0, ManualState::Refused, None),
+        change(1, ManualState::Waiting, Some(now + minutes(5))),
+    ];
+    store.record_manual(&changes, now).await.expect("recorded");
+    store
+        .record_manual(&[change(0, ManualState::Registered, None)], now)
+        .await
+        .expect("final");
+    assert!(!store.manual_waits(now + minutes(4)).await.expect("reads"));
+    let refused = store.refused_manual(id, 9).await.expect("reads");
+    assert_eq!((refused.len(), refused[0].0), (1, claimed[0].resident));
+    let by_hand = store
+        .registered_by_hand(id, &[people[0].resident, people[1].resident])
+        .await;
+    assert_eq!(by_hand.expect("reads"), [claimed[1].resident]);
+    let sheets = store
+        .sheet_windows(id, now, now + minutes(75), false)
+        .await
+        .expect("reads");
+    assert_eq!(sheets.len(), 1, "one of the two windows overlaps");
+    assert_eq!(
         store
-            .save_decision(&decision(), &[entry("slowed")], evening())
+            .sheet_windows(id, now, now + minutes(150), true)
             .await
-            .expect("stores");
-        let later = evening() + minutes(1);
-        let silent = NewDecision {
-            sample: None,
-            nominal_capacity: None,
-            ..decision()
-        };
-        store.save_decision(&silent, &[], later).await.expect("stores");
-        store
-            .set_pacing_by_hand("held", "王主任", "the hall is closed", later)
-            .await
-            .expect("stores");
-        store.log_pacing(&[entry("moved")], later).await.expect("stores");
-        let row = test.again().await.pacing().await.expect("reads");
-        assert_eq!(row.mode_since, Some(evening()), "the same mode since then");
-        assert_eq!((row.sampled_at, row.decided_at), (Some(evening()), Some(later)));
-        assert_eq!(
-            (row.per_second, row.starts_per_second, row.safe_per_second),
-            (12.5, 11.0, 3.5)
-        );
-        assert_eq!((row.nominal_capacity, row.reasons.len()), (Some(500.0), 1));
-        assert_eq!(row.by_hand.as_ref().map(|by| by.what.as_str()), Some("held"));
-        let log = store.pacing_log(10).await.expect("reads");
-        let whats: Vec<_> = log
-            .iter()
-            .map(|line| (line.kind.as_str(), line.what.as_str()))
-            .collect();
-        assert_eq!(
-            whats,
-            [("mode", "moved"), ("by_hand", "held"), ("mode", "slowed")]
-        );
-
-        let start = evening() + minutes(30);
-        let moved = MovedStart {
-            starts_at: start,
-            sms: 2.5,
-            chat: -0.25,
-        };
-        store.add_moved(&[moved]).await.expect("adds");
-        store.add_moved(&[moved]).await.expect("adds");
-        let found = store.moved(evening(), start + minutes(1)).await.expect("reads");
-        assert_eq!(
-            found.iter().map(|one| (one.sms, one.chat)).collect::<Vec<_>>(),
-            [(5.0, -0.5)]
-        );
-
-        let file = test.folder.path().join("pacing.backup");
-        store.backup(&file, later).await.expect("writes");
-        store
-            .set_pacing_by_hand("", "王主任", "", later)
-            .await
-            .expect("stores");
-        store.restore(&file, later).await.expect("restores");
-        let restored = store.pacing().await.expect("reads");
-        assert_eq!(restored, row);
-        store.erase_old(later + minutes(60)).await.expect("erases");
-        assert!(store.pacing_log(10).await.expect("reads").is_empty());
-        assert!(
-            store
-                .moved(evening(), start + minutes(1))
-                .await
-                .expect("reads")
-                .is_empty()
-        );
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_read() {
-    on_both(async |test| {
-        let store = &test.store;
-        let (round, _) = small_round(store).await;
-        let units = store.units_to_tell(round, 10).await.expect("reads");
-        let read = async || store.round(round).await.expect("reads").expect("is there");
-        let start = store.pacing().await.expect("reads");
-        let gate = CityMove {
-            seen: (start.gate_level, start.gate_at),
-            next: (2.0 / 3.0, evening()),
-        };
-        let counts = [ToldCount {
-            id: units[0].window,
-            sms: 2,
-            chat: 1,
-        }];
-        let steering = Steering {
-            city: Some(gate),
-            counts: &counts,
-            two_step: true,
-        };
-        let window = [units[0].window];
-        let told = store
-            .tell(&read().await, &window, &[], None, &steering, evening())
-            .await;
-        assert!(told.expect("tells"));
-        let stale = store
-            .tell(&read().await, &[units[1].window], &[], None, &steering, evening())
-            .await;
-        assert!(!stale.expect("asks"), "somebody else moved it meanwhile");
-        assert_eq!(store.units_to_tell(round, 10).await.expect("reads").len(), 1);
-        let row = store.pacing().await.expect("reads");
-        assert_eq!((row.gate_level, row.gate_at), gate.next);
-
-        // The first of two steps was told; nobody has the link before the call.
-        let day = chrono::TimeDelta::days(1);
-        assert!(
-            store
-                .told_rounds(evening() - day)
-                .await
-                .expect("reads")
-                .is_empty()
-        );
-        let starts_at = units[0].starts_at;
-        assert!(
-            store
-                .units_to_call(round, evening(), 10)
-                .await
-                .expect("reads")
-                .is_empty()
-        );
-        let due = store.units_to_call(round, starts_at, 10).await.expect("reads");
-        assert_eq!(
-            due.iter()
-                .map(|unit| (unit.window, unit.recipients))
-                .collect::<Vec<_>>(),
-            [(window[0], 3)]
-        );
-        let on = Steering {
-            city: Some(CityMove {
-                seen: gate.next,
-                next: (5.0, starts_at),
-            }),
-            ..Steering::default()
-        };
-        let called = store.call(&read().await, &window, &[], &on, starts_at).await;
-        assert!(called.expect("calls"));
-        assert!(
-            store
-                .units_to_call(round, starts_at, 10)
-                .await
-                .expect("reads")
-                .is_empty()
-        );
-        let told = store
-            .told_by_bucket(starts_at - minutes(1), chrono::TimeDelta::seconds(5))
-            .await;
-        let told: Vec<_> = told
             .expect("reads")
-            .iter()
-            .map(|bucket| (bucket.sms, bucket.chat))
-            .collect();
-        assert_eq!(told, [(2, 1)]);
-        assert!(
-            store
-                .told_by_start(evening(), evening() + day)
-                .await
-                .expect("reads")
-                .is_empty()
-        );
-        assert_eq!(store.told_rounds(evening()).await.expect("reads")[0].sms, 2);
-    })
-    .await;
+            .len(),
+        2
+    );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pause_holds_windows_and_reminders_and_lets_go_only_where_a_round_is_releasing() {
-    on_both(async |test| {
-        let store = &test.store;
-        let (round, _) = small_round(store).await;
-        let contact = contact(store, 1).await;
-        let kinds = [
-            NoticeKind::Window,
-            NoticeKind::Reminder,
-            NoticeKind::Correction,
-            NoticeKind::Incident,
-        ];
-        let new: Vec<_> = kinds
-            .iter()
-            .map(|kind| in_round(round, kind.as_str(), contact, *kind))
-            .collect();
-        store.enqueue(&new, evening()).await.expect("writes");
+async fn through_backup_and_rotation(test: &TestStore, id: IncidentId) {
+    let (store, now) = (&test.store, evening());
+    let kept = store.incidents().await.expect("reads");
+    let file = test.folder.path().join("backup");
+    store.backup(&file, now).await.expect("backs up");
+    store
+        .open_incident(&NewIncident::default(), now, now)
+        .await
+        .expect("opens");
+    store.restore(&file, now).await.expect("restores");
+    assert_eq!(store.incidents().await.expect("reads"), kept);
+    store.close().await;
+    Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+        .await
+        .expect("rotates");
+    let store = test.again().await;
+    assert_eq!(
+        store.incident(id).await.expect("opens with the new key").as_ref(),
+        kept.first()
+    );
+    assert_eq!(
         store
-            .enqueue(&[delivery("reply", contact, NoticeKind::Reply)], evening())
+            .incident_log(id)
             .await
-            .expect("writes");
-        assert_eq!(
-            store.queued_notices(ChannelKind::Sms, 10).await.expect("reads"),
-            2
-        );
-        assert_eq!(store.queued_notices(ChannelKind::Sms, 1).await.expect("reads"), 1);
-        assert_eq!(store.hold_queued(evening()).await.expect("holds"), 2);
-        assert_eq!(store.hold_queued(evening()).await.expect("holds"), 0);
-        assert_eq!(claim(store, 10).await.len(), 3, "the others leave");
-        let to = async |from, to| {
-            store
-                .move_round(round, &[from], to, evening())
-                .await
-                .expect("moves")
-        };
-        assert!(to(RoundState::Releasing, RoundState::Paused).await);
-        assert_eq!(store.free_held(evening()).await.expect("frees"), 0);
-        assert!(to(RoundState::Paused, RoundState::Releasing).await);
-        store.hold_queued(evening()).await.expect("holds");
-        assert_eq!(store.free_held(evening()).await.expect("frees"), 2);
-        assert_eq!(claim(store, 10).await.len(), 2);
-    })
-    .await;
+            .expect("opens with the new key")
+            .len(),
+        3
+    );
+    assert_eq!(
+        store
+            .claim_manual(9, now + minutes(5))
+            .await
+            .expect("opens with the new key")
+            .len(),
+        1
+    );
+    assert!(
+        store.erase_old(now + minutes(1)).await.expect("erases") > 0,
+        "the refused one"
+    );
+    assert_eq!(
+        store.recover_manual(now).await.expect("recovers"),
+        1,
+        "what is under way is kept"
+    );
 }
