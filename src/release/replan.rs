@@ -155,7 +155,7 @@ async fn asked(
     );
     let given = input::given(&taken, calendar, &sites);
     let mut moves =
-        tokio::task::block_in_place(|| restagger(&windows, &supply, &given, calendar, &sites, quota, now));
+        tokio::task::block_in_place(|| moves(&windows, &supply, &given, calendar, &sites, quota, now));
     moves.added = added(
         store,
         config,
@@ -223,7 +223,7 @@ pub async fn standing(
     Ok(Standing {
         windows: announced,
         supply: request::supply(&spec, calendar.first, &config.planner, &sites, input::everybodys(&spec)),
-        given: input::given(&taken, &calendar, &sites),
+        given: input::given(&taken, calendar, &sites),
         calendar,
         spec,
         per_minute,
@@ -302,7 +302,7 @@ fn ordered(
     order: &WindowOrder,
     supply: &Supply,
     given: &[GivenWindow],
-    calendar: &Calendar,
+    calendar: Calendar,
     now: DateTime<Utc>,
 ) -> Restaggered {
     let response = Response::default();
@@ -330,7 +330,7 @@ fn by_hand(
     index: &[usize],
     supply: &Supply,
     given: &[GivenWindow],
-    calendar: &Calendar,
+    calendar: Calendar,
     quota: &ReplanQuota,
     now: DateTime<Utc>,
 ) -> Restaggered {
