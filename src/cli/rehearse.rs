@@ -58,7 +58,11 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
     if scene.windows.is_empty() {
         bail!("there is nothing to rehearse: the round has no windows");
     }
-    let scenarios = if args.all { Scenario::ALL.to_vec() } else { vec![args.scenario] };
+    let scenarios = if args.all {
+        Scenario::ALL.to_vec()
+    } else {
+        vec![args.scenario]
+    };
     let bar = progress(session, scenarios.len() as u64);
     let mut outcomes = Vec::new();
     for scenario in scenarios {
@@ -77,15 +81,23 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
     if let Some(file) = &args.svg {
         write_picture(file, args, &scene, params, &outcomes)?;
     }
-    let passed = outcomes.iter().all(|outcome| outcome.verdict.passed || outcome.scenario == Scenario::Chengdu2022);
+    let passed = outcomes
+        .iter()
+        .all(|outcome| outcome.verdict.passed || outcome.scenario == Scenario::Chengdu2022);
     if let (Some(store), Some(round), true) = (&store, args.round, passed) {
         store.set_meta(&passed_key(round), "passed").await?;
     }
     match outcomes.as_slice() {
         [outcome] => session.out.answer(outcome, || words(outcome))?,
-        several => session.out.answer(&serde_json::json!({ "outcomes": several }), || compared(several))?,
+        several => session
+            .out
+            .answer(&serde_json::json!({ "outcomes": several }), || compared(several))?,
     }
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Where the store remembers that a rehearsal of a round has passed.
@@ -106,12 +118,19 @@ async fn scene(args: &RehearseArgs, session: &Session, store: Option<&Store>) ->
             ..Params::for_capacity(capacity)
         }
     };
-    if args.capacity.is_some_and(|capacity| !capacity.is_finite() || capacity <= 0.0) {
+    if args
+        .capacity
+        .is_some_and(|capacity| !capacity.is_finite() || capacity <= 0.0)
+    {
         bail!("--capacity is sessions a second: more than 0");
     }
     if let (Some(round), Some(store)) = (args.round, store) {
         let scene = city::of_round(store, &session.config, round, session.clock.now()).await?;
-        let recipients = scene.windows.iter().map(|window| u64::from(window.recipients)).sum();
+        let recipients = scene
+            .windows
+            .iter()
+            .map(|window| u64::from(window.recipients))
+            .sum();
         return Ok((scene, params(recipients)));
     }
     let recipients = args.recipients.unwrap_or(RECIPIENTS);
@@ -127,7 +146,8 @@ fn progress(session: &Session, scenarios: u64) -> indicatif::ProgressBar {
     if session.out.json {
         return indicatif::ProgressBar::hidden();
     }
-    let style = indicatif::ProgressStyle::with_template("{spinner} rehearsing {msg} ({pos} of {len}) {elapsed}");
+    let style =
+        indicatif::ProgressStyle::with_template("{spinner} rehearsing {msg} ({pos} of {len}) {elapsed}");
     let bar = indicatif::ProgressBar::new(scenarios)
         .with_style(style.unwrap_or_else(|_| indicatif::ProgressStyle::default_spinner()));
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -172,8 +192,11 @@ fn words(outcome: &Outcome) -> String {
     for says in &outcome.verdict.says {
         let _ = writeln!(text, "  - {says}");
     }
-    let modes: Vec<String> =
-        outcome.modes.iter().map(|(minute, mode)| format!("{mode} from minute {minute:.0}")).collect();
+    let modes: Vec<String> = outcome
+        .modes
+        .iter()
+        .map(|(minute, mode)| format!("{mode} from minute {minute:.0}"))
+        .collect();
     if !modes.is_empty() {
         let _ = writeln!(text, "  - the law: {}", modes.join(", "));
     }
@@ -188,14 +211,24 @@ fn words(outcome: &Outcome) -> String {
     text
 }
 
-const FIGURES: [&str; 7] = ["scenario", "peak/set point", "overload s", "99 %/oracle", "missed %", "recovery s", "holds"];
+const FIGURES: [&str; 7] = [
+    "scenario",
+    "peak/set point",
+    "overload s",
+    "99 %/oracle",
+    "missed %",
+    "recovery s",
+    "holds",
+];
 
 fn figures(outcome: &Outcome) -> Vec<String> {
     vec![
         outcome.scenario.name().to_owned(),
         format!("{:.2}", outcome.peak_over_set_point),
         outcome.overload_seconds.to_string(),
-        outcome.done_99_over_oracle.map_or("never".into(), |ratio| format!("{ratio:.2}")),
+        outcome
+            .done_99_over_oracle
+            .map_or("never".into(), |ratio| format!("{ratio:.2}")),
         format!("{:.2}", outcome.missed_online_share * 100.0),
         match (outcome.scenario.disturbed_until(), outcome.recovery_seconds) {
             (None, _) => "–".into(),

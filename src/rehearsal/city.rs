@@ -40,8 +40,14 @@ pub async fn of_round(
 ) -> Result<Scene, PlanError> {
     let standing = replan::standing(store, config, round, now).await?;
     let midnight = standing.calendar.instant_of(0);
-    let first = standing.windows.first().map_or(0, |window| i64::from(window.start));
-    let notices_from = standing.spec.notice_from.max(now.min(standing.calendar.instant_of(first as u32)));
+    let first = standing
+        .windows
+        .first()
+        .map_or(0, |window| i64::from(window.start));
+    let notices_from = standing
+        .spec
+        .notice_from
+        .max(now.min(standing.calendar.instant_of(first as u32)));
     let ahead = standing.spec.ahead_minutes;
     let earliest = first - ahead.unwrap_or(i64::MAX >> 1).min(MINUTES_BEFORE_MAX);
     Ok(Scene {

@@ -22,11 +22,11 @@ use crate::{
         release::{self, CityGate, CityPace, ReleaseGate, RoundGate, Waiting},
     },
     planner,
-    release::moves::{self, Ground, Minutes},
     registration::simulator::{
         model::{Fate, Offer, ServerModel, Settings},
         people::Habits,
     },
+    release::moves::{self, Ground, Minutes},
 };
 
 /// Seconds of a day.

@@ -2,8 +2,8 @@
 
 pub mod communities;
 mod input;
-mod paced;
 pub mod moves;
+mod paced;
 pub mod pacer;
 pub mod plan;
 pub mod releaser;

@@ -31,9 +31,17 @@ pub struct Ground<'a> {
 ///
 /// Those that were told are placed first, since they may only move later and nobody else may take their place; then
 /// the others around them, which may come back to where they were planned once there is room again.
-pub fn moved(windows: &[Announced], order: &WindowOrder, ground: &Ground<'_>, now: DateTime<Utc>) -> Vec<Moved> {
+pub fn moved(
+    windows: &[Announced],
+    order: &WindowOrder,
+    ground: &Ground<'_>,
+    now: DateTime<Utc>,
+) -> Vec<Moved> {
     let (told, untold): (Vec<usize>, Vec<usize>) = (0..windows.len()).partition(|&index| windows[index].told);
-    let mut seen: Vec<Announced> = told.iter().map(|&index| as_seen(&windows[index], order, ground, now)).collect();
+    let mut seen: Vec<Announced> = told
+        .iter()
+        .map(|&index| as_seen(&windows[index], order, ground, now))
+        .collect();
     let mut moved = Vec::new();
     if order.told {
         let places = placed(&seen, order, ground, now);
@@ -51,7 +59,11 @@ pub fn moved(windows: &[Announced], order: &WindowOrder, ground: &Ground<'_>, no
         // Where those that were told now are, they stay.
         seen.moves = MOVES_MAX;
     }
-    seen.extend(untold.iter().map(|&index| as_seen(&windows[index], order, ground, now)));
+    seen.extend(
+        untold
+            .iter()
+            .map(|&index| as_seen(&windows[index], order, ground, now)),
+    );
     let places = placed(&seen, order, ground, now);
     for (place, &index) in places[told.len()..].iter().zip(&untold) {
         if place.start != windows[index].start {

@@ -222,7 +222,13 @@ pub async fn standing(
     let per_minute = plan::pace_of(&round, &spec, store, now).await?;
     Ok(Standing {
         windows: announced,
-        supply: request::supply(&spec, calendar.first, &config.planner, &sites, input::everybodys(&spec)),
+        supply: request::supply(
+            &spec,
+            calendar.first,
+            &config.planner,
+            &sites,
+            input::everybodys(&spec),
+        ),
         given: input::given(&taken, calendar, &sites),
         calendar,
         spec,
@@ -313,7 +319,11 @@ fn ordered(
         minutes: Minutes {
             instant: &|minute| calendar.instant_of(minute),
             // The minute that has begun is not whole any more.
-            minute: &|at| calendar.minutes(at + TimeDelta::milliseconds(59_999)).unwrap_or_default(),
+            minute: &|at| {
+                calendar
+                    .minutes(at + TimeDelta::milliseconds(59_999))
+                    .unwrap_or_default()
+            },
         },
     };
     Restaggered {
@@ -323,7 +333,10 @@ fn ordered(
 }
 
 /// What a person asks for.
-#[expect(clippy::too_many_arguments, reason = "the windows as they stand, and all that limits them")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the windows as they stand, and all that limits them"
+)]
 fn by_hand(
     mut announced: Vec<Announced>,
     windows: &[Movable],

@@ -3,8 +3,8 @@
 use weir::{
     domain::{
         Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
-        IncidentId, IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site, SiteId, Tag, UnitId,
-        Window,
+        IncidentId, IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site,
+        SiteId, Tag, UnitId, Window,
     },
     store::{
         Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
@@ -1899,4 +1899,241 @@ async fn through_backup_and_rotation(test: &TestStore, id: IncidentId) {
         1,
         "what is under way is kept"
     );
+}
+
+/// A decision that differs from the default in every field.
+fn decision() -> NewDecision {
+    NewDecision {
+        law: "{\"mode\":\"slowed\"}".into(),
+        sample: Some("{}".into()),
+        mode: "slowed",
+        per_second: 12.5,
+        starts_per_second: 11.0,
+        safe_per_second: 3.5,
+        nominal_capacity: Some(500.0),
+        reasons: vec!["people wait".into()],
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pacing_knows_outlives_a_process_and_a_backup() {
+    on_both(async |test| {
+        let store = &test.store;
+        assert_eq!(store.pacing().await.expect("reads"), PacingRow::default());
+        let entry = |what: &str| NewLogEntry {
+            kind: LogKind::Mode,
+            what: what.into(),
+            reason: "people wait".into(),
+            actor: "law".into(),
+        };
+        store
+            .save_decision(&decision(), &[entry("slowed")], evening())
+            .await
+            .expect("stores");
+        let later = evening() + minutes(1);
+        let silent = NewDecision {
+            sample: None,
+            nominal_capacity: None,
+            ..decision()
+        };
+        store.save_decision(&silent, &[], later).await.expect("stores");
+        store
+            .set_pacing_by_hand("held", "王主任", "the hall is closed", later)
+            .await
+            .expect("stores");
+        store.log_pacing(&[entry("moved")], later).await.expect("stores");
+        let row = test.again().await.pacing().await.expect("reads");
+        assert_eq!(row.mode_since, Some(evening()), "the same mode since then");
+        assert_eq!((row.sampled_at, row.decided_at), (Some(evening()), Some(later)));
+        assert_eq!(
+            (row.per_second, row.starts_per_second, row.safe_per_second),
+            (12.5, 11.0, 3.5)
+        );
+        assert_eq!((row.nominal_capacity, row.reasons.len()), (Some(500.0), 1));
+        assert_eq!(row.by_hand.as_ref().map(|by| by.what.as_str()), Some("held"));
+        let log = store.pacing_log(10).await.expect("reads");
+        let whats: Vec<_> = log
+            .iter()
+            .map(|line| (line.kind.as_str(), line.what.as_str()))
+            .collect();
+        assert_eq!(
+            whats,
+            [("mode", "moved"), ("by_hand", "held"), ("mode", "slowed")]
+        );
+
+        let start = evening() + minutes(30);
+        let moved = MovedStart {
+            starts_at: start,
+            sms: 2.5,
+            chat: -0.25,
+        };
+        store.add_moved(&[moved]).await.expect("adds");
+        store.add_moved(&[moved]).await.expect("adds");
+        let found = store.moved(evening(), start + minutes(1)).await.expect("reads");
+        assert_eq!(
+            found.iter().map(|one| (one.sms, one.chat)).collect::<Vec<_>>(),
+            [(5.0, -0.5)]
+        );
+
+        let file = test.folder.path().join("pacing.backup");
+        store.backup(&file, later).await.expect("writes");
+        store
+            .set_pacing_by_hand("", "王主任", "", later)
+            .await
+            .expect("stores");
+        store.restore(&file, later).await.expect("restores");
+        let restored = store.pacing().await.expect("reads");
+        assert_eq!(restored, row);
+        store.erase_old(later + minutes(60)).await.expect("erases");
+        assert!(store.pacing_log(10).await.expect("reads").is_empty());
+        assert!(
+            store
+                .moved(evening(), start + minutes(1))
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_read() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, _) = small_round(store).await;
+        let units = store.units_to_tell(round, 10).await.expect("reads");
+        let read = async || store.round(round).await.expect("reads").expect("is there");
+        let start = store.pacing().await.expect("reads");
+        let gate = CityMove {
+            seen: (start.gate_level, start.gate_at),
+            next: (2.0 / 3.0, evening()),
+        };
+        let counts = [ToldCount {
+            id: units[0].window,
+            sms: 2,
+            chat: 1,
+        }];
+        let steering = Steering {
+            city: Some(gate),
+            counts: &counts,
+            two_step: true,
+        };
+        let window = [units[0].window];
+        let told = store
+            .tell(&read().await, &window, &[], None, &steering, evening())
+            .await;
+        assert!(told.expect("tells"));
+        let stale = store
+            .tell(&read().await, &[units[1].window], &[], None, &steering, evening())
+            .await;
+        assert!(!stale.expect("asks"), "somebody else moved it meanwhile");
+        assert_eq!(store.units_to_tell(round, 10).await.expect("reads").len(), 1);
+        let row = store.pacing().await.expect("reads");
+        assert_eq!((row.gate_level, row.gate_at), gate.next);
+
+        // The first of two steps was told; nobody has the link before the call.
+        let day = chrono::TimeDelta::days(1);
+        assert!(
+            store
+                .told_rounds(evening() - day)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+        let starts_at = units[0].starts_at;
+        assert!(
+            store
+                .units_to_call(round, evening(), 10)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+        let due = store.units_to_call(round, starts_at, 10).await.expect("reads");
+        assert_eq!(
+            due.iter()
+                .map(|unit| (unit.window, unit.recipients))
+                .collect::<Vec<_>>(),
+            [(window[0], 3)]
+        );
+        let on = Steering {
+            city: Some(CityMove {
+                seen: gate.next,
+                next: (5.0, starts_at),
+            }),
+            ..Steering::default()
+        };
+        let called = store.call(&read().await, &window, &[], &on, starts_at).await;
+        assert!(called.expect("calls"));
+        assert!(
+            store
+                .units_to_call(round, starts_at, 10)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+        let told = store
+            .told_by_bucket(starts_at - minutes(1), chrono::TimeDelta::seconds(5))
+            .await;
+        let told: Vec<_> = told
+            .expect("reads")
+            .iter()
+            .map(|bucket| (bucket.sms, bucket.chat))
+            .collect();
+        assert_eq!(told, [(2, 1)]);
+        assert!(
+            store
+                .told_by_start(evening(), evening() + day)
+                .await
+                .expect("reads")
+                .is_empty()
+        );
+        assert_eq!(store.told_rounds(evening()).await.expect("reads")[0].sms, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_holds_windows_and_reminders_and_lets_go_only_where_a_round_is_releasing() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, _) = small_round(store).await;
+        let contact = contact(store, 1).await;
+        let kinds = [
+            NoticeKind::Window,
+            NoticeKind::Reminder,
+            NoticeKind::Correction,
+            NoticeKind::Incident,
+        ];
+        let new: Vec<_> = kinds
+            .iter()
+            .map(|kind| in_round(round, kind.as_str(), contact, *kind))
+            .collect();
+        store.enqueue(&new, evening()).await.expect("writes");
+        store
+            .enqueue(&[delivery("reply", contact, NoticeKind::Reply)], evening())
+            .await
+            .expect("writes");
+        assert_eq!(
+            store.queued_notices(ChannelKind::Sms, 10).await.expect("reads"),
+            2
+        );
+        assert_eq!(store.queued_notices(ChannelKind::Sms, 1).await.expect("reads"), 1);
+        assert_eq!(store.hold_queued(evening()).await.expect("holds"), 2);
+        assert_eq!(store.hold_queued(evening()).await.expect("holds"), 0);
+        assert_eq!(claim(store, 10).await.len(), 3, "the others leave");
+        let to = async |from, to| {
+            store
+                .move_round(round, &[from], to, evening())
+                .await
+                .expect("moves")
+        };
+        assert!(to(RoundState::Releasing, RoundState::Paused).await);
+        assert_eq!(store.free_held(evening()).await.expect("frees"), 0);
+        assert!(to(RoundState::Paused, RoundState::Releasing).await);
+        store.hold_queued(evening()).await.expect("holds");
+        assert_eq!(store.free_held(evening()).await.expect("frees"), 2);
+        assert_eq!(claim(store, 10).await.len(), 2);
+    })
+    .await;
 }
