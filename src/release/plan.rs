@@ -14,7 +14,7 @@ use crate::{
     domain::{GreenWindow, RoundId, RoundState, Site, SiteId, UnitId, Window},
     pacing::{forecast, release},
     planner::{
-        self, Explanation, Plan, PlannedWindow, Shortage,
+        self, Explanation, Plan, PlannedWindow, Shortage, SitePlan,
         chart::{self, ChartData, ChartDay, Legend},
         request::{self, Calendar, minute_of},
     },
@@ -165,13 +165,29 @@ pub async fn explain(
         without_site: Vec::new(),
         shortage: None,
         load: Vec::new(),
-        sites: Vec::new(),
+        sites: known.sites.iter().map(|site| site_plan(site, &windows)).collect(),
     };
     match tokio::task::block_in_place(|| planner::explain(&known.input, &plan, unit)) {
         Some(explanation) => Ok((explanation, known.sites)),
         None => refused(format!(
             "the unit has no window in round {id}: it came onto the roster later, or is not of the round's communities"
         )),
+    }
+}
+
+/// Who goes to a site, by the stored windows.
+fn site_plan(site: &Site, windows: &[Window]) -> SitePlan {
+    let regular = windows.iter().filter(|window| window.site == site.id);
+    let green = windows.iter().filter_map(|window| window.green.as_ref());
+    SitePlan {
+        site: site.id,
+        people: regular.map(|window| u64::from(window.people)).sum(),
+        peak_per_minute: 0.0,
+        green_people: green
+            .filter(|green| green.site == site.id)
+            .map(|green| u64::from(green.people))
+            .sum(),
+        green_desks_needed: 0,
     }
 }
 
