@@ -227,13 +227,18 @@ impl Crowd {
     }
 
     /// Of those who mean to come, the ones who never got through or only long after their first try.
-    pub fn missed(&self) -> u64 {
+    /// Who means to come after `now` has missed nothing yet.
+    pub fn missed(&self, now: u32) -> u64 {
         self.people[..self.recipients]
             .iter()
             .filter(|person| {
                 let late = person.registered_at.saturating_sub(person.first_try) > MISSED_AFTER_SECONDS;
-                let never = person.registered_at == NOT_YET && person.habit != Habit::Never;
-                never || (person.registered_at != NOT_YET && late)
+                match (person.registered_at, person.habit) {
+                    (NOT_YET, Habit::Never) => false,
+                    (NOT_YET, Habit::Whenever) => person.failures > 0 || person.due <= now,
+                    (NOT_YET, _) => true,
+                    _ => late,
+                }
             })
             .count() as u64
     }

@@ -11,7 +11,7 @@ use super::{
     city::Scene,
     crowd::Crowd,
     measure::{Measure, Second},
-    scenario::Scenario,
+    scenario::{Scenario, Without},
 };
 use crate::{
     domain::{ChannelKind, LoadSample},
@@ -33,6 +33,10 @@ use crate::{
 pub const DAY_SECONDS: f64 = 24.0 * 3600.0;
 /// Before the first notice the day has begun.
 const BEFORE: i64 = 600;
+/// So many seconds after the last window the day is over.
+const AFTERWARDS: u32 = 2 * 3600;
+/// Windows that all start together every so many minutes: what some cities announced.
+const COMMON_GRID_MINUTES: u32 = 30;
 /// Reports come every so many seconds, and arrive a period late.
 const PERIOD: u32 = law::PERIOD.num_seconds() as u32;
 /// Reports are wrong by this much, as a standard deviation.
@@ -55,6 +59,8 @@ pub struct Setting {
     pub seed: u64,
     /// No Weir: everybody is told at once, so many seconds before a common start.
     pub at_once: bool,
+    /// What is left out, to see what it is for.
+    pub without: Option<Without>,
 }
 
 /// What the day came to.
@@ -104,6 +110,7 @@ struct Day<'a> {
     first: u32,
     seen: DaySeen,
     report: Option<LoadSample>,
+    last_heard: Option<LoadSample>,
     background_due: f64,
     others_due: f64,
     /// Sessions that the oracle has completed.
@@ -123,10 +130,12 @@ enum Correction {
 pub fn play(scene: Scene, setting: &Setting) -> DaySeen {
     let mut day = Day::new(scene, setting);
     let end = day.end();
-    for second in 0..end {
+    let mut second = 0;
+    while second < end && !day.is_over(second) {
         day.second(second);
+        second += 1;
     }
-    day.seen.missed = day.crowd.missed();
+    day.seen.missed = day.crowd.missed(second);
     day.seen
 }
 
@@ -135,7 +144,12 @@ fn at(second: u32) -> DateTime<Utc> {
 }
 
 impl<'a> Day<'a> {
-    fn new(scene: Scene, setting: &'a Setting) -> Self {
+    fn new(mut scene: Scene, setting: &'a Setting) -> Self {
+        if setting.without == Some(Without::Spread) {
+            for window in &mut scene.windows {
+                window.start -= window.start % COMMON_GRID_MINUTES;
+            }
+        }
         let origin_minute = scene.notices_from - BEFORE / 60;
         let second_of = |minute: u32| ((i64::from(minute) - origin_minute).max(0) * 60) as u32;
         let first = scene
@@ -204,6 +218,7 @@ impl<'a> Day<'a> {
             crowd,
             scene,
             report: None,
+            last_heard: None,
             background_due: 0.0,
             others_due: 0.0,
             oracle: 0.0,
@@ -212,6 +227,17 @@ impl<'a> Day<'a> {
 
     fn end(&self) -> u32 {
         self.first + DAY_SECONDS as u32
+    }
+
+    /// Nothing more is to be seen: everybody has been told, the last window is long past, and all is well.
+    fn is_over(&self, second: u32) -> bool {
+        let last = self.order.last().map_or(0, |&window| self.start_of(window));
+        let well = self.state.mode == Mode::Steady && self.server.waiting() == 0;
+        !self.setting.at_once
+            && well
+            && self.told == self.order.len()
+            && second > last + AFTERWARDS
+            && self.since(second) > self.setting.scenario.disturbed_until().unwrap_or(0)
     }
 
     fn start_of(&self, window: u32) -> u32 {
@@ -268,16 +294,20 @@ impl<'a> Day<'a> {
             by_hand: None,
         };
         let decision = law::step(&self.setting.params, &mut self.state, &tick);
-        self.city.pace = CityPace::from_rate(decision.per_second);
+        self.city.pace = match self.setting.without {
+            Some(Without::Feedback) => CityPace::Unsteered,
+            _ => CityPace::from_rate(decision.per_second),
+        };
         if self.seen.modes.last().map(|(_, mode)| *mode) != Some(decision.mode) {
             self.seen.modes.push((since, decision.mode));
         }
         self.watch_silence(since, decision.per_second);
-        if decision.actions.contains(&Action::Calm) {
+        let moves = !matches!(self.setting.without, Some(Without::Moves | Without::Feedback));
+        if moves && decision.actions.contains(&Action::Calm) {
             self.calm(second);
         }
         let order = decision.order.or_else(|| self.behind(second, &decision));
-        if let Some(order) = order {
+        if let Some(order) = order.filter(|order| moves || !order.told) {
             self.move_windows(second, &order);
         }
         self.decision = Some(decision);
@@ -386,8 +416,10 @@ impl<'a> Day<'a> {
         };
         self.scene.windows[window as usize].start = start;
         let after = self.start_of(window);
-        self.forecast.add_starts(at(before), ChannelKind::Sms, -moving);
-        self.forecast.add_starts(at(after), ChannelKind::Sms, moving);
+        if self.setting.without != Some(Without::ForecastOfMoves) {
+            self.forecast.add_starts(at(before), ChannelKind::Sms, -moving);
+            self.forecast.add_starts(at(after), ChannelKind::Sms, moving);
+        }
         self.seen.moved.0 += 1;
         if told {
             self.scene.windows[window as usize].moves += 1;

@@ -13,7 +13,7 @@ mod verdict;
 
 pub use city::Scene;
 pub use measure::Minute;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, Without};
 pub use verdict::Verdict;
 
 use serde::Serialize;
@@ -37,6 +37,8 @@ pub struct Rehearsal {
     pub corrections_per_second: Option<f64>,
     /// Everything by chance comes from it.
     pub seed: u64,
+    /// What is left out, to see what it is for.
+    pub without: Option<Without>,
 }
 
 /// What a rehearsal came to.
@@ -90,6 +92,7 @@ pub fn rehearse(rehearsal: Rehearsal) -> Outcome {
         corrections_per_second: rehearsal.corrections_per_second,
         seed: rehearsal.seed,
         at_once: rehearsal.scenario == Scenario::Chengdu2022,
+        without: rehearsal.without,
     };
     let seen = day::play(rehearsal.scene, &setting);
     outcome(&setting, recipients, seen)
@@ -103,6 +106,7 @@ pub fn at_once(rehearsal: Rehearsal) -> Vec<Minute> {
         corrections_per_second: None,
         seed: rehearsal.seed,
         at_once: true,
+        without: None,
     };
     day::play(rehearsal.scene, &setting).measure.curve
 }

@@ -25,6 +25,22 @@ pub enum Scenario {
     Chengdu2022,
 }
 
+/// What may be left out of a rehearsal, to see what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Without {
+    /// Starts are not spread: all windows of half an hour start together.
+    Spread,
+    /// The load steers nothing: units are told as planned, whatever happens.
+    Feedback,
+    /// Told windows never move, and nobody is told to stay calm.
+    Moves,
+    /// The forecast knows nothing of windows that moved.
+    ForecastOfMoves,
+    /// A silent feed is taken for one that has nothing new to say.
+    SafeRate,
+}
+
 const MINUTE: u32 = 60;
 /// The disturbance begins so long after the first window.
 const AFTER_FIRST_WINDOW: u32 = 90 * MINUTE;
