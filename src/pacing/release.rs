@@ -543,7 +543,9 @@ mod tests {
             let (mut minute, mut passed) = (0.0, Vec::new());
             for (wait, recipients, round) in steps {
                 minute += wait;
-                gates.iter_mut().for_each(|gate| gate.closed = false);
+                for gate in &mut gates {
+                    gate.closed = false;
+                }
                 if next([unit(round, 1e4, recipients)], &mut gates, &mut city, at(minute)) == 1 {
                     passed.push((minute, f64::from(recipients)));
                 }

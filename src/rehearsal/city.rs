@@ -149,7 +149,7 @@ fn input_of(
         },
         ..PlanInput::default()
     };
-    let mut sizes = Vec::new();
+    let mut unit_sizes = Vec::new();
     let mut choices = Choices::default();
     let mut left = recipients;
     for site in 0..sites {
@@ -163,17 +163,17 @@ fn input_of(
             let size = rng.random_range(12..=48u32).min(here);
             here -= size;
             input.units.push(PlanUnit {
-                unit: UnitId(sizes.len() as i64),
-                building: BuildingId(sizes.len() as i64 / 3),
+                unit: UnitId(unit_sizes.len() as i64),
+                building: BuildingId(unit_sizes.len() as i64 / 3),
                 people: (f64::from(size) * PEOPLE_PER_RECIPIENT).round() as u32,
                 green_people: 0,
                 choices: list,
             });
-            sizes.push(size);
+            unit_sizes.push(size);
         }
     }
     input.choices = choices;
-    (input, sizes)
+    (input, unit_sizes)
 }
 
 fn plan_site(site: u32, desks: u32, per_desk: f64) -> PlanSite {

@@ -110,7 +110,6 @@ struct Day<'a> {
     first: u32,
     seen: DaySeen,
     report: Option<LoadSample>,
-    last_heard: Option<LoadSample>,
     background_due: f64,
     others_due: f64,
     /// Sessions that the oracle has completed.
@@ -144,6 +143,7 @@ fn at(second: u32) -> DateTime<Utc> {
 }
 
 impl<'a> Day<'a> {
+    #[expect(clippy::too_many_lines, reason = "one field after the other")]
     fn new(mut scene: Scene, setting: &'a Setting) -> Self {
         if setting.without == Some(Without::Spread) {
             for window in &mut scene.windows {
@@ -218,7 +218,6 @@ impl<'a> Day<'a> {
             crowd,
             scene,
             report: None,
-            last_heard: None,
             background_due: 0.0,
             others_due: 0.0,
             oracle: 0.0,

@@ -15,6 +15,7 @@ const FONT: &str = "font-family=\"system-ui,sans-serif\"";
 const CAPACITIES: f64 = 2.0;
 
 /// Draws an outcome; `at_once` is the same city with everybody told at once.
+#[expect(clippy::too_many_lines, reason = "one curve after the other")]
 pub fn svg(outcome: &Outcome, at_once: &[Minute]) -> String {
     let capacity = outcome.nominal_capacity.max(1e-9);
     let from = outcome.curve.first().map_or(0, |minute| minute.minute);

@@ -37,8 +37,6 @@ pub enum Without {
     Moves,
     /// The forecast knows nothing of windows that moved.
     ForecastOfMoves,
-    /// A silent feed is taken for one that has nothing new to say.
-    SafeRate,
 }
 
 const MINUTE: u32 = 60;

@@ -1605,6 +1605,7 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
     .await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
     on_both(async |test| {
@@ -1703,6 +1704,7 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
     .await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_incident_is_kept_whole_through_backup_key_rotation_and_erasure() {
     on_both(async |test| {
@@ -1915,6 +1917,7 @@ fn decision() -> NewDecision {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pacing_knows_outlives_a_process_and_a_backup() {
     on_both(async |test| {
@@ -1997,6 +2000,7 @@ async fn what_pacing_knows_outlives_a_process_and_a_backup() {
     .await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_read() {
     on_both(async |test| {
