@@ -90,7 +90,9 @@ async fn ready(Shared(status): Shared<Status>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let pacing = status.pacing().await.map(|pacing| {
+    // A store that does not answer is not asked twice: whoever watches would wait as long again.
+    let pacing = if answers { status.pacing().await } else { None };
+    let pacing = pacing.map(|pacing| {
         serde_json::json!({
             "mode": pacing.mode, "since": pacing.since, "per_second": pacing.per_second,
             "reasons": pacing.reasons, "load_age_seconds": pacing.load_age_seconds,
