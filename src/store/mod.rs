@@ -8,8 +8,10 @@
 mod contacts;
 mod copy;
 mod inbound;
+mod incident_notices;
 mod incidents;
 mod keys;
+mod load;
 mod manual;
 mod outbox;
 mod pacing;
@@ -31,10 +33,10 @@ use sqlx::{
 
 pub use contacts::{ContactState, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
-pub use incidents::{
-    Incident, IncidentNote, IncidentWindow, LoadMinute, NewIncident, NoticeCount, WindowCount,
-};
+pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
+pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
+pub use load::LoadMinute;
 pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetWindow};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
