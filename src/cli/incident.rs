@@ -1,6 +1,6 @@
 //! `weir incident`: declare a fault, go on by hand, and see afterwards what happened.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeZone, Utc};
@@ -12,7 +12,7 @@ use crate::{
     domain::{ChannelKind, CommunityId, IncidentId, IncidentScope, Language, SiteId},
     i18n::{Texts, Voice, notices},
     incidents::{
-        missed::{self, Missed},
+        missed::{self, Missed, MissedCount, MissedTable},
         report::{self, Delays, IncidentReport},
         returns::{self, RefusedSheetRow, ReturnReport, TickedRow},
         sheets::{self, SiteSheets},
@@ -140,6 +140,9 @@ pub struct MissedArgs {
     /// Students only.
     #[arg(long)]
     students: bool,
+    /// Show whole names and doors, for those who may see them; otherwise they are masked. Phones always are.
+    #[arg(long)]
+    names: bool,
 }
 
 /// Runs one of them.
@@ -693,52 +696,79 @@ fn drain_words(counts: &std::collections::BTreeMap<&'static str, i64>) -> String
 
 async fn list_missed(args: MissedArgs, session: &Session, store: &Store) -> Result<()> {
     let incident = find(args.id, store).await?;
-    let people = missed::list(store, &incident, args.students, session.clock.now()).await?;
-    let students = people.iter().filter(|person| person.student).count();
-    if let Some(file) = &args.out {
-        missed::write(file, &people, session.config.city.time_zone)
-            .with_context(|| format!("{} could not be written", file.display()))?;
+    let zone = session.config.city.time_zone;
+    let unwritable = |file: &PathBuf| format!("{} could not be written", file.display());
+    let mut table_file = match &args.out {
+        Some(file) => Some(MissedTable::begin(file, zone).with_context(|| unwritable(file))?),
+        None => None,
+    };
+    let mut rows = Vec::new();
+    let mut first = true;
+    if session.out.json {
+        // As they come: a city's list is never in memory.
+        write!(std::io::stdout(), "{{\"incident\":{},\"missed\":[", args.id)?;
     }
-    let shown: Vec<Vec<String>> = people
-        .iter()
-        .take(SHOWN_MAX)
-        .map(|person| row_of(person, session))
-        .collect();
+    let count = missed::each(store, &incident, args.students, session.clock.now(), |person| {
+        if let Some(table_file) = &mut table_file {
+            table_file.add(&person)?;
+        }
+        let person = if args.names { person } else { person.masked() };
+        if session.out.json {
+            let comma = if std::mem::take(&mut first) { "" } else { "," };
+            return write!(std::io::stdout(), "{comma}{}", serde_json::to_string(&person)?);
+        }
+        if rows.len() <= SHOWN_MAX {
+            rows.push(row_of(&person, session));
+        }
+        Ok(())
+    })
+    .await?;
+    if let (Some(table_file), Some(file)) = (table_file, &args.out) {
+        table_file.finish(file).with_context(|| unwritable(file))?;
+    }
     let file = args.out.as_ref().map(|file| file.display().to_string());
-    session.out.answer(
-        &json!({ "incident": args.id, "people": people.len(), "students": students, "file": file }),
-        || {
-            let mut text = format!(
-                "{} people were kept from their test, {students} of them students\n",
-                people.len()
-            );
-            if !shown.is_empty() {
-                text.push_str(&table(
-                    &["", "home", "name", "phone", "window", "moved to"],
-                    &shown,
-                ));
-            }
-            if people.len() > SHOWN_MAX {
-                text.push_str("\n…");
-            }
-            match &file {
-                Some(file) => text.push_str(&format!(
-                    "\nAll of them, with their names, are in {file}: keep it safe"
-                )),
-                None => text.push_str("\nWith --out FILE all of them are written, with their names"),
-            }
-            text
-        },
-    )
+    if session.out.json {
+        let file = serde_json::to_string(&file)?;
+        let (people, students) = (count.people, count.students);
+        writeln!(std::io::stdout(), "],\"people\":{people},\"students\":{students},\"file\":{file}}}")?;
+        return Ok(());
+    }
+    session.out.line(missed_words(count, &mut rows, file.as_deref()));
+    Ok(())
 }
 
-/// Masked: a listing shows no whole name and no door.
+fn missed_words(count: MissedCount, rows: &mut Vec<Vec<String>>, file: Option<&str>) -> String {
+    let mut text = format!(
+        "{} people were kept from their test, {} of them students\n",
+        count.people, count.students
+    );
+    let more = rows.len() > SHOWN_MAX;
+    rows.truncate(SHOWN_MAX);
+    if !rows.is_empty() {
+        text.push_str(&table(
+            &["", "home", "name", "phone", "window", "moved to"],
+            rows,
+        ));
+    }
+    if more {
+        text.push_str("\n…");
+    }
+    match file {
+        Some(file) => text.push_str(&format!(
+            "\nAll of them, with their names, are in {file}: keep it safe"
+        )),
+        None => text.push_str("\nWith --out FILE all of them are written, with their names"),
+    }
+    text
+}
+
+/// A line of the listing; with --names it has the door too.
 fn row_of(person: &Missed, session: &Session) -> Vec<String> {
-    let name: String = person.name.chars().take(1).chain("**".chars()).collect();
+    let home = format!("{} {}", person.unit.within_community(), person.door);
     vec![
         if person.student { "student" } else { "" }.into(),
-        person.unit.within_community(),
-        name,
+        home.trim_end().to_owned(),
+        person.name.clone(),
         person.phone.clone(),
         local(person.window_starts_at, session),
         person.moved_to.map_or_else(String::new, |at| local(at, session)),

@@ -42,11 +42,12 @@ pub(super) const TABLES: [&str; 19] = [
 ];
 const TABLES_LATE: [&str; 2] = ["dialogues", "job_runs"];
 const TABLES_PACING: [&str; 3] = ["pacing", "pacing_log", "pacing_moved"];
-const TABLES_OF_INCIDENTS: [&str; 7] = [
+const TABLES_OF_INCIDENTS: [&str; 8] = [
     "incidents",
     "incident_scopes",
     "incident_log",
     "incident_windows",
+    "incident_times",
     "incident_notices",
     "manual_registrations",
     "load_minutes",
@@ -223,6 +224,9 @@ impl Store {
                 // Dropped without commit: the store stays as it was.
                 return Err(damaged());
             }
+            for (_, sql) in CATCH_UP.iter().filter(|(of, _)| header.migration < *of) {
+                sqlx::query(*sql).execute(&mut *tx).await?;
+            }
             for sql in AFTER_RESTORE {
                 sqlx::query(sql)
                     .bind(now.timestamp_millis())
@@ -235,6 +239,9 @@ impl Store {
         }))
     }
 }
+
+/// What a migration did to the rows that were there, for those of a backup from before it.
+const CATCH_UP: [(i64, &str); 1] = [(3, "update windows set called_at = released_at")];
 
 const AFTER_RESTORE: [&str; 3] = [
     "update deliveries set state = 'held', lease_until = null, changed_at = $1, \

@@ -120,7 +120,7 @@ fn scope_rows(scope: &IncidentScope) -> Vec<serde_json::Value> {
 }
 
 impl Store {
-    /// Declares a fault and notes the windows it falls into: those that have not ended and begin by `near_until`.
+    /// Declares a fault and notes the times it falls into: those that have not ended and begin by `near_until`.
     /// Where one of the same scope is open already, gives that one, changes nothing, and the answer is false.
     pub async fn open_incident(
         &self,
@@ -141,7 +141,6 @@ impl Store {
              select $2, cast(r.value->>'site' as bigint), cast(r.value->>'community' as bigint) \
              from {rows} where true on conflict do nothing",
         );
-        let reach = self.sql(REACH);
         Ok(in_transaction!(self, |tx| {
             let id = take_ids!(tx, "incidents", 1);
             let added = sqlx::query(
@@ -174,13 +173,15 @@ impl Store {
                     .bind(self.keys.seal(LOG_WORDS, line, new.reason.as_bytes()))
                     .execute(&mut *tx)
                     .await?;
-                sqlx::query(reach)
-                    .bind(id)
-                    .bind(now_ms)
-                    .bind(near_until.timestamp_millis())
-                    .bind((now - WINDOW_MAX).timestamp_millis())
-                    .execute(&mut *tx)
-                    .await?;
+                for sql in REACH {
+                    sqlx::query(self.sql(sql))
+                        .bind(id)
+                        .bind(now_ms)
+                        .bind(near_until.timestamp_millis())
+                        .bind((now - WINDOW_MAX).timestamp_millis())
+                        .execute(&mut *tx)
+                        .await?;
+                }
                 (IncidentId(id), true)
             } else {
                 let (known,): (i64,) =

@@ -37,7 +37,7 @@ pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
 pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
 pub use load::LoadMinute;
-pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetWindow};
+pub use manual::{ManualChange, ManualRegistration, OwnTime, Returned, SheetPerson, SheetWindow};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -186,11 +186,15 @@ macro_rules! in_transaction {
     };
 }
 
-/// Takes `count` fresh ids of a table within a transaction; gives the first.
+/// Takes `count` fresh ids of a table within a transaction; gives the first. A store restored from a backup that is older
+/// than the table has no row for it yet.
 macro_rules! take_ids {
     ($tx:ident, $table:literal, $count:expr) => {{
         let (next,): (i64,) =
-            sqlx::query_as("update ids set next = next + $2 where name = $1 returning next")
+            sqlx::query_as(
+                "insert into ids (name, next) values ($1, 1 + $2) \
+                 on conflict (name) do update set next = ids.next + $2 returning next",
+            )
                 .bind($table)
                 .bind($count as i64)
                 .fetch_one(&mut *$tx)
