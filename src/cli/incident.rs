@@ -730,7 +730,10 @@ async fn list_missed(args: MissedArgs, session: &Session, store: &Store) -> Resu
     if session.out.json {
         let file = serde_json::to_string(&file)?;
         let (people, students) = (count.people, count.students);
-        writeln!(std::io::stdout(), "],\"people\":{people},\"students\":{students},\"file\":{file}}}")?;
+        writeln!(
+            std::io::stdout(),
+            "],\"people\":{people},\"students\":{students},\"file\":{file}}}"
+        )?;
         return Ok(());
     }
     session.out.line(missed_words(count, &mut rows, file.as_deref()));
@@ -745,10 +748,7 @@ fn missed_words(count: MissedCount, rows: &mut Vec<Vec<String>>, file: Option<&s
     let more = rows.len() > SHOWN_MAX;
     rows.truncate(SHOWN_MAX);
     if !rows.is_empty() {
-        text.push_str(&table(
-            &["", "home", "name", "phone", "window", "moved to"],
-            rows,
-        ));
+        text.push_str(&table(&["", "home", "name", "phone", "window", "moved to"], rows));
     }
     if more {
         text.push_str("\n…");

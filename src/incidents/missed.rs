@@ -120,7 +120,9 @@ pub async fn each(
                     .filter(|comer| is_student(&comer.person) == students);
                 kept.extend(wanted.map(|comer| (comer, window)));
             }
-            let who = |kept: &[(Comer, &SheetWindow)]| -> Vec<ResidentId> { kept.iter().map(|(comer, _)| comer.person.resident).collect() };
+            let who = |kept: &[(Comer, &SheetWindow)]| -> Vec<ResidentId> {
+                kept.iter().map(|(comer, _)| comer.person.resident).collect()
+            };
             let residents = who(&kept);
             let by_hand = store.registered_by_hand(incident.id, &residents).await?;
             let by_hand: HashSet<ResidentId> = by_hand.into_iter().collect();
@@ -220,7 +222,10 @@ impl MissedTable {
 
     /// Puts the whole table in its place.
     pub fn finish(self, path: &Path) -> io::Result<()> {
-        let file = self.writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+        let file = self
+            .writer
+            .into_inner()
+            .map_err(csv::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())

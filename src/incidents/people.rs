@@ -19,10 +19,7 @@ pub(super) struct Comer {
 }
 
 /// The people of each of these times, by household.
-pub(super) async fn who_comes(
-    store: &Store,
-    windows: &[SheetWindow],
-) -> Result<Vec<Vec<Comer>>, StoreError> {
+pub(super) async fn who_comes(store: &Store, windows: &[SheetWindow]) -> Result<Vec<Vec<Comer>>, StoreError> {
     let mut comers = Vec::with_capacity(windows.len());
     for batch in windows.chunks(TIMES_PER_QUERY) {
         let mut units: Vec<UnitId> = batch.iter().map(|window| window.unit).collect();
@@ -32,7 +29,9 @@ pub(super) async fn who_comes(
         let own = store.own_times(&units).await?;
         for window in batch {
             let at = people.partition_point(|person| person.unit < window.unit);
-            let lives_there = people[at..].iter().take_while(|person| person.unit == window.unit);
+            let lives_there = people[at..]
+                .iter()
+                .take_while(|person| person.unit == window.unit);
             let mut of_window: Vec<Comer> = lives_there
                 .filter(|person| comes(window, person, &own))
                 .map(|person| Comer {
@@ -71,11 +70,8 @@ fn comes(window: &SheetWindow, person: &SheetPerson, own: &[OwnTime]) -> bool {
 
 /// They had another time when the incident fell into this one. Who chose one afterwards did so because of it.
 fn chose_another(window: &SheetWindow, resident: ResidentId, own: &[OwnTime]) -> bool {
-    own_time(window, resident, own).is_some_and(|own| {
-        window
-            .noted_at
-            .is_none_or(|noted_at| own.chosen_at <= noted_at)
-    })
+    own_time(window, resident, own)
+        .is_some_and(|own| window.noted_at.is_none_or(|noted_at| own.chosen_at <= noted_at))
 }
 
 fn own_time<'a>(window: &SheetWindow, resident: ResidentId, own: &'a [OwnTime]) -> Option<&'a OwnTime> {

@@ -197,7 +197,15 @@ async fn groups<'a>(store: &Store, windows: &'a [SheetWindow]) -> Result<Vec<Gro
 }
 
 fn are_one(a: &SheetWindow, b: &SheetWindow) -> bool {
-    let of = |window: &SheetWindow| (window.of, window.round, window.unit, window.starts_at, window.ends_at);
+    let of = |window: &SheetWindow| {
+        (
+            window.of,
+            window.round,
+            window.unit,
+            window.starts_at,
+            window.ends_at,
+        )
+    };
     a.of == Appointment::Own && of(a) == of(b)
 }
 
@@ -253,7 +261,10 @@ fn pages(
     for of_stretch in groups.chunk_by(|a, b| Stretch::of(a.window, zone) == Stretch::of(b.window, zone)) {
         let stretch = Stretch::of(of_stretch[0].window, zone);
         let mut paper = Paper {
-            hour: heading(stretch, span(language, zone, stretch.starts_at, stretch.ends_at, false)),
+            hour: heading(
+                stretch,
+                span(language, zone, stretch.starts_at, stretch.ends_at, false),
+            ),
             hour_key: stretch.starts_at.with_timezone(&zone).format("%FT%H").to_string(),
             height: usize::MAX,
             pages: &mut pages,
@@ -293,13 +304,19 @@ impl Paper<'_> {
             let whole: usize = home.iter().map(height_of).sum();
             let together = heading_height + whole <= PAGE_HEIGHT;
             for row in home {
-                let needed = if together && row.first { whole } else { height_of(&row) };
+                let needed = if together && row.first {
+                    whole
+                } else {
+                    height_of(&row)
+                };
                 let needed = needed + if headed { 0 } else { heading_height };
                 if self.height.saturating_add(needed) > PAGE_HEIGHT {
                     self.begin_page();
                     headed = false;
                 }
-                let Some(page) = self.pages.last_mut() else { continue };
+                let Some(page) = self.pages.last_mut() else {
+                    continue;
+                };
                 if !headed {
                     page.rows.push(Row::Unit(heading.to_owned()));
                     self.height += heading_height;

@@ -141,7 +141,10 @@ macro_rules! withdraw {
             .bind(format!("{} cancelled {}\n", $now_ms, $why))
             .fetch_all(&mut *$tx)
             .await?;
-        sqlx::query($store.sql(SUPERSEDE)).bind(&keys).execute(&mut *$tx).await?;
+        sqlx::query($store.sql(SUPERSEDE))
+            .bind(&keys)
+            .execute(&mut *$tx)
+            .await?;
         rows.into_iter().map(|(contact,)| contact).collect::<Vec<i64>>()
     }};
 }
@@ -247,7 +250,10 @@ impl Store {
                 let withdrawn = withdraw!(self, tx, withdrawn, now_ms, "an incident was declared");
                 let first = take_ids!(tx, "deliveries", deliveries.len());
                 let (rows, bodies) = self.delivery_rows(deliveries, first, now);
-                sqlx::query(self.sql(INSERT)).bind(json(&rows)).execute(&mut *tx).await?;
+                sqlx::query(self.sql(INSERT))
+                    .bind(json(&rows))
+                    .execute(&mut *tx)
+                    .await?;
                 sqlx::query(self.sql(INSERT_BODIES))
                     .bind(json(&bodies))
                     .execute(&mut *tx)
@@ -358,7 +364,10 @@ impl Store {
             deliveries.retain(|new| concerned.contains(&new.contact.0));
             let first = take_ids!(tx, "deliveries", deliveries.len());
             let (rows, bodies) = self.delivery_rows(&deliveries, first, now);
-            sqlx::query(self.sql(INSERT)).bind(json(&rows)).execute(&mut *tx).await?;
+            sqlx::query(self.sql(INSERT))
+                .bind(json(&rows))
+                .execute(&mut *tx)
+                .await?;
             sqlx::query(self.sql(INSERT_BODIES))
                 .bind(json(&bodies))
                 .execute(&mut *tx)

@@ -200,19 +200,19 @@ const SHEET_TIMES: [(&str, &str, &str); 3] = [
     (
         "cast(-1 as bigint)",
         "(select round_id, unit_id, site_id, starts_at, ends_at, \
-           case when green_starts_at is null then 0 else 1 end as apart from windows)",
+           cast(case when green_starts_at is null then 0 else 1 end as bigint) as apart from windows)",
         "incident_windows k on k.incident_id = i.id and k.round_id = w.round_id and k.unit_id = w.unit_id",
     ),
     (
         "cast(0 as bigint)",
         "(select round_id, unit_id, green_site_id as site_id, green_starts_at as starts_at, \
-           green_ends_at as ends_at, 0 as apart from windows where green_starts_at is not null)",
+           green_ends_at as ends_at, cast(0 as bigint) as apart from windows where green_starts_at is not null)",
         "incident_times k on k.incident_id = i.id and k.round_id = w.round_id and k.unit_id = w.unit_id \
            and k.resident_id = 0",
     ),
     (
         "w.resident_id",
-        "(select round_id, unit_id, resident_id, site_id, starts_at, ends_at, 0 as apart from own_windows)",
+        "(select round_id, unit_id, resident_id, site_id, starts_at, ends_at, cast(0 as bigint) as apart from own_windows)",
         "incident_times k on k.incident_id = i.id and k.round_id = w.round_id and k.unit_id = w.unit_id \
            and k.resident_id = w.resident_id",
     ),

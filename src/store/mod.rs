@@ -190,15 +190,14 @@ macro_rules! in_transaction {
 /// than the table has no row for it yet.
 macro_rules! take_ids {
     ($tx:ident, $table:literal, $count:expr) => {{
-        let (next,): (i64,) =
-            sqlx::query_as(
-                "insert into ids (name, next) values ($1, 1 + $2) \
+        let (next,): (i64,) = sqlx::query_as(
+            "insert into ids (name, next) values ($1, 1 + $2) \
                  on conflict (name) do update set next = ids.next + $2 returning next",
-            )
-                .bind($table)
-                .bind($count as i64)
-                .fetch_one(&mut *$tx)
-                .await?;
+        )
+        .bind($table)
+        .bind($count as i64)
+        .fetch_one(&mut *$tx)
+        .await?;
         next - $count as i64
     }};
 }
