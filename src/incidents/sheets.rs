@@ -91,6 +91,7 @@ struct Sheet<'a> {
     title: String,
     guide: String,
     private: String,
+    count: String,
     incident: String,
     site: &'a str,
     head: Head,
@@ -432,6 +433,7 @@ fn html(
         title: say(&Text::SheetTitle),
         guide: say(&Text::SheetGuide),
         private: say(&Text::SheetPrivate),
+        count: say(&Text::SheetCount),
         incident: say(&Text::SheetIncident { id: &id }),
         site,
         head: Head {

@@ -240,7 +240,8 @@ impl Store {
     }
 }
 
-/// What a migration did to the rows that were there, for those of a backup from before it.
+/// What a migration did to the rows that were there, for those of a backup from before it: each migration that changes
+/// rows has a line here.
 const CATCH_UP: [(i64, &str); 1] = [(3, "update windows set called_at = released_at")];
 
 const AFTER_RESTORE: [&str; 3] = [
