@@ -20,8 +20,8 @@ use crate::{
     store::{Appointment, SheetPerson, SheetWindow, Store, StoreError},
 };
 
-/// What fits onto a page of A4 below its head, in tenths of a millimetre.
-const PAGE_HEIGHT: usize = 2_200;
+/// What fits onto a page of A4 below its head, in tenths of a millimetre, with 10 mm to spare for other fonts.
+const PAGE_HEIGHT: usize = 2_100;
 /// The height of a row: that of its lines and what is around them, and at least enough to sign in.
 const LINE_HEIGHT: usize = 60;
 const AROUND_LINES: usize = 25;

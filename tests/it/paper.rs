@@ -165,6 +165,12 @@ async fn from_paper_to_the_system(test: TestStore) {
         (drained["sheets"] == json!({ "waiting": 0, "sent": 0, "registered": 3, "refused": 1 })).then_some(())
     })
     .await;
+    let drained = json_of(&folder, &["incident", "drain", "1"]).await;
+    let code = drained["refused"][0]["code"].as_str().expect("a code");
+    assert!(
+        text.contains(code) && drained["refused"][0]["reason"].is_string(),
+        "{drained}"
+    );
     assert_eq!(sim.status()["registered"], json!(3));
     after_the_fault(&app, &folder).await;
     serving.terminate().await;

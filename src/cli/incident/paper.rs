@@ -172,17 +172,24 @@ pub(super) async fn drained(id: IncidentId, wait: bool, session: &Session, store
             continue;
         }
         let refused = store.refused_manual(id, SHOWN_MAX).await?;
-        let reasons: Vec<&String> = refused.iter().map(|(_, reason)| reason).collect();
+        let refused: Vec<(String, String)> = refused
+            .into_iter()
+            .map(|(resident, reason)| (returns::code_of(id, resident), reason))
+            .collect();
+        let listed: Vec<_> = refused
+            .iter()
+            .map(|(code, reason)| json!({ "code": code, "reason": reason }))
+            .collect();
         let set = session.config.registration.url.is_some();
         return session.out.answer(
-            &json!({ "incident": id, "sheets": counts, "refused": reasons }),
+            &json!({ "incident": id, "sheets": counts, "refused": listed }),
             || {
                 let mut text = drain_words(&counts);
                 if open > 0 && !set {
                     text.push_str("\nregistration.url is not set: nothing is passed on until it is");
                 }
-                for reason in &reasons {
-                    text.push_str(&format!("\n  refused: {reason}"));
+                for (code, reason) in &refused {
+                    text.push_str(&format!("\n  refused: {code}: {reason}"));
                 }
                 text
             },
@@ -211,7 +218,11 @@ pub(super) async fn list_missed(args: MissedArgs, session: &Session, store: &Sto
     let mut first = true;
     if session.out.json {
         // As they come: a city's list is never in memory.
-        write!(std::io::stdout(), "{{\"incident\":{},\"missed\":[", args.id)?;
+        printed(write!(
+            std::io::stdout(),
+            "{{\"incident\":{},\"missed\":[",
+            args.id
+        ))?;
     }
     let count = missed::each(store, &incident, args.students, session.clock.now(), |person| {
         if let Some(table_file) = &mut table_file {
@@ -220,7 +231,11 @@ pub(super) async fn list_missed(args: MissedArgs, session: &Session, store: &Sto
         let person = if args.names { person } else { person.masked() };
         if session.out.json {
             let comma = if std::mem::take(&mut first) { "" } else { "," };
-            return write!(std::io::stdout(), "{comma}{}", serde_json::to_string(&person)?);
+            return printed(write!(
+                std::io::stdout(),
+                "{comma}{}",
+                serde_json::to_string(&person)?
+            ));
         }
         if rows.len() <= SHOWN_MAX {
             rows.push(row_of(&person, session));
@@ -235,14 +250,22 @@ pub(super) async fn list_missed(args: MissedArgs, session: &Session, store: &Sto
     if session.out.json {
         let file = serde_json::to_string(&file)?;
         let (people, students) = (count.people, count.students);
-        writeln!(
+        printed(writeln!(
             std::io::stdout(),
             "],\"people\":{people},\"students\":{students},\"file\":{file}}}"
-        )?;
+        ))?;
         return Ok(());
     }
     session.out.line(missed_words(count, &mut rows, file.as_deref()));
     Ok(())
+}
+
+/// A reader that has gone away (`| head`) is no fault of the command.
+fn printed(written: std::io::Result<()>) -> std::io::Result<()> {
+    written.or_else(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error),
+    })
 }
 
 fn missed_words(count: MissedCount, rows: &mut Vec<Vec<String>>, file: Option<&str>) -> String {
@@ -270,12 +293,19 @@ fn missed_words(count: MissedCount, rows: &mut Vec<Vec<String>>, file: Option<&s
 /// A line of the listing; with --names it has the door too.
 fn row_of(person: &Missed, session: &Session) -> Vec<String> {
     let home = format!("{} {}", person.unit.within_community(), person.door);
+    let until = person
+        .window_ends_at
+        .with_timezone(&session.config.city.time_zone);
     vec![
         if person.student { "student" } else { "" }.into(),
         home.trim_end().to_owned(),
         person.name.clone(),
         person.phone.clone(),
-        local(person.window_starts_at, session),
+        format!(
+            "{}–{}",
+            local(person.window_starts_at, session),
+            until.format("%H:%M")
+        ),
         person.moved_to.map_or_else(String::new, |at| local(at, session)),
     ]
 }
