@@ -248,9 +248,12 @@ fn pages(
 ) -> Result<Vec<Page>, SheetError> {
     let (zone, language) = (config.city.time_zone, config.city.default_language);
     let green = print(texts, language, &Text::SheetGreen);
-    let heading = |stretch: Stretch, text: String| match stretch.regular {
-        true => text,
-        false => format!("{text}　{green}"),
+    let heading = |stretch: Stretch, text: String| {
+        if stretch.regular {
+            text
+        } else {
+            format!("{text}　{green}")
+        }
     };
     groups.sort_by(|a, b| {
         (Stretch::of(a.window, zone).cmp(&Stretch::of(b.window, zone)))

@@ -179,15 +179,7 @@ impl Store {
         let header: Header = line()?
             .and_then(|text| serde_json::from_str(&text).ok())
             .ok_or_else(damaged)?;
-        if header.weir_backup != FORMAT || header.migration > latest_migration() {
-            return Err(StoreError::Newer(header.migration));
-        }
-        if header.key_id != self.keys.id() {
-            return Err(StoreError::Refused(format!(
-                "{} was sealed with another data key than this store's. Put that key's file in place first",
-                path.display()
-            )));
-        }
+        self.check_header(&header, path)?;
         let rows = self.sql("{rows}").0;
         Ok(super::in_transaction!(self, |tx| {
             for table in tables() {
@@ -237,6 +229,19 @@ impl Store {
             }
             total
         }))
+    }
+
+    fn check_header(&self, header: &Header, path: &Path) -> Result<()> {
+        if header.weir_backup != FORMAT || header.migration > latest_migration() {
+            return Err(StoreError::Newer(header.migration));
+        }
+        if header.key_id != self.keys.id() {
+            return Err(StoreError::Refused(format!(
+                "{} was sealed with another data key than this store's. Put that key's file in place first",
+                path.display()
+            )));
+        }
+        Ok(())
     }
 }
 

@@ -382,10 +382,7 @@ fn said(
     );
     if let Some(closed_at) = incident.closed_at {
         let minutes = (closed_at - incident.opened_at).num_minutes();
-        text.push_str(&format!(
-            "  closed {}, {minutes} minutes later\n",
-            local(closed_at, session)
-        ));
+        text.push_str(&format!("  lasted {minutes} minutes\n"));
     }
     for (language, words) in [
         ("Chinese", &incident.message_zh),
