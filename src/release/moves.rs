@@ -1,11 +1,14 @@
 //! Where windows go when the law orders them to move. Pure: the service and the rehearsal run the same.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     pacing::{kernel::Response, law::WindowOrder},
     planner::{self, Announced, GivenWindow, MOVES_MAX, Moved, Restagger, Supply},
 };
+
+/// A window that nobody has been told of so shortly before it starts comes too late.
+const LEAD_MIN: TimeDelta = TimeDelta::minutes(10);
 
 /// Between instants and minutes counted from the round's first midnight.
 pub struct Minutes<'a> {
@@ -90,6 +93,23 @@ fn as_seen(window: &Announced, order: &WindowOrder, ground: &Ground<'_>, now: Da
         seen.recipients = (f64::from(window.recipients) * coming).round() as u32;
     }
     seen
+}
+
+/// Untold windows that have come too near, because telling fell behind, are placed anew even when all is well: their
+/// people would hear of them too late. `first` is the start of the round's first window, `next` that of the next
+/// window that nobody has been told of, `lead` how long before its window a notice of the round leaves at least.
+pub fn behind(
+    first: DateTime<Utc>,
+    next: DateTime<Utc>,
+    lead: TimeDelta,
+    starts_per_second: f64,
+    now: DateTime<Utc>,
+) -> Option<WindowOrder> {
+    (now > first && next < now + lead.min(LEAD_MIN)).then_some(WindowOrder {
+        told: false,
+        paused: false,
+        starts_per_second,
+    })
 }
 
 /// Where the planner puts each of the windows.

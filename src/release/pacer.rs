@@ -13,6 +13,7 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    moves,
     plan::{self, PlanError},
     replan::{self, ReplanQuota},
 };
@@ -23,7 +24,7 @@ use crate::{
     pacing::{
         forecast::Forecast,
         kernel::{BUCKET_SECONDS, Responses},
-        law::{self, Action, ByHand, Decision, Mode, Params, State, Tick},
+        law::{self, Action, ByHand, Decision, Mode, Params, State, Tick, WindowOrder},
         release::CityPace,
     },
     registration::RegistrationClient,
@@ -44,6 +45,8 @@ const FORECAST_HOURS: u32 = 2;
 const WHENEVER: TimeDelta = TimeDelta::hours(24);
 /// Counts over whole rounds change slowly and cost most; they are read anew after this.
 const ROUNDS_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// How often it is looked for windows that come too near untold.
+const BEHIND_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// Share of those told of a move who come at the old time all the same.
 const DISOBEY_MOVE: f64 = 0.25;
 /// Where the feed says nothing of the capacity, what completes tells it only while the system is this busy.
@@ -105,6 +108,8 @@ struct Seen {
     failing: bool,
     /// Whole rounds, and when they were counted.
     rounds: Option<(DateTime<Utc>, Vec<ToldRound>)>,
+    /// When it was last looked for windows that come too near untold.
+    behind_at: Option<DateTime<Utc>>,
 }
 
 /// What the pacer needs.
@@ -186,7 +191,7 @@ impl Pacer {
             state.heard_at = Some(now - WHENEVER);
         }
         let nominal = nominal_capacity(&self.config, &row, sample.as_ref());
-        let (decision, safe_per_second) = match nominal {
+        let (mut decision, safe_per_second) = match nominal {
             Some(nominal) => {
                 let params = params(&self.config, nominal);
                 let (forecast, telegram_share) = self.forecast(now).await?;
@@ -207,6 +212,13 @@ impl Pacer {
             reasons.push(
                 "the load feed has not said yet what the system can do; pacing.nominal_capacity would".into(),
             );
+        }
+        if decision.order.is_none()
+            && nominal.is_some()
+            && let Some(order) = self.behind(decision.starts_per_second, now).await?
+        {
+            decision.order = Some(order);
+            decision.actions.push(Action::Replan);
         }
         self.hold_or_free(decision.mode == Mode::Paused).await?;
         let new = NewDecision {
@@ -409,6 +421,26 @@ impl Pacer {
         Ok(rounds)
     }
 
+    /// Once a minute: whether a round's telling fell so far behind that its next windows come too near.
+    async fn behind(&self, starts_per_second: f64, now: DateTime<Utc>) -> Result<Option<WindowOrder>, StoreError> {
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen.behind_at.is_some_and(|at| (TimeDelta::zero()..BEHIND_EVERY).contains(&(now - at))) {
+                return Ok(None);
+            }
+            seen.behind_at = Some(now);
+        }
+        for round in self.releasing().await? {
+            let lead = TimeDelta::minutes(plan::round_spec(&round)?.lead_minutes);
+            if let Some((first, next)) = self.store.first_and_next_start(round.id).await?
+                && let Some(order) = moves::behind(first, next, lead, starts_per_second, now)
+            {
+                return Ok(Some(order));
+            }
+        }
+        Ok(None)
+    }
+
     /// Does what a decision asks for: windows that start soon are moved onto what the system can take.
     pub async fn act(&self, decision: &Decision) {
         if decision.order.is_some()
@@ -442,7 +474,12 @@ impl Pacer {
                     "round {}: {} units moved, {} of them told before",
                     round.id, moved.moved_units, moved.told_units
                 ),
-                reason: "more was planned for the coming minutes than the system can take".into(),
+                reason: if decision.order.is_some_and(|order| order.told) {
+                    "more was planned for the coming minutes than the system can take"
+                } else {
+                    "they fit what the system can take now, and their people still hear of them in time"
+                }
+                .into(),
                 actor: LAW.into(),
             };
             tracing::warn!(round = round.id.0, "{}", entry.what);

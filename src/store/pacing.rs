@@ -560,6 +560,24 @@ impl Store {
             .collect())
     }
 
+    /// The start of a round's first window, and of the next that nobody has been told of.
+    pub async fn first_and_next_start(
+        &self,
+        round: RoundId,
+    ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
+        let (first, next): (Option<i64>, Option<i64>) = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select (select min(w.starts_at) from windows w where w.round_id = $1), \
+                   (select min(w.starts_at) from windows w where w.round_id = $1 and w.released_at is null \
+                      and w.people > 0)",
+            )
+            .bind(round.0)
+            .fetch_one(pool)
+            .await?
+        });
+        Ok(first.map(instant).zip(next.map(instant)))
+    }
+
     /// Told units of a two-step round whose window has started and whose people wait for their call, the earliest
     /// first; recipients are those whom the first notice reached.
     pub async fn units_to_call(

@@ -25,6 +25,8 @@ const PEOPLE_LEN_MAX: usize = 5_000_000;
 const MINUTES_LEN_MAX: usize = 2 * 24 * 60;
 /// Those who ignore windows come evenly over so long.
 const WHENEVER_SECONDS: f64 = 24.0 * 3600.0;
+/// Who is registered only so long after the first try has come in vain.
+const LATE_MS: i64 = 30 * 60 * 1000;
 /// People act at most so much later than they mean to, by the machine's clock.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -85,6 +87,12 @@ pub struct CrowdView {
     pub registered: u64,
     /// People who gave up after a failure.
     pub gave_up: u64,
+    /// People who come because of what they were told.
+    pub heeding: u64,
+    /// Of them, those registered.
+    pub heeding_registered: u64,
+    /// People registered only half an hour or more after their first try.
+    pub late: u64,
     /// Strangers who came; they count nowhere else but among tries and failures.
     pub strangers: u64,
     /// The same by minute since the simulator began.
@@ -134,6 +142,7 @@ struct Person {
     /// In milliseconds since the origin; none for those told to come now.
     window_starts_ms: Option<i64>,
     next_ms: i64,
+    first_try_ms: Option<i64>,
     /// Counts plans: an entry of the agenda with an older number is void.
     plan: u16,
     failures: u16,
@@ -292,9 +301,11 @@ impl State {
             habit,
             window_starts_ms,
             next_ms,
+            first_try_ms: None,
             plan: 0,
             failures: 0,
         });
+        self.view.heeding += u64::from(!matches!(habit, Habit::Never | Habit::Whenever));
         if habit != Habit::Never {
             self.agenda.push(Reverse((next_ms, index, 0)));
         }
@@ -313,6 +324,7 @@ impl State {
                 habit: Habit::Whenever,
                 window_starts_ms: None,
                 next_ms: now_ms,
+                first_try_ms: None,
                 plan: 0,
                 failures: 0,
             });
@@ -370,6 +382,7 @@ impl State {
             }
             // It is under way: a correction comes too late now.
             person.next_ms = i64::MIN;
+            person.first_try_ms = person.first_try_ms.or(Some(now_ms));
             let is_first = person.failures == 0 && !person.is_stranger;
             let is_new_stranger = person.failures == 0 && person.is_stranger;
             due.push(index);
@@ -387,6 +400,10 @@ impl State {
         let counts = u32::from(!self.people[index as usize].is_stranger);
         if registered {
             self.view.registered += u64::from(counts);
+            let person = self.people[index as usize];
+            self.view.heeding_registered += u64::from(counts > 0 && person.habit != Habit::Whenever);
+            let took_ms = now_ms - person.first_try_ms.unwrap_or(now_ms);
+            self.view.late += u64::from(counts > 0 && took_ms >= LATE_MS);
             self.minute(now_ms).registered += counts;
             return;
         }
