@@ -471,7 +471,10 @@ async fn list(session: &Session) -> Result<()> {
 async fn show(id: RoundId, svg: Option<PathBuf>, with_windows: bool, session: &Session) -> Result<()> {
     let store = session.store().await?;
     let round = plan::existing(&store, id).await?;
-    let (spec, summary) = (plan::round_spec(&round)?, plan::plan_summary(&round));
+    let (spec, mut summary) = (plan::round_spec(&round)?, plan::plan_summary(&round));
+    if round.moves > 0 {
+        summary = plan::redrawn(summary, &store.windows(id).await?, session.config.city.time_zone);
+    }
     if let Some(file) = &svg {
         write_picture(file, id, &spec, &summary)?;
     }

@@ -113,13 +113,14 @@ impl Teller {
         let now = self.clock.now();
         let mut deliveries = BTreeMap::new();
         let mut withdrawn = BTreeSet::new();
-        for (round, windows) in by_round(&windows) {
+        // Whoever is told again, also for one of several windows, hears the newest.
+        for ((calmed, round), windows) in by_round(&windows).into_iter().rev() {
             let units: Vec<UnitId> = windows.iter().map(|window| window.unit).collect();
             let expires_at = windows.iter().map(|window| window.ends_at).max().unwrap_or(now) + AFTER_WINDOW;
             let audience = self.store.audience(&units).await?;
             let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
             for contact in &audience {
-                let new = self.notice(incident, contact, expires_at, now);
+                let new = self.notice(incident, calmed, contact, expires_at, now);
                 deliveries.entry(contact.contact).or_insert(new);
             }
             withdrawn.extend(self.superseded(round, &contacts, &windows, now).await?);
@@ -158,10 +159,10 @@ impl Teller {
             let noted = starts.get(&view.unit).copied();
             for starts_at in noted.into_iter().chain([view.starts_at]) {
                 if starts_at <= near_until {
-                    keys.insert(format!(
-                        "reminder:{round}:{contact}:{}",
-                        starts_at.timestamp() / 60
-                    ));
+                    let minute = starts_at.timestamp() / 60;
+                    keys.insert(format!("reminder:{round}:{contact}:{minute}"));
+                    let revision = stored.plan_revision;
+                    keys.insert(format!("call:{round}:{revision}:{contact}:{minute}"));
                 }
             }
             if noted.unwrap_or(view.starts_at) > near_until {
@@ -169,9 +170,7 @@ impl Teller {
             }
         }
         for contact in contacts.iter().filter(|contact| !later.contains(contact)) {
-            for kind in ["window", "call"] {
-                keys.insert(format!("{kind}:{round}:{}:{contact}", stored.plan_revision));
-            }
+            keys.insert(format!("window:{round}:{}:{contact}", stored.plan_revision));
         }
         Ok(keys)
     }
@@ -196,7 +195,12 @@ impl Teller {
                 self.over(id, contact, &concerned, now)
             })
             .collect();
-        let withdrawn: Vec<String> = ids.iter().map(|contact| notice_key(id, *contact)).collect();
+        let log = self.store.incident_log(id).await?;
+        let calmed = log.iter().filter(|line| line.kind == "calmed").count() as u32;
+        let withdrawn: Vec<String> = ids
+            .iter()
+            .flat_map(|contact| (0..=calmed).map(|calmed| notice_key(id, calmed, *contact)))
+            .collect();
         self.store.end(id, &ids, &deliveries, &withdrawn, now).await?;
         self.written.send_modify(|count| *count += 1);
         Ok(contacts.len())
@@ -205,6 +209,7 @@ impl Teller {
     fn notice(
         &self,
         incident: &Incident,
+        calmed: u32,
         contact: &AudienceContact,
         expires_at: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -215,7 +220,7 @@ impl Teller {
             Language::ZhHans | Language::ZhHant => incident.message_zh.as_deref(),
         };
         let body = notices::incident(&voice, beside);
-        let key = notice_key(incident.id, contact.contact);
+        let key = notice_key(incident.id, calmed, contact.contact);
         delivery((key, NoticeKind::Incident), contact, body, expires_at, now)
     }
 
@@ -246,14 +251,22 @@ impl Teller {
     }
 }
 
-fn notice_key(incident: IncidentId, contact: ContactId) -> String {
-    format!("incident:{incident}:{contact}")
+/// Told again, somebody hears it again.
+fn notice_key(incident: IncidentId, calmed: u32, contact: ContactId) -> String {
+    match calmed {
+        0 => format!("incident:{incident}:{contact}"),
+        again => format!("incident:{incident}:{contact}:{again}"),
+    }
 }
 
-fn by_round(windows: &[IncidentWindow]) -> BTreeMap<RoundId, Vec<IncidentWindow>> {
-    let mut rounds: BTreeMap<RoundId, Vec<IncidentWindow>> = BTreeMap::new();
+/// By how often people are told again, and by round.
+fn by_round(windows: &[IncidentWindow]) -> BTreeMap<(u32, RoundId), Vec<IncidentWindow>> {
+    let mut rounds: BTreeMap<(u32, RoundId), Vec<IncidentWindow>> = BTreeMap::new();
     for window in windows {
-        rounds.entry(window.round).or_default().push(*window);
+        rounds
+            .entry((window.calmed, window.round))
+            .or_default()
+            .push(*window);
     }
     rounds
 }

@@ -56,11 +56,13 @@ impl Releaser {
     /// The city's gate as it stands, at the pace that holds at this moment.
     pub(super) async fn city_gate(&self) -> Result<City, StoreError> {
         let row = self.store.pacing().await?;
-        let pace = pacer::city_pace(&self.config, &row, self.clock.now());
+        let now = self.clock.now();
+        let pace = pacer::city_pace(&self.config, &row, now);
         Ok(City {
             gate: CityGate {
                 level: row.gate_level,
-                at: row.gate_at,
+                // A clock that was set back would otherwise keep the gate shut until it is as late again.
+                at: row.gate_at.min(now),
                 pace,
             },
             seen: (row.gate_level, row.gate_at),
@@ -168,14 +170,7 @@ impl Releaser {
             }
             let audience = self.audience_of(&units).await?;
             let details = self.windows_of(&audience, round.id).await?;
-            let deliveries: Vec<NewDelivery> = audience
-                .iter()
-                .filter_map(|contact| {
-                    let windows = details.get(&contact.contact)?;
-                    let key = format!("call:{}:{}:{}", round.id, round.plan_revision, contact.contact);
-                    Some(self.delivery(key, round.id, contact, Said::Call, windows, now))
-                })
-                .collect();
+            let deliveries = self.calls(round, &units, &audience, &details, now);
             let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
             let steering = Steering {
                 city: city.moved(),
@@ -195,6 +190,39 @@ impl Releaser {
             metrics::counter!("weir_units_called_total").increment(called as u64);
         }
         Ok(called)
+    }
+
+    /// A call for each contact and start: a window that moved needs another. It speaks of the windows that have come.
+    fn calls(
+        &self,
+        round: &Round,
+        units: &[UnitToTell],
+        audience: &[AudienceContact],
+        details: &BTreeMap<ContactId, Vec<WindowView>>,
+        now: DateTime<Utc>,
+    ) -> Vec<NewDelivery> {
+        let starts: HashMap<UnitId, DateTime<Utc>> =
+            units.iter().map(|unit| (unit.unit, unit.starts_at)).collect();
+        audience
+            .iter()
+            .filter_map(|contact| {
+                let come: Vec<WindowView> = details
+                    .get(&contact.contact)?
+                    .iter()
+                    .filter(|window| starts.contains_key(&window.unit))
+                    .cloned()
+                    .collect();
+                let start = come.iter().filter_map(|window| starts.get(&window.unit)).min()?;
+                let key = format!(
+                    "call:{}:{}:{}:{}",
+                    round.id,
+                    round.plan_revision,
+                    contact.contact,
+                    start.timestamp() / 60
+                );
+                Some(self.delivery(key, round.id, contact, Said::Call, &come, now))
+            })
+            .collect()
     }
 
     /// As many notices wait in the outbox as the channels send within a minute.

@@ -2,7 +2,6 @@
 //! its decision into the store, where the releaser finds it.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -29,8 +28,8 @@ use crate::{
     },
     registration::RegistrationClient,
     store::{
-        ByHandRecord, LoadMinute, LogKind, MovedStart, NewDecision, NewIncident, NewLogEntry, PacingRow,
-        Round, StartBucket, Store, StoreError, ToldRound,
+        ByHandRecord, LoadMinute, LogKind, NewDecision, NewIncident, NewLogEntry, PacingRow,
+        Round, Store, StoreError, ToldRound,
     },
 };
 
@@ -47,8 +46,6 @@ const WHENEVER: TimeDelta = TimeDelta::hours(24);
 const ROUNDS_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// How often it is looked for windows that come too near untold.
 const BEHIND_EVERY: TimeDelta = TimeDelta::seconds(60);
-/// Share of those told of a move who come at the old time all the same.
-const DISOBEY_MOVE: f64 = 0.25;
 /// Where the feed says nothing of the capacity, what completes tells it only while the system is this busy.
 const MEASURABLE_UTILISATION: f64 = 0.3;
 /// While nothing is steered there is only somebody's word to look for.
@@ -185,7 +182,7 @@ impl Pacer {
         }
         let sample = self.sample().await;
         let now = self.clock.now();
-        let mut state: State = serde_json::from_str(&row.law).unwrap_or_default();
+        let mut state = law_state(&row, now);
         if self.feed.is_none() {
             // Nobody will ever speak: the silence has lasted for long.
             state.heard_at = Some(now - WHENEVER);
@@ -231,13 +228,17 @@ impl Pacer {
             nominal_capacity: nominal,
             reasons,
         };
+        // Both may be done twice without harm, so they come before the decision is stored.
+        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
+            self.open_incident(&new.reasons, now).await?;
+        }
+        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Calm) {
+            self.calm_again(&new.reasons, now).await?;
+        }
         let log = log_of(&row, &decision, &new.reasons);
         self.store.save_decision(&new, &log, now).await?;
         if let Some(sample) = &sample {
             self.store.record_load(&minute(sample, new.mode, now)).await?;
-        }
-        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
-            self.open_incident(&new.reasons, now).await?;
         }
         self.after(&row, &decision, &new).await?;
         gauge(&row, &decision, sample.as_ref(), &state, nominal, now);
@@ -262,6 +263,32 @@ impl Pacer {
                 kind: LogKind::Action,
                 what: format!("incident {id} opened"),
                 reason: reasons.join("; "),
+                actor: LAW.into(),
+            };
+            self.store.log_pacing(&[entry], now).await?;
+        }
+        Ok(())
+    }
+
+    /// The pause lasts: those who were told of the fault and whose window has come, or is near, are told again. Where a
+    /// person has closed the incident, nobody is.
+    async fn calm_again(&self, reasons: &[String], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let open = self.store.open_incidents().await?;
+        let Some(incident) = open.iter().find(|incident| incident.scope.is_everywhere()) else {
+            return Ok(());
+        };
+        let reach = WindowOrder {
+            told: true,
+            paused: true,
+            starts_per_second: 0.0,
+        };
+        let near = reach.reaches_back_to(now)..now + self.config.incidents.near();
+        let reason = reasons.join("; ");
+        if self.store.calm_again(incident.id, near, LAW, &reason, now).await? {
+            let entry = NewLogEntry {
+                kind: LogKind::Action,
+                what: format!("those near are told of incident {} again", incident.id),
+                reason,
                 actor: LAW.into(),
             };
             self.store.log_pacing(&[entry], now).await?;
@@ -456,8 +483,6 @@ impl Pacer {
             order: decision.order,
             ..ReplanQuota::default()
         };
-        // A whole day: windows move far where little capacity is left.
-        let known = self.store.told_by_start(now, now + WHENEVER).await?;
         let mut fault = None;
         for round in self.releasing().await? {
             let moved = match replan::replan(&self.store, &self.config, &round, &quota, now).await {
@@ -485,8 +510,6 @@ impl Pacer {
             tracing::warn!(round = round.id.0, "{}", entry.what);
             self.store.log_pacing(&[entry], now).await?;
         }
-        let moved_to = self.store.told_by_start(now, now + WHENEVER).await?;
-        self.store.add_moved(&stay_behind(&known, &moved_to)).await?;
         fault.map_or(Ok(()), Err)
     }
 }
@@ -494,6 +517,22 @@ impl Pacer {
 /// What every status says where nothing is steered.
 pub const NOT_STEERED: &str = "not steered: each round goes at its own pace. Set registration.url or \
     registration.metrics_url, or at least pacing.nominal_capacity";
+
+/// What the law remembers. Where the clock was set back, instants that are still to come are forgotten: the law would
+/// wait for them to pass.
+fn law_state(row: &PacingRow, now: DateTime<Utc>) -> State {
+    if row.decided_at.is_none_or(|at| at <= now + STALE_AFTER) {
+        return serde_json::from_str(&row.law).unwrap_or_default();
+    }
+    let mut law: serde_json::Value = serde_json::from_str(&row.law).unwrap_or_default();
+    for value in law.as_object_mut().into_iter().flat_map(|fields| fields.values_mut()) {
+        let at: Option<DateTime<Utc>> = value.as_str().and_then(|text| text.parse().ok());
+        if at.is_some_and(|at| at > now) {
+            *value = serde_json::Value::Null;
+        }
+    }
+    serde_json::from_value(law).unwrap_or_default()
+}
 
 fn params(config: &Config, nominal_capacity: f64) -> Params {
     let pacing = &config.pacing;
@@ -547,22 +586,6 @@ fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64, now: Dat
     let untold = params.background + forecast.whenever_per_second(now);
     let line = params.safe_share_min * params.set_point * params.nominal_capacity;
     (line - untold).max(0.0) / heed.max(1e-3)
-}
-
-/// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.
-fn stay_behind(before: &[StartBucket], after: &[StartBucket]) -> Vec<MovedStart> {
-    let mut left: BTreeMap<DateTime<Utc>, (f64, f64)> = BTreeMap::new();
-    for (buckets, sign) in [(before, DISOBEY_MOVE), (after, -DISOBEY_MOVE)] {
-        for bucket in buckets {
-            let (sms, chat) = left.entry(bucket.starts_at).or_default();
-            *sms += sign * bucket.sms as f64;
-            *chat += sign * bucket.chat as f64;
-        }
-    }
-    left.into_iter()
-        .filter(|(_, (sms, chat))| sms.abs() + chat.abs() > f64::EPSILON)
-        .map(|(starts_at, (sms, chat))| MovedStart { starts_at, sms, chat })
-        .collect()
 }
 
 fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLogEntry> {
@@ -732,23 +755,6 @@ impl PacingStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quarter_of_those_who_were_moved_is_still_expected_at_the_old_time() {
-        let at = |minute| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minute);
-        let start = |minute, sms| StartBucket {
-            starts_at: at(minute),
-            sms,
-            chat: 0,
-        };
-        let before = [start(10, 100), start(20, 40)];
-        let after = [start(20, 40), start(30, 100)];
-        let left: Vec<_> = stay_behind(&before, &after)
-            .into_iter()
-            .map(|moved| (moved.starts_at, moved.sms))
-            .collect();
-        assert_eq!(left, [(at(10), 25.0), (at(30), -25.0)]);
-    }
 
     #[test]
     fn what_is_not_decided_any_more_falls_to_the_safe_rate_and_a_pause_stays() {

@@ -1,5 +1,7 @@
 //! Declared faults: whom they concern, who was told and when, and what became of it.
 
+use std::ops::Range;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,9 @@ pub(super) const INCIDENT_WORDS: &str = "incidents.words";
 pub(super) const LOG_WORDS: &str = "incident_log.words";
 /// No window lasts longer: where to begin looking for those that have not ended.
 const WINDOW_MAX: TimeDelta = TimeDelta::days(1);
+
+/// Nobody is told to stay calm twice within this.
+const CALM_EVERY_MIN: TimeDelta = TimeDelta::seconds(60);
 
 /// A fault to be declared.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +85,8 @@ pub struct IncidentWindow {
     pub starts_at: DateTime<Utc>,
     /// Last instant.
     pub ends_at: DateTime<Utc>,
+    /// How often its people were to be told again since it was noted.
+    pub calmed: u32,
 }
 
 /// A minute of the registration system's load.
@@ -458,11 +465,62 @@ impl Store {
         }))
     }
 
+    /// Has those told again whom an open incident has told already and whose window, as it is now, starts within `near`:
+    /// the trouble lasts. On its record. False where the incident is not open, or where they were told only just now.
+    pub async fn calm_again(
+        &self,
+        id: IncidentId,
+        near: Range<DateTime<Utc>>,
+        actor: &str,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let now_ms = now.timestamp_millis();
+        Ok(in_transaction!(self, |tx| {
+            // Locks the row. Asked twice, after a crash between this and the law's own record, it is done once.
+            let due = sqlx::query(
+                "update incidents set state = 'open' where id = $1 and state = 'open' and not exists ( \
+                   select 1 from incident_log l where l.incident_id = $1 and l.kind in ('opened', 'calmed') and l.at > $2)",
+            )
+            .bind(id.0)
+            .bind((now - CALM_EVERY_MIN).timestamp_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if due {
+                let line = take_ids!(tx, "incident_log", 1);
+                sqlx::query(LOG)
+                    .bind(line)
+                    .bind(id.0)
+                    .bind(now_ms)
+                    .bind(actor)
+                    .bind("calmed")
+                    .bind(self.keys.seal(LOG_WORDS, line, reason.as_bytes()))
+                    .execute(&mut *tx)
+                    .await?;
+                sqlx::query(
+                    "update incident_windows set told_at = null where incident_id = $1 and told_at is not null \
+                       and exists (select 1 from windows w where w.round_id = incident_windows.round_id \
+                         and w.unit_id = incident_windows.unit_id and w.starts_at >= $2 and w.starts_at < $3)",
+                )
+                .bind(id.0)
+                .bind(near.start.timestamp_millis())
+                .bind(near.end.timestamp_millis())
+                .execute(&mut *tx)
+                .await?;
+            }
+            due
+        }))
+    }
+
     /// Windows that an incident fell into, whose people knew their time and have not been told of it.
     pub async fn windows_to_calm(&self, id: IncidentId, limit: usize) -> Result<Vec<IncidentWindow>> {
-        let rows: Vec<(i64, i64, i64, i64)> = on_pool!(self, |pool| {
+        let rows: Vec<(i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
             sqlx::query_as(
-                "select k.round_id, k.unit_id, k.starts_at, k.ends_at from incident_windows k \
+                "select k.round_id, k.unit_id, k.starts_at, k.ends_at, (select count(*) from incident_log l \
+                   where l.incident_id = k.incident_id and l.kind = 'calmed' and l.at >= k.noted_at) \
+                 from incident_windows k \
                  join windows w on w.round_id = k.round_id and w.unit_id = k.unit_id \
                  where k.incident_id = $1 and k.told_at is null and w.released_at is not null \
                  order by k.starts_at, k.unit_id limit $2",
@@ -474,11 +532,12 @@ impl Store {
         });
         Ok(rows
             .into_iter()
-            .map(|(round, unit, starts_at, ends_at)| IncidentWindow {
+            .map(|(round, unit, starts_at, ends_at, calmed)| IncidentWindow {
                 round: RoundId(round),
                 unit: UnitId(unit),
                 starts_at: instant(starts_at),
                 ends_at: instant(ends_at),
+                calmed: calmed as u32,
             })
             .collect())
     }
@@ -505,7 +564,8 @@ impl Store {
         );
         let notice = self.sql(
             "insert into incident_notices (incident_id, contact_id, told_at) \
-             select $2, cast(r.value->>'id' as bigint), $3 from {rows} where true on conflict do nothing",
+             select $2, cast(r.value->>'id' as bigint), $3 from {rows} where true \
+             on conflict (incident_id, contact_id) do update set told_at = excluded.told_at",
         );
         let (withdraw, insert, insert_bodies) =
             (self.sql(WITHDRAW), self.sql(INSERT), self.sql(INSERT_BODIES));

@@ -49,7 +49,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
+pub use windows::{Appointment, DueReminder, Movable, OwnWindow, RoundStart, TakenRoom, ToldWindow, WindowMove};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;

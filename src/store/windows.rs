@@ -74,7 +74,7 @@ pub struct Movable {
 }
 
 /// A window's new time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WindowMove {
     /// The row of the window, or of the own time.
     pub row: i64,
@@ -86,6 +86,23 @@ pub struct WindowMove {
     pub ends_at: DateTime<Utc>,
     /// Beyond what the site can take.
     pub over_capacity: bool,
+    /// Of those told, the share who come at the old time all the same, 0 to 1: for the forecast.
+    pub stay_behind: f64,
+    /// Its people wait for a call that brings the link: the new time needs a call of its own.
+    pub is_called: bool,
+}
+
+/// Recipients of a round whose windows start at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoundStart {
+    /// Which round.
+    pub round: RoundId,
+    /// When.
+    pub starts_at: DateTime<Utc>,
+    /// Whether they have been told.
+    pub told: bool,
+    /// How many.
+    pub recipients: u64,
 }
 
 /// Room at a site that somebody has already.
@@ -699,9 +716,41 @@ impl Store {
         Ok(movable(rows, own))
     }
 
+    /// Recipients of all other live rounds by the start of their windows, from an instant on. Whom a paused round has
+    /// not told yet is not among them.
+    pub async fn starts_beside(&self, round: RoundId, from: DateTime<Utc>) -> Result<Vec<RoundStart>> {
+        let rows: Vec<(i64, i64, i64, i64)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select t.round_id, t.starts_at, t.told, cast(sum(t.recipients) as bigint) from ( \
+                   select w.round_id, w.starts_at, cast(case when w.released_at is null then 0 else 1 end as bigint) as told, \
+                     case when w.released_at is not null then w.told_sms + w.told_chat else \
+                       (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
+                        left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
+                        where p.unit_id = w.unit_id and p.moved_out_at is null) end as recipients \
+                   from rounds r join windows w on w.round_id = r.id and w.starts_at >= $2 and w.people > 0 \
+                   where r.id <> $1 and (r.state = 'releasing' \
+                     or (r.state = 'paused' and w.released_at is not null))) t \
+                 group by t.round_id, t.starts_at, t.told order by 1, 2, 3",
+            )
+            .bind(round.0)
+            .bind(from.timestamp_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(round, starts_at, told, recipients)| RoundStart {
+                round: RoundId(round),
+                starts_at: instant(starts_at),
+                told: told == 1,
+                recipients: recipients as u64,
+            })
+            .collect())
+    }
+
     /// Moves windows of a live round and adds new ones, in one transaction. Those who were told of a window that moves
     /// are to be corrected; what waits to tell them an old time is cancelled, and what a dispatcher holds is marked
-    /// so that it does not wait again. False, and nothing changed, when the round has stopped or its windows have moved
+    /// so that it does not wait again. The forecast learns who comes at the old time all the same. False, and nothing changed, when the round has stopped or its windows have moved
     /// since it was read.
     pub async fn apply_moves(
         &self,
@@ -727,6 +776,12 @@ impl Store {
                 == 1;
             if live {
                 for moves in moves.chunks(MOVES_PER_STATEMENT) {
+                    // While the old times are still there.
+                    sqlx::query(self.sql(NOTE_MOVED))
+                        .bind(move_rows(moves, false))
+                        .bind(round.id.0)
+                        .execute(&mut *tx)
+                        .await?;
                     for (sql, own) in [(MOVE_OWN, true), (CORRECT_OWN, true), (MOVE, false)] {
                         sqlx::query(self.sql(sql))
                             .bind(move_rows(moves, own))
@@ -888,9 +943,25 @@ impl Store {
     }
 }
 
+/// Who stays behind is expected at the old start, and not at the new one.
+const NOTE_MOVED: &str = "insert into pacing_moved (starts_at, sms, chat) \
+    select t.starts_at, sum(t.sms), sum(t.chat) from ( \
+      select w.starts_at, cast(r.value->>'stay' as double precision) * w.told_sms as sms, \
+        cast(r.value->>'stay' as double precision) * w.told_chat as chat \
+        from {rows} join windows w on w.id = cast(r.value->>'id' as bigint) and w.round_id = $2 \
+        where w.called_at < w.starts_at and cast(r.value->>'called' as bigint) = 0 \
+      union all select cast(r.value->>'starts' as bigint), \
+        -cast(r.value->>'stay' as double precision) * w.told_sms, \
+        -cast(r.value->>'stay' as double precision) * w.told_chat \
+        from {rows} join windows w on w.id = cast(r.value->>'id' as bigint) and w.round_id = $2 \
+        where w.called_at < w.starts_at and cast(r.value->>'called' as bigint) = 0) t \
+    where t.sms <> 0 or t.chat <> 0 group by t.starts_at \
+    on conflict (starts_at) do update set \
+      sms = pacing_moved.sms + excluded.sms, chat = pacing_moved.chat + excluded.chat";
 const MOVE: &str = "update windows set starts_at = cast(r.value->>'starts' as bigint), \
       ends_at = cast(r.value->>'ends' as bigint), over_capacity = cast(r.value->>'over' as bigint), \
       revision = revision + 1, moves = moves + case when released_at is null then 0 else 1 end, reminded_at = null, \
+      called_at = case when cast(r.value->>'called' as bigint) = 1 then null else called_at end, \
       green_ends_at = case when green_ends_at < cast(r.value->>'ends' as bigint) \
         then cast(r.value->>'ends' as bigint) else green_ends_at end \
     from {rows} where windows.id = cast(r.value->>'id' as bigint) and windows.round_id = $2";
@@ -968,6 +1039,7 @@ fn move_rows(moves: &[WindowMove], own: bool) -> String {
             serde_json::json!({
                 "id": to.row, "starts": to.starts_at.timestamp_millis(),
                 "ends": to.ends_at.timestamp_millis(), "over": i64::from(to.over_capacity),
+                "stay": to.stay_behind, "called": i64::from(to.is_called),
             })
         })
         .collect();
