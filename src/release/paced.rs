@@ -17,6 +17,10 @@ use crate::{
 /// While something steers, no more may wait in the outbox than the channels send within this: what waits there is out
 /// of the law's hands.
 const OUTBOX_SECONDS: u64 = 60;
+/// A gate is so far ahead of itself at most, a round's beside what its last unit takes. What is further ahead was stored
+/// before this machine's clock was set back.
+const GATE_AHEAD: TimeDelta = TimeDelta::minutes(1);
+const WAIT_MINUTES_MAX: f64 = 24.0 * 60.0;
 /// Parts that a text message usually has.
 const PARTS_USUAL: u64 = 2;
 
@@ -58,13 +62,14 @@ impl Releaser {
         let row = self.store.pacing().await?;
         let now = self.clock.now();
         let pace = pacer::city_pace(&self.config, &row, now);
+        // After this machine's clock was set back the gate would be shut until it is as late again.
+        let (level, at) = if row.gate_at > now + GATE_AHEAD {
+            (0.0, now)
+        } else {
+            (row.gate_level, row.gate_at)
+        };
         Ok(City {
-            gate: CityGate {
-                level: row.gate_level,
-                // A clock that was set back would otherwise keep the gate shut until it is as late again.
-                at: row.gate_at.min(now),
-                pace,
-            },
+            gate: CityGate { level, at, pace },
             seen: (row.gate_level, row.gate_at),
         })
     }
@@ -80,15 +85,23 @@ impl Releaser {
             let (Some(pace), Some(next_at)) = (round.pace_per_minute, round.next_release_at) else {
                 continue;
             };
-            if round.state != RoundState::Releasing || next_at > now {
+            let waits = next_at > now && next_at <= now + GATE_AHEAD;
+            if round.state != RoundState::Releasing || waits {
                 continue;
             }
+            let notice_from = plan::round_spec(round).map_or(now, |spec| spec.notice_from);
+            if next_at > now && next_at <= notice_from {
+                continue;
+            }
+            let queue = self.store.units_to_tell(round.id, UNITS_PER_STEP).await?;
+            let is_of_another_clock = next_at > latest(&queue, pace, now).max(notice_from);
+            let next_at = if is_of_another_clock { now } else { next_at };
             let steps = plan::steps(round);
             let ahead = steps.ahead_minutes.map(TimeDelta::minutes);
             let mut gate = RoundGate::new(ReleaseGate { next_at }, pace, ahead);
             gate.passes_city = steps.two_step;
             gates.push(gate);
-            queues.push(self.store.units_to_tell(round.id, UNITS_PER_STEP).await?);
+            queues.push(queue);
             releasing.push(round);
         }
         if release::next(in_order(&queues), &mut gates, &mut city.gate, now) == 0 {
@@ -244,6 +257,13 @@ impl Releaser {
         }
         Ok(false)
     }
+}
+
+/// A round's gate cannot be shut for longer than one of its units takes, by so much.
+fn latest(queue: &[UnitToTell], per_minute: f64, now: DateTime<Utc>) -> DateTime<Utc> {
+    let largest = queue.iter().map(|unit| unit.recipients).max().unwrap_or(0);
+    let minutes = (2.0 * f64::from(largest) / per_minute.max(1e-3)).min(WAIT_MINUTES_MAX);
+    now + GATE_AHEAD + TimeDelta::seconds((minutes * 60.0) as i64)
 }
 
 /// What waits in all rounds, in the order of the windows' starts.

@@ -458,7 +458,10 @@ impl Pacer {
             seen.behind_at = Some(now);
         }
         for round in self.releasing().await? {
-            let lead = TimeDelta::minutes(plan::round_spec(&round)?.lead_minutes);
+            let Ok(spec) = plan::round_spec(&round) else {
+                continue;
+            };
+            let lead = TimeDelta::minutes(spec.lead_minutes);
             if let Some((first, next)) = self.store.first_and_next_start(round.id).await?
                 && let Some(order) = moves::behind(first, next, lead, starts_per_second, now)
             {
