@@ -42,7 +42,7 @@ impl Second {
             registered: of("registered"),
             heeding: of("heeding"),
             heeding_registered: of("heeding_registered"),
-            missed: of("came") - of("registered") + of("late"),
+            missed: of("missed"),
             capacity: status["capacity_per_second"].as_f64().unwrap_or_default(),
         }
     }

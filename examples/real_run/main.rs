@@ -21,7 +21,7 @@ use stage::Stage;
 use weir::{
     cli::stop_on_signal,
     clock::Clock,
-    registration::simulator::{self, Control},
+    registration::simulator::{self, Control, People},
 };
 
 /// How often deliveries are handed to people, and the simulator is looked at.
@@ -103,9 +103,12 @@ async fn watch(args: &Args, stage: &Stage, first: DateTime<Utc>) -> Result<Watch
             ..Control::default()
         };
         share = wanted;
+        if every_so_often(&watch) {
+            phones.is_incident = stage.tend_incident()?;
+        }
         let heard = phones.heard();
         let told = heard.told.iter().map(|told| told.count).sum();
-        if !heard.told.is_empty() || !heard.moved.is_empty() {
+        if heard != People::default() {
             simulator::tell(&stage.registration, None, &heard).await?;
         }
         let status = simulator::control(&stage.registration, None, &change).await?;
@@ -120,6 +123,11 @@ async fn watch(args: &Args, stage: &Stage, first: DateTime<Utc>) -> Result<Watch
     }
     watch.moved_phones = phones.moved;
     Ok(watch)
+}
+
+/// The one who watches looks at the service every five seconds.
+fn every_so_often(watch: &Watch) -> bool {
+    watch.seconds.len().is_multiple_of(5)
 }
 
 fn report(args: &Args, watch: &Watch, rehearsed: &Value, modes: &Value) -> Result<()> {

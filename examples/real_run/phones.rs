@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use tokio::sync::broadcast::{self, error::TryRecvError};
 use weir::{
     channels::sms::smsc::Submitted,
-    registration::simulator::{Moved, People, Told},
+    registration::simulator::{Calmed, Moved, People, Told},
 };
 
 /// Every phone, with the start that it last heard of.
@@ -17,6 +17,8 @@ pub struct Phones {
     starts: HashMap<String, DateTime<Utc>>,
     /// Phones that heard of a move, each as often as it did.
     pub moved: u32,
+    /// An incident is open: what speaks of no time asks to stay calm.
+    pub is_incident: bool,
 }
 
 impl Phones {
@@ -27,6 +29,7 @@ impl Phones {
             zone,
             starts: HashMap::new(),
             moved: 0,
+            is_incident: false,
         }
     }
 
@@ -39,6 +42,7 @@ impl Phones {
     pub fn heard(&mut self) -> People {
         let mut told: BTreeMap<DateTime<Utc>, u32> = BTreeMap::new();
         let mut moved: BTreeMap<(DateTime<Utc>, DateTime<Utc>), u32> = BTreeMap::new();
+        let mut calmed: BTreeMap<DateTime<Utc>, u32> = BTreeMap::new();
         loop {
             let message = match self.delivered.try_recv() {
                 Ok(message) => message,
@@ -46,6 +50,9 @@ impl Phones {
                 Err(_) => break,
             };
             let Some(start) = start_in(&message.text, message.at, self.zone) else {
+                if let Some(start) = self.starts.get(&message.to).filter(|_| self.is_incident) {
+                    *calmed.entry(*start).or_default() += 1;
+                }
                 continue;
             };
             match self.starts.insert(message.to, start) {
@@ -66,6 +73,13 @@ impl Phones {
             moved: moved
                 .into_iter()
                 .map(|((from, to), count)| Moved { count, from, to })
+                .collect(),
+            calmed: calmed
+                .into_iter()
+                .map(|(window_starts_at, count)| Calmed {
+                    count,
+                    window_starts_at,
+                })
                 .collect(),
         }
     }

@@ -100,6 +100,7 @@ impl Stage {
         let text = format!(
             "[http]\nlisten = \"{}\"\n[city]\ntime_zone = \"{}\"\n\
              [registration]\nurl = \"{}\"\nlink = \"https://hs.example.cn/r\"\n\
+             [incidents]\nopen_on_pause = true\nnear_minutes = 60\n\
              [pacing]\nnominal_capacity = {:?}\nbackground_share = {BACKGROUND}\n\
              [[sms.smpp]]\nname = \"loopback\"\nport = {}\nsystem_id = \"weir\"\nsource = \"10690001\"\n\
              window = 64\nparts_per_second = 2000\n",
@@ -203,6 +204,18 @@ impl Stage {
     pub async fn people(&self) -> Result<Value> {
         let answer = reqwest::get(format!("{}/people", self.registration)).await?;
         Ok(answer.json().await?)
+    }
+
+    /// What a person does about an incident: it is closed once the law has ended its pause. Gives whether one is open.
+    pub fn tend_incident(&self) -> Result<bool> {
+        let status = self.weir(&["pacing", "status"])?;
+        let open = status["incidents"].as_array().and_then(|open| open.first()).cloned();
+        let Some(incident) = open else { return Ok(false) };
+        if status["mode"] == "paused" {
+            return Ok(true);
+        }
+        self.weir(&["incident", "close", &incident.to_string()])?;
+        Ok(false)
     }
 
     /// Runs one of the binary's commands, and gives its answer. A rehearsal that does not pass still answers.

@@ -7,6 +7,7 @@ use axum::{Router, body::Body, response::IntoResponse, routing::get};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use weir::{
+    clock::Clock,
     domain::RoundId,
     i18n::Texts,
     incidents::teller::Teller,
@@ -17,12 +18,15 @@ use weir::{
         plan::{self, PlanError},
         replan::{self, ReplanQuota},
     },
+    store::Store,
 };
 
 use crate::{
+    binary::{self, free_port},
+    crash::Road,
     pacing::{World, step},
     round::many,
-    support::{minutes, on_both, sqlite},
+    support::{TestStore, minutes, on_both, postgres, sqlite},
 };
 
 fn teller(world: &World) -> Teller {
@@ -387,4 +391,96 @@ async fn a_feed_that_answers_nonsense_too_much_or_never_is_a_silent_one() {
         assert_eq!(status.mode, "blind", "{kind}: {:?}", status.reasons);
         assert!(status.per_second.is_some_and(|rate| rate > 0.0 && rate < 1.5), "{kind}");
     }
+}
+
+/// Killed at any instant, a re-planning has moved every window that it would, and told the forecast and the releaser, or
+/// none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replan_that_is_killed_moves_all_or_nothing() {
+    on_both(async |test| {
+        let mut world = World::new(test).await;
+        world.clock.set(Clock::System.now());
+        world.config.registration.url = None;
+        world.config.pacing.nominal_capacity = None;
+        world.import(&many(400)).await;
+        let round = world
+            .plan(|spec| {
+                spec.date = spec.date.succ_opt().expect("a day");
+                spec.until = spec.date;
+            })
+            .await;
+        world.release_at_once(round).await;
+        let releaser = world.releaser();
+        while releaser.step().await.expect("steps") > 0 {}
+        let folder = world.test.folder.path().to_path_buf();
+        let config = format!(
+            "[store]\nurl = {:?}\n[security]\ndata_key_file = {:?}\n",
+            world.test.url,
+            world.test.key_file().display().to_string()
+        );
+        std::fs::write(folder.join("weir.toml"), config).expect("writes");
+        let store = world.store();
+        let asked = ["round", "replan", &round.to_string(), "--quota", "1"];
+        let began = std::time::Instant::now();
+        let seen = binary::json(&folder, &asked).await;
+        let usual = began.elapsed();
+        let would_move = seen["replanned"]["moved_units"].as_u64().expect("a count");
+        assert!(would_move > 100, "{seen}");
+        let mut killed = 0;
+        for percent in (40..=110).step_by(5) {
+            let before = plan::existing(store, round).await.expect("is there").moves;
+            let mut child = binary::weir(&folder, &[&asked[..], &["--yes", "--json"]].concat())
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .expect("starts");
+            tokio::time::sleep(usual * percent / 100).await;
+            killed += u32::from(child.try_wait().expect("asks").is_none());
+            child.kill().await.expect("it can be killed");
+            let windows = store.windows(round).await.expect("reads");
+            let after = plan::existing(store, round).await.expect("is there").moves;
+            let waiting = store.units_to_correct(round, 1_000).await.expect("reads").len();
+            let now = world.clock.now();
+            let known = store.moved(now, now + TimeDelta::days(3)).await.expect("reads");
+            let left: f64 = known.iter().map(|moved| moved.sms).sum();
+            assert!(left.abs() < 1e-6, "whoever leaves a start comes to another: {left}");
+            assert_eq!(windows.len(), 400);
+            if after == 0 {
+                assert_eq!((waiting, known.len()), (0, 0), "nothing happened");
+                continue;
+            }
+            assert!(waiting as u64 >= would_move && !known.is_empty(), "{waiting} of {would_move}");
+            if before == 0 {
+                break;
+            }
+        }
+        assert!(killed > 0, "it was always through before");
+    })
+    .await;
+}
+
+/// The database goes away under the pacer: a step fails in time, and the next after it is back goes on where it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pacer_whose_database_was_away_goes_on_where_it_was() {
+    let Some(test) = postgres().await else { return };
+    let mut url: reqwest::Url = test.url.parse().expect("a URL");
+    let server = format!("{}:{}", url.host_str().expect("a host"), url.port().unwrap_or(5432));
+    let mut servers = tokio::net::lookup_host(server).await.expect("resolves");
+    let mut road = Road::closed(free_port(), servers.next().expect("an address"));
+    road.open().await;
+    url.set_port(Some(road.port)).expect("it has a host");
+    let store = Store::open(url.as_str(), Some(test.key_file())).await.expect("opens");
+    let world = World::new(TestStore { store, ..test }).await;
+    let pacer = world.pacer();
+    world.trouble(&pacer, 3).await;
+    road.cut().await;
+    world.pass(5);
+    let began = std::time::Instant::now();
+    assert!(pacer.step().await.is_err(), "nothing can be decided");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    road.open().await;
+    let decision = world.trouble(&pacer, 1).await;
+    assert_eq!(decision.mode, Mode::Paused);
+    assert!(!decision.actions.contains(&Action::Pause), "it is the same pause");
+    let log = world.log().await;
+    assert_eq!(log.iter().filter(|(what, _)| what == "pause").count(), 1, "{log:?}");
 }

@@ -72,6 +72,16 @@ pub struct Moved {
     pub to: DateTime<Utc>,
 }
 
+/// People who were told to stay calm and to wait for a new time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calmed {
+    /// How many of those whose window starts then.
+    pub count: u32,
+    /// When.
+    pub window_starts_at: DateTime<Utc>,
+}
+
 /// What became of everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CrowdView {
@@ -91,8 +101,8 @@ pub struct CrowdView {
     pub heeding: u64,
     /// Of them, those registered.
     pub heeding_registered: u64,
-    /// People registered only half an hour or more after their first try.
-    pub late: u64,
+    /// People who tried and are not registered, or only half an hour or more after their first try.
+    pub missed: u64,
     /// Strangers who came; they count nowhere else but among tries and failures.
     pub strangers: u64,
     /// The same by minute since the simulator began.
@@ -146,6 +156,35 @@ struct Person {
     /// Counts plans: an entry of the agenda with an older number is void.
     plan: u16,
     failures: u16,
+    is_registered: bool,
+    is_late: bool,
+    gave_up: bool,
+    /// From this instant on they wait to be told.
+    quiet_from_ms: i64,
+}
+
+impl Person {
+    fn new(habit: Habit, is_stranger: bool, window_starts_ms: Option<i64>, next_ms: i64) -> Self {
+        Self {
+            is_stranger,
+            habit,
+            window_starts_ms,
+            next_ms,
+            first_try_ms: None,
+            plan: 0,
+            failures: 0,
+            is_registered: false,
+            is_late: false,
+            gave_up: false,
+            quiet_from_ms: i64::MAX,
+        }
+    }
+
+    /// There is something to tell them: they still want to register, and their time matters to them.
+    fn listens(&self) -> bool {
+        let untroubled = self.habit == Habit::Whenever && self.failures == 0;
+        !self.is_registered && self.habit != Habit::Never && !untroubled
+    }
 }
 
 impl Crowd {
@@ -200,6 +239,16 @@ impl Crowd {
             .sum()
     }
 
+    /// People are told to stay calm.
+    pub fn calm(&self, calmed: &[Calmed]) {
+        let now_ms = self.ms(self.options.clock.now());
+        let mut state = self.state();
+        for calmed in calmed {
+            let starts_ms = self.ms(calmed.window_starts_at);
+            state.calm(&self.options.habits, starts_ms, calmed.count, now_ms);
+        }
+    }
+
     /// Lets so many strangers come a second, evenly, from now on.
     pub fn set_strangers(&self, per_second: f64) {
         let now_ms = self.ms(self.options.clock.now());
@@ -210,7 +259,15 @@ impl Crowd {
 
     /// What became of everybody so far.
     pub fn view(&self) -> CrowdView {
-        self.state().view.clone()
+        let state = self.state();
+        let missed = state.people.iter().filter(|person| {
+            let tried = person.first_try_ms.is_some() || person.failures > 0;
+            !person.is_stranger && ((tried && !person.is_registered) || person.is_late)
+        });
+        CrowdView {
+            missed: missed.count() as u64,
+            ..state.view.clone()
+        }
     }
 
     /// Lets people come until told to stop.
@@ -296,15 +353,7 @@ impl State {
             (Habit::Whenever, Some(_)) => now_ms + to_ms(WHENEVER_SECONDS * self.rng.random::<f64>()),
         };
         let index = self.people.len() as u32;
-        self.people.push(Person {
-            is_stranger: false,
-            habit,
-            window_starts_ms,
-            next_ms,
-            first_try_ms: None,
-            plan: 0,
-            failures: 0,
-        });
+        self.people.push(Person::new(habit, false, window_starts_ms, next_ms));
         self.view.heeding += u64::from(!matches!(habit, Habit::Never | Habit::Whenever));
         if habit != Habit::Never {
             self.agenda.push(Reverse((next_ms, index, 0)));
@@ -319,15 +368,7 @@ impl State {
         while self.strangers_due >= 1.0 && self.people.len() < PEOPLE_LEN_MAX {
             self.strangers_due -= 1.0;
             let index = self.people.len() as u32;
-            self.people.push(Person {
-                is_stranger: true,
-                habit: Habit::Whenever,
-                window_starts_ms: None,
-                next_ms: now_ms,
-                first_try_ms: None,
-                plan: 0,
-                failures: 0,
-            });
+            self.people.push(Person::new(Habit::Whenever, true, None, now_ms));
             self.agenda.push(Reverse((now_ms, index, 0)));
         }
     }
@@ -351,15 +392,57 @@ impl State {
             }
             left -= 1;
             self.people[index].window_starts_ms = Some(moved_to_ms);
-            let minds = matches!(person.habit, Habit::AtStart | Habit::ThroughWindow);
-            let read_ms = now_ms + to_ms(habits.correction_read_after(&mut self.rng));
-            let heeds = self.rng.random::<f64>() < habits.heed;
-            let is_to_come = person.failures == 0 && person.next_ms > read_ms;
-            if minds && heeds && is_to_come {
-                self.plan(index as u32, person.next_ms + (moved_to_ms - from_ms));
+            if !person.listens() {
+                continue;
             }
+            let read_ms = now_ms + to_ms(habits.correction_read_after(&mut self.rng));
+            // Who waits to be told a time comes at it.
+            let waits = person.quiet_from_ms <= read_ms;
+            let heeds = waits || self.rng.random::<f64>() < habits.heed;
+            let came_before = !waits && person.failures == 0 && read_ms >= person.next_ms;
+            if !heeds || came_before {
+                continue;
+            }
+            // A new time is a new invitation, to those who gave up as well.
+            let person = &mut self.people[index];
+            self.view.gave_up -= u64::from(person.gave_up);
+            (person.gave_up, person.failures, person.first_try_ms) = (false, 0, None);
+            person.quiet_from_ms = i64::MAX;
+            let start_ms = moved_to_ms + to_ms(habits.from_start(Habit::AtStart, &mut self.rng));
+            self.plan(index as u32, read_ms.max(start_ms));
         }
         count - left
+    }
+
+    /// Those who read that they are to stay calm, and heed it, do not try until they are told a new time; whose window
+    /// is still to come wait for it.
+    fn calm(&mut self, habits: &Habits, starts_ms: i64, count: u32, now_ms: i64) {
+        let mut left = count;
+        for index in 0..self.people.len() {
+            let person = self.people[index];
+            if left == 0 {
+                break;
+            }
+            if person.window_starts_ms != Some(starts_ms) {
+                continue;
+            }
+            left -= 1;
+            if !person.listens() || person.gave_up {
+                continue;
+            }
+            let read_ms = now_ms + to_ms(habits.correction_read_after(&mut self.rng));
+            if self.rng.random::<f64>() >= habits.heed || person.quiet_from_ms <= read_ms {
+                continue;
+            }
+            if starts_ms <= read_ms {
+                self.people[index].quiet_from_ms = read_ms;
+            } else if person.next_ms < starts_ms - to_ms(habits.early_seconds) {
+                let person = &mut self.people[index];
+                (person.failures, person.first_try_ms) = (0, None);
+                let start_ms = starts_ms + to_ms(habits.from_start(Habit::AtStart, &mut self.rng));
+                self.plan(index as u32, read_ms.max(start_ms));
+            }
+        }
     }
 
     fn plan(&mut self, index: u32, at_ms: i64) {
@@ -377,7 +460,7 @@ impl State {
         {
             self.agenda.pop();
             let person = &mut self.people[index as usize];
-            if person.plan != plan {
+            if person.plan != plan || person.is_registered || person.quiet_from_ms <= now_ms {
                 continue;
             }
             // It is under way: a correction comes too late now.
@@ -400,10 +483,10 @@ impl State {
         let counts = u32::from(!self.people[index as usize].is_stranger);
         if registered {
             self.view.registered += u64::from(counts);
-            let person = self.people[index as usize];
+            let person = &mut self.people[index as usize];
+            person.is_registered = true;
+            person.is_late = now_ms - person.first_try_ms.unwrap_or(now_ms) >= LATE_MS;
             self.view.heeding_registered += u64::from(counts > 0 && person.habit != Habit::Whenever);
-            let took_ms = now_ms - person.first_try_ms.unwrap_or(now_ms);
-            self.view.late += u64::from(counts > 0 && took_ms >= LATE_MS);
             self.minute(now_ms).registered += counts;
             return;
         }
@@ -414,7 +497,10 @@ impl State {
         let failures = u32::from(person.failures);
         match habits.retry_after(failures, &mut self.rng) {
             Some(seconds) => self.plan(index, now_ms + to_ms(seconds)),
-            None => self.view.gave_up += u64::from(counts),
+            None => {
+                self.people[index as usize].gave_up = true;
+                self.view.gave_up += u64::from(counts);
+            }
         }
     }
 
