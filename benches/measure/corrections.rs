@@ -59,8 +59,16 @@ pub fn measure(residents: u64) -> Result<()> {
             .figure("units_moved", moved.units as f64, None)
             .figure("moving_seconds", moved.moving.as_secs_f64(), None)
             .figure("corrections", corrections, None)
-            .figure("written_per_second", corrections / moved.written.as_secs_f64(), None)
-            .figure("accepted_per_second", corrections / moved.accepted.as_secs_f64(), None)
+            .figure(
+                "written_per_second",
+                corrections / moved.written.as_secs_f64(),
+                None,
+            )
+            .figure(
+                "accepted_per_second",
+                corrections / moved.accepted.as_secs_f64(),
+                None,
+            )
             .print();
         Ok(())
     })

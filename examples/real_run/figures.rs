@@ -52,7 +52,7 @@ impl Second {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Minute {
     /// From the first window's start.
-    pub minute: i64,
+    pub since_first: i64,
     /// Phones that heard a window.
     pub told: f64,
     /// Sessions begun.
@@ -76,7 +76,13 @@ pub struct Figures {
 
 impl Figures {
     /// What the columns are.
-    pub const HEADS: [&str; 5] = ["peak/set point", "overload s", "99 %/oracle", "missed %", "recovery s"];
+    pub const HEADS: [&str; 5] = [
+        "peak/set point",
+        "overload s",
+        "99 %/oracle",
+        "missed %",
+        "recovery s",
+    ];
 
     /// What a rehearsal came to.
     pub fn of_rehearsal(outcome: &Value) -> Self {
@@ -92,13 +98,16 @@ impl Figures {
 
     /// As they are printed.
     pub fn cells(&self) -> [String; 5] {
-        let ratio = self.done_99_over_oracle.map_or("never".into(), |ratio| format!("{ratio:.2}"));
+        let ratio = self
+            .done_99_over_oracle
+            .map_or("never".into(), |ratio| format!("{ratio:.2}"));
         [
             format!("{:.2}", self.peak_over_set_point),
             self.overload_seconds.to_string(),
             ratio,
             format!("{:.2}", self.missed_share * 100.0),
-            self.recovery_seconds.map_or("–".into(), |seconds| seconds.to_string()),
+            self.recovery_seconds
+                .map_or("–".into(), |seconds| seconds.to_string()),
         ]
     }
 }
@@ -143,8 +152,13 @@ impl Watch {
 
     /// Everybody has been told, and nearly all who come have come.
     pub fn is_over(&self, phones: usize, now: DateTime<Utc>) -> bool {
-        let Some(last) = self.seconds.last() else { return false };
-        let disturbed = self.drop.as_ref().is_some_and(|drop| now < drop.end + TimeDelta::minutes(5));
+        let Some(last) = self.seconds.last() else {
+            return false;
+        };
+        let disturbed = self
+            .drop
+            .as_ref()
+            .is_some_and(|drop| now < drop.end + TimeDelta::minutes(5));
         !disturbed && phones as f64 >= self.recipients && last.heeding_registered >= 0.995 * last.heeding
     }
 
@@ -178,7 +192,10 @@ impl Watch {
 
     /// What it adds up to.
     pub fn figures(&self) -> Figures {
-        let peak = self.sliding(60, |second| second.fresh).into_iter().fold(0.0, f64::max);
+        let peak = self
+            .sliding(60, |second| second.fresh)
+            .into_iter()
+            .fold(0.0, f64::max);
         let offered = self.sliding(10, |second| second.tries);
         let over = offered
             .iter()
@@ -192,7 +209,9 @@ impl Watch {
             .iter()
             .find(|second| heeding > 0.0 && second.heeding_registered >= 0.99 * heeding)
             .map(|second| (second.at - self.first).as_seconds_f64());
-        let ratio = done.zip(self.oracle(0.99 * heeding)).map(|(done, oracle)| done / oracle);
+        let ratio = done
+            .zip(self.oracle(0.99 * heeding))
+            .map(|(done, oracle)| done / oracle);
         Figures {
             peak_over_set_point: peak / (SET_POINT * self.capacity),
             overload_seconds: over as u64,
@@ -222,7 +241,10 @@ impl Watch {
     /// From the end of the drop until errors stayed rare.
     fn recovery(&self) -> Option<i64> {
         let until = self.drop.as_ref()?.end;
-        let (failed, tries) = (self.sliding(5, |second| second.failed), self.sliding(5, |second| second.tries));
+        let (failed, tries) = (
+            self.sliding(5, |second| second.failed),
+            self.sliding(5, |second| second.tries),
+        );
         let last = failed
             .iter()
             .zip(&tries)
@@ -245,12 +267,17 @@ impl Watch {
         let minute_of = |second: &Second| (second.at - self.first).num_seconds().div_euclid(60);
         let mut curve = Vec::new();
         let mut before: Option<&Second> = self.seconds.first();
-        for minute in self.seconds.chunk_by(|one, other| minute_of(one) == minute_of(other)) {
-            let (Some(from), Some(to)) = (before, minute.last()) else { continue };
+        for minute in self
+            .seconds
+            .chunk_by(|one, other| minute_of(one) == minute_of(other))
+        {
+            let (Some(from), Some(to)) = (before, minute.last()) else {
+                continue;
+            };
             let seconds = (to.at - from.at).as_seconds_f64().max(1.0);
             let told: u32 = minute.iter().map(|second| second.told).sum();
             curve.push(Minute {
-                minute: minute_of(to),
+                since_first: minute_of(to),
                 told: f64::from(told) / seconds,
                 arrived: (to.tries - from.tries) / seconds,
                 registered: (to.registered - from.registered) / seconds,
@@ -264,12 +291,13 @@ impl Watch {
 
 /// The curve as a table.
 pub fn csv(curve: &[Minute]) -> String {
-    let mut text = "minute,told_per_second,begun_per_second,registered_per_second,capacity_per_second\n".to_owned();
+    let mut text =
+        "minute,told_per_second,begun_per_second,registered_per_second,capacity_per_second\n".to_owned();
     for minute in curve {
         let _ = writeln!(
             text,
             "{},{:.2},{:.2},{:.2},{:.2}",
-            minute.minute, minute.told, minute.arrived, minute.registered, minute.capacity
+            minute.since_first, minute.told, minute.arrived, minute.registered, minute.capacity
         );
     }
     text

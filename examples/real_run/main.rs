@@ -69,10 +69,18 @@ pub struct Args {
 async fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let stage = Stage::set(&args).await?;
-    say(&format!("{} recipients, {} sessions/s, in {}", args.recipients, args.capacity, stage.folder().display()))?;
+    say(&format!(
+        "{} recipients, {} sessions/s, in {}",
+        args.recipients,
+        args.capacity,
+        stage.folder().display()
+    ))?;
     let round = stage.plan(&args)?;
     let rehearsed = stage.rehearse(&args)?;
-    say(&format!("rehearsed: {}", line(&Figures::of_rehearsal(&rehearsed))))?;
+    say(&format!(
+        "rehearsed: {}",
+        line(&Figures::of_rehearsal(&rehearsed))
+    ))?;
     let mut service = stage.serve().await?;
     stage.release()?;
     let watch = watch(&args, &stage, round.first_window).await?;
@@ -93,16 +101,16 @@ async fn watch(args: &Args, stage: &Stage, first: DateTime<Utc>) -> Result<Watch
         from..from + TimeDelta::minutes(args.drop_for)
     });
     watch.drop.clone_from(&drop);
-    let mut share = 1.0;
+    let mut was_low = false;
     let mut every = tokio::time::interval(TICK);
     while stop.run_until_cancelled(every.tick()).await.is_some() {
         let now = Clock::System.now();
-        let wanted = if drop.as_ref().is_some_and(|drop| drop.contains(&now)) { args.drop_to } else { 1.0 };
+        let is_low = drop.as_ref().is_some_and(|drop| drop.contains(&now));
         let change = Control {
-            capacity_factor: (wanted != share).then_some(wanted),
+            capacity_factor: (is_low != was_low).then_some(if is_low { args.drop_to } else { 1.0 }),
             ..Control::default()
         };
-        share = wanted;
+        was_low = is_low;
         if every_so_often(&watch) {
             phones.is_incident = stage.tend_incident()?;
         }
@@ -114,8 +122,12 @@ async fn watch(args: &Args, stage: &Stage, first: DateTime<Utc>) -> Result<Watch
         let status = simulator::control(&stage.registration, None, &change).await?;
         let people = stage.people().await?;
         watch.second(&Second::of(now, told, &status, &people));
-        if watch.seconds.len() % 60 == 0 {
-            say(&format!("minute {}: {}", watch.minutes_since_first(now), watch.words(&people)))?;
+        if watch.seconds.len().is_multiple_of(60) {
+            say(&format!(
+                "minute {}: {}",
+                watch.minutes_since_first(now),
+                watch.words(&people)
+            ))?;
         }
         if now - began > TimeDelta::minutes(args.minutes) || watch.is_over(phones.count(), now) {
             break;
@@ -170,6 +182,10 @@ fn line(figures: &Figures) -> String {
 }
 
 fn say(text: &str) -> Result<()> {
-    writeln!(std::io::stderr(), "{} {text}", Clock::System.now().format("%H:%M:%S"))?;
+    writeln!(
+        std::io::stderr(),
+        "{} {text}",
+        Clock::System.now().format("%H:%M:%S")
+    )?;
     Ok(())
 }

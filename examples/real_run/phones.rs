@@ -93,7 +93,11 @@ fn start_in(text: &str, at: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
     })?;
     let time = NaiveTime::parse_from_str(text.get(colon - 2..colon + 3)?, "%H:%M").ok()?;
     let day = at.with_timezone(&zone).date_naive();
-    Some(zone.from_local_datetime(&day.and_time(time)).single()?.with_timezone(&Utc))
+    Some(
+        zone.from_local_datetime(&day.and_time(time))
+            .single()?
+            .with_timezone(&Utc),
+    )
 }
 
 fn is_clock(text: &str) -> bool {

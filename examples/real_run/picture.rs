@@ -32,16 +32,22 @@ impl Frame {
             .filter(|(minute, _)| (self.from..=self.to).contains(minute))
             .map(|(minute, value)| format!("{:.1},{:.1}", self.x(minute), self.y(value)))
             .collect();
-        format!("<polyline fill=\"none\" {style} points=\"{}\"/>\n", points.join(" "))
+        format!(
+            "<polyline fill=\"none\" {style} points=\"{}\"/>\n",
+            points.join(" ")
+        )
     }
 }
 
 /// Draws it.
 pub fn svg(args: &Args, curve: &[Minute], rehearsed: &Value, drop: Option<(f64, f64)>) -> String {
     let frame = Frame {
-        from: curve.first().map_or(0.0, |minute| minute.minute as f64),
-        to: curve.last().map_or(1.0, |minute| minute.minute as f64),
-        most: curve.iter().map(|minute| minute.arrived.max(minute.told)).fold(1.25 * args.capacity, f64::max),
+        from: curve.first().map_or(0.0, |minute| minute.since_first as f64),
+        to: curve.last().map_or(1.0, |minute| minute.since_first as f64),
+        most: curve
+            .iter()
+            .map(|minute| minute.arrived.max(minute.told))
+            .fold(1.25 * args.capacity, f64::max),
     };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" \
@@ -60,17 +66,41 @@ pub fn svg(args: &Args, curve: &[Minute], rehearsed: &Value, drop: Option<(f64, 
         );
     }
     axes(&mut svg, &frame);
-    let of = |value: fn(&Minute) -> f64| curve.iter().map(move |minute| (minute.minute as f64 + 0.5, value(minute)));
+    let of = |value: fn(&Minute) -> f64| {
+        curve
+            .iter()
+            .map(move |minute| (minute.since_first as f64 + 0.5, value(minute)))
+    };
     let empty = Vec::new();
     let rehearsed = rehearsed["curve"].as_array().unwrap_or(&empty);
-    let beside = rehearsed.iter().filter_map(|minute| {
-        Some((minute["minute"].as_f64()? + 0.5, minute["arrived"].as_f64()?))
-    });
-    svg += &frame.line(of(|minute| minute.told), "stroke=\"#9aa7b4\" stroke-width=\"1.5\"");
-    svg += &frame.line(beside, "stroke=\"#d1762a\" stroke-width=\"2\" stroke-dasharray=\"5 4\"");
-    svg += &frame.line(of(|minute| minute.arrived), "stroke=\"#1f5fa8\" stroke-width=\"2.5\"");
-    svg += &frame.line(of(|minute| minute.registered), "stroke=\"#2f8f5b\" stroke-width=\"1.5\"");
-    svg += &frame.line(of(|minute| minute.capacity), "stroke=\"#b3261e\" stroke-width=\"1.5\"");
+    let beside = rehearsed
+        .iter()
+        .filter_map(|minute| Some((minute["minute"].as_f64()? + 0.5, minute["arrived"].as_f64()?)));
+    svg += &frame.line(
+        of(|minute| minute.told),
+        "stroke=\"#9aa7b4\" stroke-width=\"1.5\"",
+    );
+    svg += &frame.line(
+        beside,
+        "stroke=\"#d1762a\" stroke-width=\"2\" stroke-dasharray=\"5 4\"",
+    );
+    svg += &frame.line(
+        of(|minute| minute.arrived),
+        "stroke=\"#1f5fa8\" stroke-width=\"2.5\"",
+    );
+    svg += &frame.line(
+        of(|minute| minute.registered),
+        "stroke=\"#2f8f5b\" stroke-width=\"1.5\"",
+    );
+    svg += &frame.line(
+        of(|minute| minute.capacity),
+        "stroke=\"#b3261e\" stroke-width=\"1.5\"",
+    );
+    legend(&mut svg);
+    svg + "</svg>\n"
+}
+
+fn legend(svg: &mut String) {
     let legend = [
         ("#b3261e", "capacity"),
         ("#1f5fa8", "sessions begun, for real"),
@@ -88,7 +118,6 @@ pub fn svg(args: &Args, curve: &[Minute], rehearsed: &Value, drop: Option<(f64, 
         );
         x += 36.0 + name.len() as f64 * 6.8;
     }
-    svg + "</svg>\n"
 }
 
 fn axes(svg: &mut String, frame: &Frame) {

@@ -25,7 +25,7 @@ use crate::Args;
 /// Local time at which the round is played, whatever the machine's is: far from midnight.
 const HOUR: i32 = 10;
 const PHONES_AT_ONE_SITE: u32 = 800;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The share of the capacity taken by people whom nobody told, as the configuration's default says.
 const BACKGROUND: f64 = 0.03;
 
@@ -60,7 +60,12 @@ impl Stage {
         let weir = std::path::absolute(&args.weir)?;
         let registration = tokio::process::Command::new(&weir)
             .args(["registration-sim", "--listen", &listen.to_string()])
-            .args(["--capacity", &args.capacity.to_string(), "--seed", &args.seed.to_string()])
+            .args([
+                "--capacity",
+                &args.capacity.to_string(),
+                "--seed",
+                &args.seed.to_string(),
+            ])
             .args(["--strangers", &(BACKGROUND * args.capacity).to_string()])
             .current_dir(folder.path())
             .stdout(Stdio::null())
@@ -124,7 +129,11 @@ impl Stage {
         let mut phone = 0;
         for community in 0..communities {
             let name = format!("青羊区,浣花街道,锦绣社区{}", community + 1);
-            writeln!(sites, "采样点{},{name},广场,{desks},0,120,06:00,22:00,,", community + 1)?;
+            writeln!(
+                sites,
+                "采样点{},{name},广场,{desks},0,120,06:00,22:00,,",
+                community + 1
+            )?;
             let last = args.recipients * (community + 1) / communities;
             let mut unit = 0;
             while phone < last {
@@ -162,7 +171,9 @@ impl Stage {
             "--svg",
             "round.svg",
         ])?;
-        let begins = planned["begins_later"].as_str().context("the round is planned for later")?;
+        let begins = planned["begins_later"]
+            .as_str()
+            .context("the round is planned for later")?;
         Ok(Planned {
             first_window: begins.parse()?,
         })
@@ -209,7 +220,10 @@ impl Stage {
     /// What a person does about an incident: it is closed once the law has ended its pause. Gives whether one is open.
     pub fn tend_incident(&self) -> Result<bool> {
         let status = self.weir(&["pacing", "status"])?;
-        let open = status["incidents"].as_array().and_then(|open| open.first()).cloned();
+        let open = status["incidents"]
+            .as_array()
+            .and_then(|open| open.first())
+            .cloned();
         let Some(incident) = open else { return Ok(false) };
         if status["mode"] == "paused" {
             return Ok(true);
@@ -227,7 +241,11 @@ impl Stage {
             .output()?;
         match serde_json::from_slice(&run.stdout) {
             Ok(answer) => Ok(answer),
-            Err(_) => bail!("weir {}: {}", args.join(" "), String::from_utf8_lossy(&run.stderr)),
+            Err(_) => bail!(
+                "weir {}: {}",
+                args.join(" "),
+                String::from_utf8_lossy(&run.stderr)
+            ),
         }
     }
 }

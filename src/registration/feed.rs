@@ -89,6 +89,9 @@ mod tests {
         assert!(feed.take(sample(300), at(200)).is_err());
         // This machine's clock was an hour ahead, and is set right.
         assert_eq!(feed.take(sample(3_700), at(3_700)), Ok(true));
-        assert_eq!((feed.take(sample(105), at(105)), age(&feed, 105)), (Ok(true), Some(0)));
+        assert_eq!(
+            (feed.take(sample(105), at(105)), age(&feed, 105)),
+            (Ok(true), Some(0))
+        );
     }
 }

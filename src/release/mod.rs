@@ -9,3 +9,4 @@ pub mod plan;
 pub mod releaser;
 pub mod replan;
 pub mod starts;
+pub mod status;

@@ -57,7 +57,11 @@ impl Beside {
         };
         let mut own = vec![0.0; (last - from + 1) as usize];
         for window in windows {
-            if let Some(own) = window.start.checked_sub(from).and_then(|at| own.get_mut(at as usize)) {
+            if let Some(own) = window
+                .start
+                .checked_sub(from)
+                .and_then(|at| own.get_mut(at as usize))
+            {
                 *own += f64::from(window.recipients);
             }
         }
@@ -67,7 +71,11 @@ impl Beside {
             .map(|(&own, minute)| {
                 let left = (per_minute - of(&self.staying, minute)).max(0.0);
                 let others = of(&self.moving, minute);
-                let part = if own > 0.0 { left * own / (own + others) } else { 0.0 };
+                let part = if own > 0.0 {
+                    left * own / (own + others)
+                } else {
+                    0.0
+                };
                 part.max(left - others)
             })
             .collect()
@@ -264,7 +272,11 @@ mod tests {
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
         let share = |minutes| stay_behind(&response, now - TimeDelta::minutes(minutes), now);
         assert!((share(-20) - 0.325).abs() < 1e-9);
-        assert!(share(1) > 0.4 && share(10) > 0.8 && share(31) > 0.999, "{}", share(1));
+        assert!(
+            share(1) > 0.4 && share(10) > 0.8 && share(31) > 0.999,
+            "{}",
+            share(1)
+        );
     }
 
     #[test]
@@ -272,7 +284,10 @@ mod tests {
         let at = |minute| DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
         let is_behind = |next, lead| behind(at(0), at(next), TimeDelta::minutes(lead), 1.0, at(30)).is_some();
         assert!(is_behind(39, 30) && !is_behind(40, 30));
-        assert!(is_behind(34, 5) && !is_behind(35, 5), "no sooner than the round's own lead");
+        assert!(
+            is_behind(34, 5) && !is_behind(35, 5),
+            "no sooner than the round's own lead"
+        );
         let early = behind(at(60), at(61), TimeDelta::minutes(30), 1.0, at(59));
         assert_eq!(early, None, "before the first window nothing is late");
     }

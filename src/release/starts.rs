@@ -74,9 +74,13 @@ mod tests {
         // Where the opening ends, the starts that go on are a little more than its last.
         for minute in 0..120_usize {
             let through: f64 = (minute.saturating_sub(30)..minute).map(starts).sum();
-            let load = reading + response.at_start * starts(minute) + response.through_window * through / 30.0;
+            let load =
+                reading + response.at_start * starts(minute) + response.through_window * through / 30.0;
             let over = if minute < cap.opening.len() { 0.001 } else { 0.025 };
-            assert!((load / line - 1.0).abs() <= over, "{load} of {line} in minute {minute}");
+            assert!(
+                (load / line - 1.0).abs() <= over,
+                "{load} of {line} in minute {minute}"
+            );
         }
     }
 

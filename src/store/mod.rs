@@ -11,6 +11,7 @@ mod inbound;
 mod incidents;
 mod keys;
 mod manual;
+mod moving;
 mod outbox;
 mod pacing;
 mod places;
@@ -36,6 +37,7 @@ pub use incidents::{
 };
 pub use keys::{KeyError, Keys};
 pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetWindow};
+pub use moving::{Movable, OwnWindow, RoundStart, WindowMove};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -49,7 +51,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use windows::{Appointment, DueReminder, Movable, OwnWindow, RoundStart, TakenRoom, ToldWindow, WindowMove};
+pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;

@@ -88,8 +88,14 @@ async fn while_a_pause_lasts_those_near_are_told_again_but_not_too_often() {
         tell_everybody(&world, round).await;
         let (pacer, teller) = (world.pacer(), teller(&world));
         let heard = async || {
-            let all = world.store().deliveries(&Default::default(), 1_000).await.expect("reads");
-            all.iter().filter(|delivery| delivery.key.starts_with("incident:")).count()
+            let all = world
+                .store()
+                .deliveries(&Default::default(), 1_000)
+                .await
+                .expect("reads");
+            all.iter()
+                .filter(|delivery| delivery.key.starts_with("incident:"))
+                .count()
         };
         let told = async |periods: usize| {
             for _ in 0..periods {
@@ -115,12 +121,18 @@ async fn while_a_pause_lasts_those_near_are_told_again_but_not_too_often() {
             .close_incident(open[0].id, "王主任", "it works", world.clock.now());
         assert!(closed.await.expect("closes"));
         teller.step().await.expect("tells");
-        let all = world.store().deliveries(&Default::default(), 1_000).await.expect("reads");
+        let all = world
+            .store()
+            .deliveries(&Default::default(), 1_000)
+            .await
+            .expect("reads");
         let standing = all
             .iter()
             .filter(|delivery| delivery.key.starts_with("incident:") && delivery.state == "queued");
         assert_eq!(standing.count(), 0, "what had not left is withdrawn");
-        let over = all.iter().filter(|delivery| delivery.key.starts_with("incident-over:"));
+        let over = all
+            .iter()
+            .filter(|delivery| delivery.key.starts_with("incident-over:"));
         assert_eq!(over.count(), 8);
     })
     .await;
@@ -174,7 +186,12 @@ async fn a_second_plan_takes_the_starts_that_the_first_leaves() {
         }
     }
     let most = |starts: &BTreeMap<DateTime<Utc>, usize>| starts.values().max().copied();
-    assert!(most(&starts) <= most(&alone), "{:?} and {:?}", most(&starts), most(&alone));
+    assert!(
+        most(&starts) <= most(&alone),
+        "{:?} and {:?}",
+        most(&starts),
+        most(&alone)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,8 +216,14 @@ async fn a_call_whose_window_moved_is_made_again_for_the_new_one() {
         let moved = world.store().windows(round).await.expect("reads");
         let next = moved.iter().map(|window| window.starts_at).min().expect("some");
         assert!(next >= world.clock.now() + minutes(19), "all of them moved");
-        assert_eq!(call().await, [("cancelled".to_owned(), 4)].into(), "not before the new time");
-        world.clock.set(moved.iter().map(|window| window.starts_at).max().expect("some"));
+        assert_eq!(
+            call().await,
+            [("cancelled".to_owned(), 4)].into(),
+            "not before the new time"
+        );
+        world
+            .clock
+            .set(moved.iter().map(|window| window.starts_at).max().expect("some"));
         let expected = [("cancelled".to_owned(), 4), ("queued".to_owned(), 4)].into();
         assert_eq!(call().await, expected);
     })
@@ -339,7 +362,10 @@ async fn a_clock_that_jumps_an_hour_stops_nothing_and_lets_no_burst_through() {
         let usual = run(12).await;
         world.clock.advance(TimeDelta::hours(1));
         let ahead = run(12).await;
-        assert!(ahead <= usual + usual / 3, "{ahead} after a jump ahead, {usual} before");
+        assert!(
+            ahead <= usual + usual / 3,
+            "{ahead} after a jump ahead, {usual} before"
+        );
         world.trouble(&pacer, 3).await;
         world.clock.advance(TimeDelta::hours(-1));
         // The feed's own clock goes back as well: what it said is as old as that.
@@ -363,9 +389,13 @@ async fn a_feed_that_answers_nonsense_too_much_or_never_is_a_silent_one() {
     };
     let never = || async { std::future::pending::<&'static str>().await };
     let html = || async { axum::response::Html("<html><body>502 Bad Gateway</body></html>") };
-    let odd = || async { r#"{"as_of":"2026-09-03T07:00:00Z","utilisation":1e999,"completed_per_second":-3}"# };
+    let odd =
+        || async { r#"{"as_of":"2026-09-03T07:00:00Z","utilisation":1e999,"completed_per_second":-3}"# };
     let router = Router::new()
-        .route("/garbage/v1/load", get(|| async { vec![0xff_u8; 4 * 1024 * 1024] }))
+        .route(
+            "/garbage/v1/load",
+            get(|| async { vec![0xff_u8; 4 * 1024 * 1024] }),
+        )
         .route("/endless/v1/load", get(endless))
         .route("/html/v1/load", get(html))
         .route("/odd/v1/load", get(odd))
@@ -389,7 +419,10 @@ async fn a_feed_that_answers_nonsense_too_much_or_never_is_a_silent_one() {
         }
         let status = world.status().await;
         assert_eq!(status.mode, "blind", "{kind}: {:?}", status.reasons);
-        assert!(status.per_second.is_some_and(|rate| rate > 0.0 && rate < 1.5), "{kind}");
+        assert!(
+            status.per_second.is_some_and(|rate| rate > 0.0 && rate < 1.5),
+            "{kind}"
+        );
     }
 }
 
@@ -442,13 +475,19 @@ async fn a_replan_that_is_killed_moves_all_or_nothing() {
             let now = world.clock.now();
             let known = store.moved(now, now + TimeDelta::days(3)).await.expect("reads");
             let left: f64 = known.iter().map(|moved| moved.sms).sum();
-            assert!(left.abs() < 1e-6, "whoever leaves a start comes to another: {left}");
+            assert!(
+                left.abs() < 1e-6,
+                "whoever leaves a start comes to another: {left}"
+            );
             assert_eq!(windows.len(), 400);
             if after == 0 {
                 assert_eq!((waiting, known.len()), (0, 0), "nothing happened");
                 continue;
             }
-            assert!(waiting as u64 >= would_move && !known.is_empty(), "{waiting} of {would_move}");
+            assert!(
+                waiting as u64 >= would_move && !known.is_empty(),
+                "{waiting} of {would_move}"
+            );
             if before == 0 {
                 break;
             }
@@ -463,12 +502,18 @@ async fn a_replan_that_is_killed_moves_all_or_nothing() {
 async fn a_pacer_whose_database_was_away_goes_on_where_it_was() {
     let Some(test) = postgres().await else { return };
     let mut url: reqwest::Url = test.url.parse().expect("a URL");
-    let server = format!("{}:{}", url.host_str().expect("a host"), url.port().unwrap_or(5432));
+    let server = format!(
+        "{}:{}",
+        url.host_str().expect("a host"),
+        url.port().unwrap_or(5432)
+    );
     let mut servers = tokio::net::lookup_host(server).await.expect("resolves");
     let mut road = Road::closed(free_port(), servers.next().expect("an address"));
     road.open().await;
     url.set_port(Some(road.port)).expect("it has a host");
-    let store = Store::open(url.as_str(), Some(test.key_file())).await.expect("opens");
+    let store = Store::open(url.as_str(), Some(test.key_file()))
+        .await
+        .expect("opens");
     let world = World::new(TestStore { store, ..test }).await;
     let pacer = world.pacer();
     world.trouble(&pacer, 3).await;
@@ -482,5 +527,9 @@ async fn a_pacer_whose_database_was_away_goes_on_where_it_was() {
     assert_eq!(decision.mode, Mode::Paused);
     assert!(!decision.actions.contains(&Action::Pause), "it is the same pause");
     let log = world.log().await;
-    assert_eq!(log.iter().filter(|(what, _)| what == "pause").count(), 1, "{log:?}");
+    assert_eq!(
+        log.iter().filter(|(what, _)| what == "pause").count(),
+        1,
+        "{log:?}"
+    );
 }

@@ -16,9 +16,10 @@ use weir::{
     },
     registration::{LoadReport, RegistrationClient},
     release::{
-        pacer::{self, Pacer, PacingStatus},
+        pacer::{self, Pacer},
         plan::{self, RoundSpec},
         releaser::Releaser,
+        status::PacingStatus,
     },
     roster::import::{self, ImportOptions},
     store::{DeliveryFilter, DeliveryRow, NewIncident, Store},

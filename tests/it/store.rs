@@ -8,9 +8,9 @@ use weir::{
     },
     store::{
         Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
-        ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow,
-        PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, Steering, Store,
-        StoreError, ToldCount, WindowMove,
+        ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow, PacingRow,
+        Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, Steering, Store, StoreError,
+        ToldCount, WindowMove,
     },
 };
 

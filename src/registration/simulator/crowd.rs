@@ -353,7 +353,8 @@ impl State {
             (Habit::Whenever, Some(_)) => now_ms + to_ms(WHENEVER_SECONDS * self.rng.random::<f64>()),
         };
         let index = self.people.len() as u32;
-        self.people.push(Person::new(habit, false, window_starts_ms, next_ms));
+        self.people
+            .push(Person::new(habit, false, window_starts_ms, next_ms));
         self.view.heeding += u64::from(!matches!(habit, Habit::Never | Habit::Whenever));
         if habit != Habit::Never {
             self.agenda.push(Reverse((next_ms, index, 0)));
@@ -439,8 +440,8 @@ impl State {
             } else if person.next_ms < starts_ms - to_ms(habits.early_seconds) {
                 let person = &mut self.people[index];
                 (person.failures, person.first_try_ms) = (0, None);
-                let start_ms = starts_ms + to_ms(habits.from_start(Habit::AtStart, &mut self.rng));
-                self.plan(index as u32, read_ms.max(start_ms));
+                let comes_ms = starts_ms + to_ms(habits.from_start(Habit::AtStart, &mut self.rng));
+                self.plan(index as u32, read_ms.max(comes_ms));
             }
         }
     }
@@ -512,5 +513,72 @@ impl State {
             minutes.resize(minute + 1, CrowdMinute::default());
         }
         &mut minutes[minute]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who tries until then, all in vain.
+    fn fail_until(crowd: &Crowd, now_ms: i64) -> u64 {
+        let before = crowd.view().tries;
+        let habits = crowd.options.habits;
+        loop {
+            let due = crowd.state().due(now_ms);
+            if due.is_empty() {
+                return crowd.view().tries - before;
+            }
+            for person in due {
+                crowd.state().ended(&habits, person, false, now_ms);
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_are_told_to_stay_calm_wait_for_a_new_time_and_come_at_it() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH);
+        let habits = Habits {
+            persistence: 1.0,
+            ..Habits::default()
+        };
+        let crowd = Crowd::new(CrowdOptions {
+            url: String::new(),
+            token: None,
+            clock: clock.clone(),
+            habits,
+            seed: 1,
+            timeout_seconds: 10.0,
+            connections_max: 1,
+        });
+        let minute_ms = |minute: i64| minute * 60_000;
+        let told = Told {
+            count: 1_000,
+            window_starts_at: Some(clock.now()),
+        };
+        assert!(crowd.tell(&[told]));
+        fail_until(&crowd, minute_ms(20));
+        let restless = fail_until(&crowd, minute_ms(30));
+        clock.advance(TimeDelta::minutes(30));
+        let calmed = Calmed {
+            count: 1_000,
+            window_starts_at: DateTime::UNIX_EPOCH,
+        };
+        crowd.calm(&[calmed]);
+        fail_until(&crowd, minute_ms(60));
+        let calm = fail_until(&crowd, minute_ms(70));
+        assert!(calm < restless / 2, "{calm} tries, {restless} before");
+        clock.advance(TimeDelta::minutes(40));
+        let moved = Moved {
+            count: 1_000,
+            from: DateTime::UNIX_EPOCH,
+            to: DateTime::UNIX_EPOCH + TimeDelta::minutes(120),
+        };
+        let came = crowd.view().came;
+        assert_eq!(crowd.move_windows(&[moved]), 1_000);
+        assert!(fail_until(&crowd, minute_ms(115)) < restless / 2);
+        fail_until(&crowd, minute_ms(130));
+        assert!(crowd.view().came - came > 400, "they come at the new time");
+        assert!(crowd.view().missed > 700 && crowd.view().registered == 0);
     }
 }
