@@ -176,18 +176,19 @@ impl Watch {
         )
     }
 
-    /// Sums over the seconds that ended within so many before each.
+    /// The mean a second over the last so many seconds, at each second. Looks are a second apart, more or less.
     fn sliding(&self, seconds: i64, of: impl Fn(&Second) -> f64) -> Vec<f64> {
         let mut first = 0;
-        let mut sums = Vec::with_capacity(self.seconds.len());
-        for (index, second) in self.seconds.iter().enumerate() {
-            while second.at - self.seconds[first].at > TimeDelta::seconds(seconds) && first < index {
+        let mut means = Vec::with_capacity(self.seconds.len());
+        for second in &self.seconds {
+            while second.at - self.seconds[first].at > TimeDelta::milliseconds(1_000 * seconds + 500) {
                 first += 1;
             }
-            let before = first.saturating_sub(usize::from(first > 0));
-            sums.push((of(second) - of(&self.seconds[before])) / seconds as f64);
+            let from = &self.seconds[first];
+            let span = (second.at - from.at).as_seconds_f64().max(seconds as f64 - 0.5);
+            means.push((of(second) - of(from)) / span);
         }
-        sums
+        means
     }
 
     /// What it adds up to.
