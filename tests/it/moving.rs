@@ -18,7 +18,7 @@ use weir::{
         plan::{self, PlanError},
         replan::{self, ReplanQuota},
     },
-    store::Store,
+    store::{DeliveryFilter, Store},
 };
 
 use crate::{
@@ -90,7 +90,7 @@ async fn while_a_pause_lasts_those_near_are_told_again_but_not_too_often() {
         let heard = async || {
             let all = world
                 .store()
-                .deliveries(&Default::default(), 1_000)
+                .deliveries(&DeliveryFilter::default(), 1_000)
                 .await
                 .expect("reads");
             all.iter()
@@ -123,7 +123,7 @@ async fn while_a_pause_lasts_those_near_are_told_again_but_not_too_often() {
         teller.step().await.expect("tells");
         let all = world
             .store()
-            .deliveries(&Default::default(), 1_000)
+            .deliveries(&DeliveryFilter::default(), 1_000)
             .await
             .expect("reads");
         let standing = all

@@ -102,7 +102,7 @@ impl World {
             config: self.config.clone(),
             written: watch::channel(0).0,
             audience_seen: Arc::default(),
-            incidents_seen: Default::default(),
+            incidents_seen: Arc::default(),
         }
     }
 
