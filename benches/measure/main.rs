@@ -4,6 +4,7 @@
 //! and one line of JSON. docs/benchmarks.md has the figures of one machine.
 
 mod city;
+mod corrections;
 mod import;
 mod outbox;
 mod planner;
@@ -64,6 +65,12 @@ enum What {
         )]
         residents: Vec<u64>,
     },
+    /// Move every window of a told round, and see how fast its people are corrected.
+    Corrections {
+        /// Rows.
+        #[arg(long, env = "WEIR_BENCH_RESIDENTS", default_value_t = 20_000)]
+        residents: u64,
+    },
     /// Start the service on a store that is there.
     Startup {
         /// Starts.
@@ -87,6 +94,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(What::Release { residents }) => release::measure(&residents),
+        Some(What::Corrections { residents }) => corrections::measure(residents),
         Some(What::Startup { starts }) => startup::measure(starts),
         Some(What::Case { case }) => process::run(&case),
         None => {
@@ -94,6 +102,7 @@ fn main() -> Result<()> {
             outbox::measure(20_000)?;
             planner::measure(&[10_000, 100_000]);
             release::measure(&[10_000, 100_000])?;
+            corrections::measure(20_000)?;
             startup::measure(20)
         }
     }
