@@ -6,7 +6,11 @@ use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, SiteId, UnitId},
-    pacing::{forecast, kernel::Response, law::Params},
+    pacing::{
+        forecast,
+        kernel::{Kernel, Response},
+        law::Params,
+    },
     planner::{
         self, Announced, Choice, Choices, GivenWindow, PlanInput, PlanSite, PlanUnit, Span, StartsCap, Supply,
     },
@@ -113,7 +117,8 @@ pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
 /// Sessions a second that are left for people who heed their windows.
 fn line(params: &Params, response: &Response, recipients: u32) -> f64 {
     let whenever = response.whenever * f64::from(recipients) / super::day::DAY_SECONDS;
-    (params.set_point * params.nominal_capacity - params.background - whenever).max(0.0)
+    let share = params.kept_share(Kernel::of(response).ripple());
+    (share * params.nominal_capacity - params.background - whenever).max(0.0)
 }
 
 fn input_of(

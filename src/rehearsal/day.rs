@@ -1,7 +1,7 @@
 //! A day in virtual time: the production planner's windows, law and release decisions, against people and a
 //! registration system. The law sees load samples and nothing else.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -269,7 +269,7 @@ impl<'a> Day<'a> {
         };
         let mut seen = self.register(second);
         seen.told = told;
-        seen.expected = self.forecast.expected_per_second(at(second)) + self.setting.params.background;
+        seen.expected = self.forecast.expected_per_second(at(second), &self.state.speed) + self.setting.params.background;
         self.seen.measure.add(&seen);
         self.count(second, &seen);
     }
@@ -394,9 +394,15 @@ impl<'a> Day<'a> {
                 minute: &|at| ((at.timestamp() + 59).div_euclid(60) + origin).max(0) as u32,
             },
         };
+        let mut starts = BTreeMap::new();
         for moved in moves::moved(&windows, order, &ground, now) {
             let place = began + moved.index as usize;
-            self.move_window(second, self.order[place], moved.start, place < self.told);
+            self.move_window(second, self.order[place], moved.start, place < self.told, &mut starts);
+        }
+        if self.setting.without != Some(Without::ForecastOfMoves) {
+            for (start, recipients) in starts {
+                self.forecast.add_starts(at(start), ChannelKind::Sms, recipients);
+            }
         }
         let scene = &self.scene;
         let by_start = |window: &u32| (scene.windows[*window as usize].start, *window);
@@ -404,7 +410,15 @@ impl<'a> Day<'a> {
         self.order[self.told..].sort_by_key(by_start);
     }
 
-    fn move_window(&mut self, second: u32, window: u32, start: u32, told: bool) {
+    /// Moves a window; `starts` gathers by how much fewer or more come for which start.
+    fn move_window(
+        &mut self,
+        second: u32,
+        window: u32,
+        start: u32,
+        told: bool,
+        starts: &mut BTreeMap<u32, f64>,
+    ) {
         let before = self.start_of(window);
         let recipients = f64::from(self.scene.windows[window as usize].recipients);
         let moving = if told {
@@ -415,10 +429,8 @@ impl<'a> Day<'a> {
         };
         self.scene.windows[window as usize].start = start;
         let after = self.start_of(window);
-        if self.setting.without != Some(Without::ForecastOfMoves) {
-            self.forecast.add_starts(at(before), ChannelKind::Sms, -moving);
-            self.forecast.add_starts(at(after), ChannelKind::Sms, moving);
-        }
+        *starts.entry(before).or_default() -= moving;
+        *starts.entry(after).or_default() += moving;
         self.seen.moved.0 += 1;
         if told {
             self.scene.windows[window as usize].moves += 1;
