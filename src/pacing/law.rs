@@ -40,7 +40,7 @@ const TRUST_STEP: f64 = 0.005;
 const DEMAND_SMOOTHING: f64 = 0.04;
 const BIAS_STEP: f64 = 0.02;
 /// Who is slow looks as if they did not come: only what lasts as long as the kernels may raise the rate.
-const BIAS_STEP_DOWN: f64 = 0.01;
+const BIAS_STEP_DOWN: f64 = 0.003;
 /// Of less expected demand than this share of the nominal capacity, nothing is learned.
 const BIAS_FROM: f64 = 0.3;
 const BIAS_MIN: f64 = 0.6;
@@ -97,7 +97,7 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const TOLD_BUCKETS: f64 = 4.0;
 const BUCKETS_PER_MINUTE: usize = 60 / BUCKET_SECONDS as usize;
 /// Told people may push the load this much over the set point.
-const OVER_SET_POINT: f64 = 1.02;
+const OVER_SET_POINT: f64 = 1.018;
 /// The most by which the rate exceeds the steady one, to catch up.
 const CATCH_UP: f64 = 1.25;
 
@@ -110,6 +110,10 @@ const LEFT_BY_CHANCE: f64 = 0.3;
 
 /// Where the believed speeds differ by this share in what they forecast, nothing is learned of how many come.
 const DISAGREEMENT: f64 = 0.2;
+/// So much faster or slower, as a logarithm, is another speed …
+const SPEED_CHANGE: f64 = 0.2;
+/// … and for so long after it nobody is taken not to come at all: the slow may still be on their way.
+const SPEED_SETTLES_FOR: TimeDelta = TimeDelta::minutes(60);
 /// A speed that is believed less than this has no say in it.
 const BELIEVED: f64 = 0.05;
 
@@ -225,6 +229,9 @@ pub struct State {
     demand: f64,
     /// How fast people act, against what is assumed.
     pub speed: Speed,
+    /// Its mean when it last changed much, and when that was.
+    speed_settled: f64,
+    speed_changed_at: Option<DateTime<Utc>>,
     /// m: what the rate is multiplied with.
     pub trim: f64,
     trimmed_at: Option<DateTime<Utc>>,
@@ -251,6 +258,8 @@ impl Default for State {
             bias: 1.0,
             demand: 1.0,
             speed: Speed::default(),
+            speed_settled: 1.0,
+            speed_changed_at: None,
             trim: 1.0,
             trimmed_at: None,
             utilisation: 0.0,
@@ -626,6 +635,14 @@ impl State {
         let fresh = sample.started_per_second - params.background;
         let forecast = by_speed.map(|expected| self.bias * expected);
         self.speed.learn(fresh, &forecast, PERIOD.as_seconds_f64());
+        let speed = self.speed.mean();
+        if (speed / self.speed_settled).ln().abs() > SPEED_CHANGE {
+            self.speed_settled = speed;
+            self.speed_changed_at = Some(tick.now);
+            // That fewer seemed to come was learned at another speed.
+            self.bias = self.bias.max(1.0);
+            self.demand = self.demand.max(self.bias);
+        }
         let (mut expected, mut least, mut most) = (0.0, f64::INFINITY, 0.0_f64);
         for (one, belief) in by_speed.into_iter().zip(self.speed.beliefs()) {
             expected += belief * one;
@@ -639,7 +656,13 @@ impl State {
         let agreed = (1.0 - (most - least) / expected / DISAGREEMENT).clamp(0.0, 1.0);
         self.demand += agreed * DEMAND_SMOOTHING * (fresh / expected - self.demand);
         let error = self.demand - self.bias;
-        let step = if error > 0.0 { BIAS_STEP } else { BIAS_STEP_DOWN };
+        let step = if error > 0.0 {
+            BIAS_STEP
+        } else if self.speed_changed_at.is_some_and(|at| tick.now - at < SPEED_SETTLES_FOR) {
+            0.0
+        } else {
+            BIAS_STEP_DOWN
+        };
         self.bias = (self.bias + agreed * step * error).clamp(BIAS_MIN, BIAS_MAX);
     }
 
@@ -736,7 +759,10 @@ impl State {
 
     fn wants_other_windows(&mut self, params: &Params, rate: &Rate, tick: &Tick) -> Option<Action> {
         let due = |last: Option<DateTime<Utc>>, every| last.is_none_or(|at| tick.now - at >= every);
-        let starts = rate.starts(params, self);
+        // What the system can do for the moment is no matter of plans that reach over hours, and who has not come yet may
+        // come later; trouble has its own orders.
+        let heed = rate.heed / self.bias.min(1.0);
+        let starts = (rate.share * params.nominal_capacity - rate.untold).max(0.0) / heed;
         let too_many = || {
             let (from, to) = (tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO);
             let coming = tick.expected.expected_between(from, to, &self.speed);

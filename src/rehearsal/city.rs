@@ -69,7 +69,7 @@ const MINUTES_BEFORE_MAX: i64 = 24 * 60;
 
 /// The share of the steady rate at which a made city is told. Telling a little more slowly than windows start lets
 /// the last hear of theirs later before it, and leaves their place to those who come at its start.
-const TOLD_SHARE: f64 = 0.95;
+const TOLD_SHARE: f64 = 0.94;
 /// How early a unit of a made city is told.
 const AHEAD_MINUTES: u32 = 30;
 /// Recipients at one site of a made city, and its minutes of opening.
@@ -130,7 +130,15 @@ fn input_of(
     let line = line(params, response, recipients);
     let told = TOLD_SHARE * line / response.heed();
     let settled = (line - response.on_reading * told) / (response.at_start + response.through_window) * 60.0;
-    let opening = forecast::starts_profile(response, line, told);
+    let opening = forecast::starts_profile(
+        response,
+        &forecast::Course {
+            line,
+            told_per_second: told,
+            ahead_minutes: AHEAD_MINUTES,
+            recipients: f64::from(recipients),
+        },
+    );
     let sites = recipients.div_ceil(RECIPIENTS_PER_SITE).max(1);
     let site_rate = SITES_OVER_SYSTEM * settled * PEOPLE_PER_RECIPIENT / f64::from(sites);
     let desks = (site_rate / SAMPLES_PER_DESK_MINUTE).ceil().max(1.0) as u32;
