@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     forecast::Forecast,
-    kernel::{BUCKET_SECONDS, Speed},
+    kernel::{BUCKET_SECONDS, Response, Speed},
 };
 use crate::domain::{ChannelKind, LoadSample};
 
@@ -39,7 +39,9 @@ const TRUST_STEP: f64 = 0.005;
 /// Weight of the newest sample in the demand seen: a mean of some two minutes, or its noise would count as demand.
 const DEMAND_SMOOTHING: f64 = 0.04;
 const BIAS_STEP: f64 = 0.02;
-/// Who is slow looks as if they did not come: only what lasts as long as the kernels may raise the rate.
+/// Where more came than expected, as after trouble, it goes back to what is assumed at this step.
+const BIAS_STEP_BACK: f64 = 0.01;
+/// Who is slow looks as if they did not come: only what lasts longer than the slowest kernel may raise the rate.
 const BIAS_STEP_DOWN: f64 = 0.003;
 /// Of less expected demand than this share of the nominal capacity, nothing is learned.
 const BIAS_FROM: f64 = 0.3;
@@ -237,6 +239,8 @@ pub struct State {
     trimmed_at: Option<DateTime<Utc>>,
     utilisation: f64,
     bad_reports: u32,
+    /// Since when reports have been bad, in a pause also when they no longer are.
+    failing_since: Option<DateTime<Utc>>,
     /// How often people were told to stay calm in this pause.
     calmed: u32,
     calm_since: Option<DateTime<Utc>>,
@@ -264,6 +268,7 @@ impl Default for State {
             trimmed_at: None,
             utilisation: 0.0,
             bad_reports: 0,
+            failing_since: None,
             calmed: 0,
             calm_since: None,
             restaggered_at: None,
@@ -333,9 +338,18 @@ pub struct WindowOrder {
     pub paused: bool,
     /// Recipients whose windows may start a second.
     pub starts_per_second: f64,
+    /// Since when those who come fail; they are to come again. None: they do not.
+    #[serde(default)]
+    pub failing_since: Option<DateTime<Utc>>,
 }
 
 impl WindowOrder {
+    /// Of those who come because of a start, the share still to come or to come again.
+    pub fn still_coming(&self, response: &Response, starts_at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
+        let until = self.failing_since.map_or(now, |since| since.min(now));
+        response.still_coming((until - starts_at).as_seconds_f64())
+    }
+
     /// The earliest instant at which a window may start now; none if it stays where it is.
     pub fn earliest(
         &self,
@@ -478,6 +492,7 @@ pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
         told: action == Action::Restagger,
         paused: state.mode == Mode::Paused,
         starts_per_second: rate.starts(params, state),
+        failing_since: state.failing_since,
     });
     if reasons.is_empty() {
         reasons.push(Reason::AsPlanned);
@@ -658,6 +673,8 @@ impl State {
         let error = self.demand - self.bias;
         let step = if error > 0.0 {
             BIAS_STEP
+        } else if self.bias > 1.0 {
+            BIAS_STEP_BACK
         } else if self.speed_changed_at.is_some_and(|at| tick.now - at < SPEED_SETTLES_FOR) {
             0.0
         } else {
@@ -701,6 +718,11 @@ impl State {
     ) {
         let bad = sample.error_rate > PAUSE_ERRORS || sample.queue_seconds > PAUSE_QUEUE_SECONDS;
         self.bad_reports = if bad { self.bad_reports + 1 } else { 0 };
+        if bad {
+            self.failing_since.get_or_insert(sample.as_of - PERIOD);
+        } else if self.mode != Mode::Paused {
+            self.failing_since = None;
+        }
         let calm = sample.error_rate < RESUME_ERRORS
             && sample.queue_seconds < RESUME_QUEUE_SECONDS
             && sample.utilisation < RESUME_UTILISATION;
@@ -778,7 +800,7 @@ impl State {
         };
         if action.is_some() {
             self.replanned_at = Some(tick.now);
-            self.placed_at_starts = Some(starts);
+            self.placed_at_starts = Some(rate.starts(params, self));
         }
         action
     }

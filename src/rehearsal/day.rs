@@ -96,6 +96,8 @@ struct Day<'a> {
     crowd: Crowd,
     server: ServerModel,
     forecast: Forecast,
+    /// Recipients of each window that the forecast counts at its start.
+    counted: Vec<f64>,
     response: Response,
     state: law::State,
     decision: Option<Decision>,
@@ -190,6 +192,7 @@ impl<'a> Day<'a> {
             told: 0,
             server: ServerModel::new(Settings::reference(setting.params.nominal_capacity)),
             forecast,
+            counted: scene.windows.iter().map(|window| f64::from(window.recipients)).collect(),
             response: Response::default(),
             state: law::State::default(),
             decision: None,
@@ -352,6 +355,7 @@ impl<'a> Day<'a> {
             told: true,
             paused: true,
             starts_per_second: 0.0,
+            failing_since: None,
         };
         let from = order.reaches_back_to(at(second));
         for &window in &self.order[..self.told] {
@@ -370,6 +374,7 @@ impl<'a> Day<'a> {
             told: false,
             paused: false,
             starts_per_second: decision.starts_per_second,
+            failing_since: None,
         })
     }
 
@@ -397,7 +402,8 @@ impl<'a> Day<'a> {
         let mut starts = BTreeMap::new();
         for moved in moves::moved(&windows, order, &ground, now) {
             let place = began + moved.index as usize;
-            self.move_window(second, self.order[place], moved.start, place < self.told, &mut starts);
+            let told = (place < self.told).then_some(order);
+            self.move_window(second, self.order[place], moved.start, told, &mut starts);
         }
         if self.setting.without != Some(Without::ForecastOfMoves) {
             for (start, recipients) in starts {
@@ -410,29 +416,33 @@ impl<'a> Day<'a> {
         self.order[self.told..].sort_by_key(by_start);
     }
 
-    /// Moves a window; `starts` gathers by how much fewer or more come for which start.
+    /// Moves a window, which was told if there is an order for such; `starts` gathers by how much fewer or more come
+    /// for which start.
     fn move_window(
         &mut self,
         second: u32,
         window: u32,
         start: u32,
-        told: bool,
+        told: Option<&WindowOrder>,
         starts: &mut BTreeMap<u32, f64>,
     ) {
         let before = self.start_of(window);
-        let recipients = f64::from(self.scene.windows[window as usize].recipients);
-        let moving = if told {
-            let coming = self.response.still_coming(f64::from(second) - f64::from(before));
-            recipients * coming * (1.0 - STAY_BEHIND)
-        } else {
-            recipients
+        let counted = self.counted[window as usize];
+        let (leaving, coming) = match told {
+            Some(order) => {
+                let leaving = counted * (1.0 - STAY_BEHIND);
+                let coming = order.still_coming(&self.response, at(before), at(second));
+                (leaving, leaving * coming)
+            }
+            None => (counted, counted),
         };
+        self.counted[window as usize] = coming;
         self.scene.windows[window as usize].start = start;
         let after = self.start_of(window);
-        *starts.entry(before).or_default() -= moving;
-        *starts.entry(after).or_default() += moving;
+        *starts.entry(before).or_default() -= leaving;
+        *starts.entry(after).or_default() += coming;
         self.seen.moved.0 += 1;
-        if told {
+        if told.is_some() {
             self.scene.windows[window as usize].moves += 1;
             self.seen.moved.1 += 1;
             self.corrections.push_back(Correction::Window(window, after));
