@@ -86,7 +86,11 @@ pub fn starts_profile(response: &Response, course: &Course) -> Vec<f64> {
         let read_by = |seconds: f64| response.on_reading_by(seconds + 30.0);
         let reading = course.told_per_second * (read_by(since_first) - read_by(since_first - told_for));
         // While they are told, all of them are counted: those who read fast must not come on top.
-        let reading = if since_first < told_for { response.on_reading * course.told_per_second } else { reading };
+        let reading = if since_first < told_for {
+            response.on_reading * course.told_per_second
+        } else {
+            reading
+        };
         let free = (course.line - reading).max(0.0);
         let through = [slowly, fast]
             .map(|minutes| {
@@ -152,7 +156,10 @@ impl Forecast {
     /// By how much the busiest ten seconds of a minute exceed its mean while windows start on every minute; 0 to 1.
     pub fn ripple(&self, channel: ChannelKind, speed: &Speed) -> f64 {
         let beliefs = speed.beliefs();
-        let ripples = self.speeds.iter().map(|at_speed| at_speed.kernels[lane(channel)].ripple());
+        let ripples = self
+            .speeds
+            .iter()
+            .map(|at_speed| at_speed.kernels[lane(channel)].ripple());
         ripples.zip(beliefs).map(|(ripple, belief)| ripple * belief).sum()
     }
 
@@ -201,7 +208,11 @@ impl Forecast {
     /// in it.
     pub fn expected_per_second(&self, at: DateTime<Utc>, speed: &Speed) -> f64 {
         let by_speed = self.by_speed(at);
-        by_speed.iter().zip(speed.beliefs()).map(|(expected, belief)| expected * belief).sum()
+        by_speed
+            .iter()
+            .zip(speed.beliefs())
+            .map(|(expected, belief)| expected * belief)
+            .sum()
     }
 
     /// The same as each speed alone has it.
@@ -228,7 +239,10 @@ impl Forecast {
     pub fn after_notice(&self, channel: ChannelKind, speed: &Speed) -> Vec<f64> {
         let mut shares = vec![0.0; self.speeds[0].kernels[lane(channel)].after_notice.len()];
         for (at_speed, belief) in self.speeds.iter().zip(speed.beliefs()) {
-            for (sum, one) in shares.iter_mut().zip(&at_speed.kernels[lane(channel)].after_notice) {
+            for (sum, one) in shares
+                .iter_mut()
+                .zip(&at_speed.kernels[lane(channel)].after_notice)
+            {
                 *sum += belief * one;
             }
         }

@@ -150,7 +150,9 @@ impl Kernel {
             .collect();
         let before_start = (response.early_seconds / bucket_seconds).ceil().max(0.0) as usize;
         let late = LATE_MEANS * (response.early_seconds + response.late_mean_seconds);
-        let after_start = (response.through_seconds.max(late) / bucket_seconds).ceil().max(1.0) as usize;
+        let after_start = (response.through_seconds.max(late) / bucket_seconds)
+            .ceil()
+            .max(1.0) as usize;
         let early = seconds(before_start);
         let mut around_start: Vec<f64> = (0..before_start + after_start)
             .map(|bucket| {
@@ -182,7 +184,11 @@ impl Kernel {
             .map(|phase| f64::midpoint(phases[phase], phases[(phase + 1) % BUCKETS_PER_MINUTE]) + even)
             .fold(0.0, f64::max);
         let mean = self.heed / BUCKETS_PER_MINUTE as f64;
-        if mean > 0.0 { (busiest / mean - 1.0).max(0.0) } else { 0.0 }
+        if mean > 0.0 {
+            (busiest / mean - 1.0).max(0.0)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -228,7 +234,11 @@ impl Speed {
     /// The believed speed, in the geometric mean.
     pub fn mean(&self) -> f64 {
         let beliefs = self.beliefs();
-        let log: f64 = SPEEDS.iter().zip(beliefs).map(|(speed, belief)| belief * speed.ln()).sum();
+        let log: f64 = SPEEDS
+            .iter()
+            .zip(beliefs)
+            .map(|(speed, belief)| belief * speed.ln())
+            .sum();
         log.exp()
     }
 

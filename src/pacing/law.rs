@@ -675,7 +675,10 @@ impl State {
             BIAS_STEP
         } else if self.bias > 1.0 {
             BIAS_STEP_BACK
-        } else if self.speed_changed_at.is_some_and(|at| tick.now - at < SPEED_SETTLES_FOR) {
+        } else if self
+            .speed_changed_at
+            .is_some_and(|at| tick.now - at < SPEED_SETTLES_FOR)
+        {
             0.0
         } else {
             BIAS_STEP_DOWN
@@ -790,7 +793,8 @@ impl State {
             let coming = tick.expected.expected_between(from, to, &self.speed);
             coming.iter().any(|expected| self.bias * expected > rate.capacity)
         };
-        let action = if due(self.restaggered_at, RESTAGGER_EVERY) && (self.mode == Mode::Paused || too_many()) {
+        let action = if due(self.restaggered_at, RESTAGGER_EVERY) && (self.mode == Mode::Paused || too_many())
+        {
             self.restaggered_at = Some(tick.now);
             Some(Action::Restagger)
         } else if due(self.replanned_at, REPLAN_EVERY) && self.wants_a_new_plan(starts, tick.now) {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+use super::Readings;
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, SiteId, UnitId},
@@ -83,10 +84,10 @@ const PEOPLE_PER_RECIPIENT: f64 = 2.6;
 const SAMPLES_PER_DESK_MINUTE: f64 = 1.2;
 
 /// A city of so many recipients, planned by the planner for a registration system that is kept to by the law.
-pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
+pub fn made(recipients: u32, params: &Params, readings: Readings, seed: u64) -> Scene {
     let response = Response::default();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x00C1_7700);
-    let (input, sizes) = input_of(recipients, params, &response, &mut rng);
+    let (input, sizes) = input_of(recipients, params, readings, &response, &mut rng);
     let plan = planner::plan(&input);
     let mut windows: Vec<Announced> = plan
         .windows
@@ -103,7 +104,7 @@ pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
         })
         .collect();
     windows.sort_by_key(|window| (window.start, window.unit));
-    let steady = line(params, &response, recipients) / response.heed();
+    let steady = line(params, readings, &response, recipients) / response.heed();
     Scene {
         windows,
         supply: input.supply,
@@ -115,19 +116,26 @@ pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
 }
 
 /// Sessions a second that are left for people who heed their windows.
-fn line(params: &Params, response: &Response, recipients: u32) -> f64 {
-    let whenever = response.whenever * f64::from(recipients) / super::day::DAY_SECONDS;
+fn line(params: &Params, readings: Readings, response: &Response, recipients: u32) -> f64 {
     let share = params.kept_share(Kernel::of(response).ripple());
-    (share * params.nominal_capacity - params.background - whenever).max(0.0)
+    let told = share * params.nominal_capacity - params.background;
+    let line = if readings.whenever_in_round {
+        // Both kinds come in the same hours.
+        told * response.heed() / (response.heed() + response.whenever)
+    } else {
+        told - response.whenever * f64::from(recipients) / super::day::DAY_SECONDS
+    };
+    line.max(0.0)
 }
 
 fn input_of(
     recipients: u32,
     params: &Params,
+    readings: Readings,
     response: &Response,
     rng: &mut impl Rng,
 ) -> (PlanInput, Vec<u32>) {
-    let line = line(params, response, recipients);
+    let line = line(params, readings, response, recipients);
     let told = TOLD_SHARE * line / response.heed();
     let settled = (line - response.on_reading * told) / (response.at_start + response.through_window) * 60.0;
     let opening = forecast::starts_profile(

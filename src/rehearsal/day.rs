@@ -11,7 +11,8 @@ use super::{
     city::Scene,
     crowd::Crowd,
     measure::{Measure, Second},
-    scenario::{Scenario, Without},
+    others::Others,
+    scenario::{Readings, Scenario, Without},
 };
 use crate::{
     domain::{ChannelKind, LoadSample},
@@ -43,8 +44,6 @@ const PERIOD: u32 = law::PERIOD.num_seconds() as u32;
 const REPORT_NOISE: f64 = 0.03;
 /// Of told people, those who still come at the old time when their window moves: they do not heed it, or read too late.
 const STAY_BEHIND: f64 = 0.325;
-/// A request by nobody whom anybody told.
-const ANYBODY: u32 = u32::MAX;
 
 /// What the day is made of.
 #[derive(Clone, Debug)]
@@ -61,6 +60,8 @@ pub struct Setting {
     pub at_once: bool,
     /// What is left out, to see what it is for.
     pub without: Option<Without>,
+    /// How the model is read.
+    pub readings: Readings,
 }
 
 /// What the day came to.
@@ -112,8 +113,7 @@ struct Day<'a> {
     first: u32,
     seen: DaySeen,
     report: Option<LoadSample>,
-    background_due: f64,
-    others_due: f64,
+    others: Others,
     /// Sessions that the oracle has completed.
     oracle: f64,
 }
@@ -166,10 +166,16 @@ impl<'a> Day<'a> {
             .iter()
             .map(|window| u64::from(window.recipients))
             .sum();
+        let day_ends = if setting.readings.whenever_in_round {
+            let last = scene.windows.iter().map(|window| second_of(window.start)).max();
+            last.unwrap_or(end).clamp(first + 1, end)
+        } else {
+            end
+        };
         let crowd = Crowd::new(
             scene.windows.iter().map(|window| window.recipients),
             Habits::default(),
-            first..end,
+            first..day_ends,
             end,
             setting.seed,
         );
@@ -181,7 +187,7 @@ impl<'a> Day<'a> {
                 f64::from(window.recipients),
             );
         }
-        forecast.add_whenever(at(first), at(end), ChannelKind::Sms, recipients as f64);
+        forecast.add_whenever(at(first), at(day_ends), ChannelKind::Sms, recipients as f64);
         let notices_from = at(BEFORE as u32);
         let ahead = scene
             .ahead_minutes
@@ -192,7 +198,11 @@ impl<'a> Day<'a> {
             told: 0,
             server: ServerModel::new(Settings::reference(setting.params.nominal_capacity)),
             forecast,
-            counted: scene.windows.iter().map(|window| f64::from(window.recipients)).collect(),
+            counted: scene
+                .windows
+                .iter()
+                .map(|window| f64::from(window.recipients))
+                .collect(),
             response: Response::default(),
             state: law::State::default(),
             decision: None,
@@ -221,8 +231,11 @@ impl<'a> Day<'a> {
             crowd,
             scene,
             report: None,
-            background_due: 0.0,
-            others_due: 0.0,
+            others: Others::new(
+                Habits::default(),
+                setting.readings.rumour_retries,
+                Xoshiro256PlusPlus::seed_from_u64(setting.seed ^ 0x0001_2E77),
+            ),
             oracle: 0.0,
         }
     }
@@ -272,7 +285,8 @@ impl<'a> Day<'a> {
         };
         let mut seen = self.register(second);
         seen.told = told;
-        seen.expected = self.forecast.expected_per_second(at(second), &self.state.speed) + self.setting.params.background;
+        seen.expected =
+            self.forecast.expected_per_second(at(second), &self.state.speed) + self.setting.params.background;
         self.seen.measure.add(&seen);
         self.count(second, &seen);
     }
@@ -511,15 +525,12 @@ impl<'a> Day<'a> {
     /// A second of the registration system.
     fn register(&mut self, second: u32) -> Second {
         let capacity = self.setting.params.nominal_capacity;
-        let others = self.setting.scenario.others(self.since(second)) * capacity;
-        let others = whole(&mut self.others_due, others);
-        let background = whole(&mut self.background_due, self.setting.params.background);
+        let rumour = self.setting.scenario.others(self.since(second)) * capacity;
+        let background = self.setting.params.background;
         let (trying, fresh) = self.crowd.trying(second);
-        let offered = trying.len() as f64 + f64::from(background + others);
-        for _ in 0..background + others {
-            self.server.offer(ANYBODY);
-        }
-        let crowd = &mut self.crowd;
+        let brought = self.others.come(&mut self.server, second, background, rumour);
+        let offered = trying.len() as f64 + f64::from(brought.offered);
+        let (crowd, others) = (&mut self.crowd, &mut self.others);
         for id in trying {
             if self.server.offer(id) == Offer::Refused {
                 crowd.failed(id, second);
@@ -529,14 +540,15 @@ impl<'a> Day<'a> {
         self.server.advance(f64::from(second) + 1.0, |id, fate| {
             let done = matches!(fate, Fate::Done { .. });
             completed += u32::from(done);
-            match (id, done) {
-                (ANYBODY, _) => {}
-                (id, true) => crowd.registered(id, second),
-                (id, false) => crowd.failed(id, second),
+            match (Others::is_theirs(id), done) {
+                (true, true) => {}
+                (true, false) => others.failed(id, second),
+                (false, true) => crowd.registered(id, second),
+                (false, false) => crowd.failed(id, second),
             }
         });
         Second {
-            fresh: f64::from(fresh + background + others),
+            fresh: f64::from(fresh + brought.fresh),
             offered,
             capacity: self.server.capacity_per_second(),
             completed: f64::from(completed),
@@ -561,12 +573,4 @@ impl<'a> Day<'a> {
             self.seen.oracle_99 = Some(since);
         }
     }
-}
-
-/// The whole part of what is due, which is then no longer due.
-fn whole(due: &mut f64, more: f64) -> u32 {
-    *due += more;
-    let whole = *due as u32;
-    *due -= f64::from(whole);
-    whole
 }
