@@ -816,3 +816,6 @@ impl State {
         self.mode != Mode::Steady || starts < QUOTA_LESS * placed || (settled && starts > QUOTA_MORE * placed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -323,7 +323,8 @@ impl<'a> Day<'a> {
             self.calm(second);
         }
         let order = decision.order.or_else(|| self.behind(second, &decision));
-        if let Some(order) = order.filter(|order| moves || !order.told) {
+        let unspread = self.setting.without == Some(Without::Spread);
+        if let Some(order) = order.filter(|order| (moves || !order.told) && !unspread) {
             self.move_windows(second, &order);
         }
         self.decision = Some(decision);

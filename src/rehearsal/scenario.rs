@@ -29,7 +29,7 @@ pub enum Scenario {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Without {
-    /// Starts are not spread: all windows of half an hour start together.
+    /// Starts are not spread: all windows of half an hour start together, and none moves.
     Spread,
     /// The load steers nothing: units are told as planned, whatever happens.
     Feedback,
