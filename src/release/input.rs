@@ -11,7 +11,10 @@ use super::{
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, Site, SiteId, UnitId},
-    pacing::kernel::Response,
+    pacing::{
+        kernel::{Kernel, Response},
+        law::Params,
+    },
     planner::{
         Choices, ChoicesId, GivenWindow, MustNot, PlanInput, PlanUnit, StartsCap, Whom,
         request::{self, Calendar, Reach, RoundSpec},
@@ -88,8 +91,14 @@ async fn starts_cap(store: &Store, config: &Config) -> Result<Option<StartsCap>,
     let Some(capacity) = pacing.nominal_capacity else {
         return Ok(None);
     };
-    let sessions_per_second = (pacing.set_point - pacing.background_share).max(0.0) * capacity;
-    let recipients_per_minute = sessions_per_second * 60.0 / Response::default().heed();
+    let response = Response::default();
+    let params = Params {
+        set_point: pacing.set_point,
+        ..Params::for_capacity(capacity)
+    };
+    let share = params.kept_share(Kernel::of(&response).ripple());
+    let sessions_per_second = (share - pacing.background_share).max(0.0) * capacity;
+    let recipients_per_minute = sessions_per_second * 60.0 / response.heed();
     // One phone tells a household.
     let (people, recipients) = store.people_and_recipients().await?;
     let people_each = if recipients == 0 {
