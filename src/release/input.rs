@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use super::{
     communities::Communities,
     plan::{PlanError, refused},
-    starts::{self, Registration},
+    starts,
 };
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, Site, SiteId, UnitId},
-    pacing::kernel::Response,
+    pacing::{kernel::Response, law::Params},
     planner::{
         Choices, ChoicesId, GivenWindow, MustNot, PlanInput, PlanUnit, StartsCap, Whom,
         request::{self, Calendar, Reach, RoundSpec},
@@ -85,21 +85,18 @@ pub(super) async fn load(
 /// How many people's windows may start in a minute; none where the registration system's capacity is not configured.
 async fn starts_cap(store: &Store, config: &Config) -> Result<Option<StartsCap>, PlanError> {
     let pacing = &config.pacing;
-    let Some(nominal_capacity) = pacing.nominal_capacity else {
+    let Some(capacity) = pacing.nominal_capacity else {
         return Ok(None);
     };
-    let system = Registration {
-        nominal_capacity,
+    let params = Params {
         set_point: pacing.set_point,
-        background: pacing.background_share * nominal_capacity,
+        background: pacing.background_share * capacity,
+        ..Params::for_capacity(capacity)
     };
+    let response = Response::default();
     let (people, recipients) = store.people_and_recipients().await?;
-    Ok(Some(starts::starts_cap(
-        &system,
-        &Response::default(),
-        people,
-        recipients,
-    )))
+    let line = starts::line(&params, &response, recipients);
+    Ok(Some(starts::starts_cap(line, &response, people, recipients)))
 }
 
 fn of_units(

@@ -161,7 +161,7 @@ fn as_seen(window: &Announced, order: &WindowOrder, ground: &Ground<'_>, now: Da
         None => seen.moves = MOVES_MAX,
     }
     if window.told {
-        let coming = ground.response.still_coming((now - starts_at).as_seconds_f64());
+        let coming = order.still_coming(ground.response, starts_at, now);
         seen.recipients = (f64::from(window.recipients) * coming).round() as u32;
     }
     seen
@@ -181,6 +181,7 @@ pub fn behind(
         told: false,
         paused: false,
         starts_per_second,
+        failing_since: None,
     })
 }
 

@@ -280,6 +280,7 @@ impl Pacer {
             told: true,
             paused: true,
             starts_per_second: 0.0,
+            failing_since: None,
         };
         let near = reach.reaches_back_to(now)..now + self.config.incidents.near();
         let reason = reasons.join("; ");
