@@ -44,6 +44,7 @@ fn ordering(told: bool, paused: bool, starts_per_second: f64) -> Decision {
         told,
         paused,
         starts_per_second,
+        failing_since: None,
     };
     Decision {
         mode: if paused { Mode::Paused } else { Mode::Slowed },
