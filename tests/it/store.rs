@@ -2010,7 +2010,6 @@ fn decision() -> NewDecision {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pacing_knows_outlives_a_process_and_a_backup() {
     on_both(async |test| {
