@@ -18,6 +18,7 @@ mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod visits;
 mod windows;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -49,6 +50,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
+pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
 pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
 
 /// Connections that read while one writes.
