@@ -73,6 +73,8 @@ impl<'a> VisitTeller<'a> {
         let had_time = from == VisitState::Scheduled;
         let lines = match act {
             Some(VisitActKind::Amend) => return None,
+            // Weir asks again by itself: that a new time is looked for was said.
+            Some(VisitActKind::AskAgain | VisitActKind::Accept) if visit.lapsed => return None,
             Some(VisitActKind::Assign | VisitActKind::Move) if had_time => {
                 vec![voice.say(&Text::VisitRetime)]
             }

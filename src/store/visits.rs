@@ -311,8 +311,12 @@ macro_rules! tell {
             .bind($visit.id.0)
             .fetch_all(&mut *$tx)
             .await?;
-        let deliveries = notices($visit, $act, $from, $teller, &told, $quiet, $now)?;
-        let outdated = outdated($visit, &told);
+        let deliveries = notices($visit, $act, $from, $teller, &told, $now)?;
+        let outdated = outdated($visit, &deliveries);
+        let deliveries: Vec<NewDelivery> = deliveries
+            .into_iter()
+            .filter(|new| Some(new.contact) != $quiet)
+            .collect();
         if !outdated.is_empty() {
             let at = $now.timestamp_millis();
             sqlx::query($store.sql(WITHDRAW))
@@ -388,7 +392,6 @@ fn notices(
     from: VisitState,
     teller: &VisitTeller<'_>,
     told: &[ToldRow],
-    quiet: Option<ContactId>,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewDelivery>> {
     let expires_at = match (visit.state, visit.promise) {
@@ -400,9 +403,6 @@ fn notices(
     let mut deliveries = Vec::new();
     for (id, channel, state, language, code) in told {
         let contact = audience_contact((*id, channel.clone(), state.clone(), language.clone()))?;
-        if Some(contact.contact) == quiet {
-            continue;
-        }
         let to = Told {
             language: contact.language,
             channel: contact.channel,
@@ -437,13 +437,13 @@ fn notice_key(visit: VisitId, revision: i64, contact: i64) -> String {
     format!("visit:{visit}:{revision}:{contact}")
 }
 
-/// The keys of what was told of a visit before.
-fn outdated(visit: &Visit, told: &[ToldRow]) -> Vec<serde_json::Value> {
-    let revisions = 1..visit.revision;
-    revisions
+/// The keys of what those who hear something new now were told of a visit before.
+fn outdated(visit: &Visit, news: &[NewDelivery]) -> Vec<serde_json::Value> {
+    (1..visit.revision)
         .flat_map(|revision| {
-            told.iter()
-                .map(move |row| serde_json::json!({ "key": notice_key(visit.id, revision, row.0) }))
+            news.iter().map(
+                move |new| serde_json::json!({ "key": notice_key(visit.id, revision, new.contact.0) }),
+            )
         })
         .collect()
 }
@@ -1248,6 +1248,19 @@ impl Store {
             .into_iter()
             .map(|(at, people)| (instant(at), people as u32))
             .collect())
+    }
+
+    /// Changes whenever a visit or a team does.
+    pub async fn visits_version(&self) -> Result<String> {
+        let (lines, teams): (i64, i64) = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select (select coalesce(max(id), 0) from visit_log), \
+                   (select cast(coalesce(sum(changed_at % 1000000007), 0) as bigint) from teams)",
+            )
+            .fetch_one(pool)
+            .await?
+        });
+        Ok(format!("{lines} {teams}"))
     }
 
     /// Adds a team, or brings back one that was removed; none where another has this name.
