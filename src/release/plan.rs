@@ -564,7 +564,7 @@ pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Res
     if round.pace_per_minute.is_some_and(|pace| pace < needed) {
         tracing::warn!(
             round = round.id.0,
-            pace_per_minute = needed,
+            pace_per_minute = (needed * 10.0).round() / 10.0,
             "round {} fell behind; the rest is told faster",
             round.id
         );
