@@ -11,15 +11,15 @@ visit-scheduled = Your test at home:
     .sms = Home test: { $time }.
 visit-moved = Sorry, the time of your test at home has changed. This is the time that counts:
     { $time }
-    .sms = Sorry, new time for your home test: { $time }.
+    .sms = Sorry, home test moved: { $time }.
 visit-retime = Your test at home needs another time. The old time no longer counts. We will write again.
     .sms = Your home test needs another time. Forget the old one. We will write again.
 visit-on-the-way = We are on our way to test you. Please stay at home.
     .sms = We are on our way to test you. Please stay at home.
 visit-visitor = Who comes: { $name } ({ $role })
-    .sms = Who comes: { $name } ({ $role })
+    .sms = { $name } ({ $role }) comes.
 visit-code = Before you open the door, ask for the four digits. Only someone who says { $code } comes from us. Do not open to anyone else.
-    .sms = Open only to someone who says { $code }.
+    .sms = Open only if they say { $code }.
 visit-done = Your test at home is done. Thank you.
 visit-not-met = We came, but nobody opened.
     If you still need us, reply “VISIT” to ask again.
@@ -34,7 +34,7 @@ visit-cancelled = Your test at home is cancelled.
     If you need us later, reply “VISIT”.
     .sms = Your home test is cancelled. If you need us later, reply VISIT
 visit-hint = To change or cancel, reply “VISIT”.
-    .sms = To change or cancel, reply VISIT
+    .sms = Change or cancel: reply VISIT
 menu-visits = Test at home
 
 ## What a visitor is

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, ops::RangeInclusive, str::FromStr, time::Durati
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode, VisitsConfig};
+use super::{
+    Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode,
+    VisitsConfig,
+};
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
 pub(super) struct Finding {

@@ -326,22 +326,27 @@ pub fn span(
         said.push_str(&hour(language, to, true));
         return said;
     }
+    said.push_str(&hours(language, from, to));
+    said
+}
+
+/// From and to of one day: `下午2:10–2:30`, `2:10–2:30 pm`.
+pub fn hours(language: Language, from: NaiveTime, to: NaiveTime) -> String {
     let same_part = part_of_day(language, from) == part_of_day(language, to);
     // Chinese puts the part of the day before the first time, English after the last.
     let (name_first, name_last) = match language {
         Language::En => (!same_part, true),
         Language::ZhHans | Language::ZhHant => (true, !same_part),
     };
-    let _ = write!(
-        said,
+    format!(
         "{}–{}",
         hour(language, from, name_first),
         hour(language, to, name_last)
-    );
-    said
+    )
 }
 
-fn day(language: Language, date: NaiveDate, today: bool) -> String {
+/// A date as people say it: `9月3日(周六)`; English ends with a comma, for the time that follows.
+pub fn day(language: Language, date: NaiveDate, today: bool) -> String {
     if language == Language::En {
         let date = date.format("%a %-d %b");
         return if today {

@@ -75,6 +75,8 @@ impl<'a> VisitTeller<'a> {
             Some(VisitActKind::Amend) => return None,
             // Weir asks again by itself: that a new time is looked for was said.
             Some(VisitActKind::AskAgain | VisitActKind::Accept) if visit.lapsed => return None,
+            // It is accepted at once, and that is said.
+            Some(VisitActKind::AskAgain) if visit.proven => return None,
             Some(VisitActKind::Assign | VisitActKind::Move) if had_time => {
                 vec![voice.say(&Text::VisitRetime)]
             }
@@ -218,4 +220,193 @@ pub fn state_word(voice: &Voice<'_>, state: VisitState) -> String {
         VisitState::Cancelled => Text::VisitStateCancelled,
         VisitState::Missed => Text::VisitStateMissed,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use chrono::{TimeDelta, TimeZone};
+    use chrono_tz::Asia::Shanghai;
+
+    use super::*;
+    use crate::domain::{
+        CommunityId, ContactId, Promise, TeamId, UnitId, UnitPlace, VisitFor, VisitId, Visitor,
+    };
+
+    fn parts(text: &str) -> u32 {
+        match text.encode_utf16().count() {
+            0..=70 => 1,
+            units => units.div_ceil(67) as u32,
+        }
+    }
+
+    fn visit(state: VisitState) -> Visit {
+        let from = Shanghai
+            .with_ymd_and_hms(2022, 9, 3, 14, 10, 0)
+            .single()
+            .expect("exists")
+            .to_utc();
+        let has_time = matches!(state, VisitState::Scheduled | VisitState::OnTheWay);
+        Visit {
+            id: VisitId(1),
+            state,
+            revision: 3,
+            unit: UnitId(1),
+            place: UnitPlace {
+                district: "锦江区".into(),
+                street: "春熙街道".into(),
+                community: "锦绣社区1".into(),
+                building: "3栋".into(),
+                unit: "2单元".into(),
+            },
+            community: CommunityId(1),
+            coordinates: None,
+            asker: Some(ContactId(1)),
+            proven: false,
+            urgent: false,
+            people: 1,
+            wish: None,
+            team: Some(TeamId(1)),
+            promise: has_time.then(|| Promise {
+                team: TeamId(1),
+                at: from + TimeDelta::minutes(15),
+                from,
+                to: from + TimeDelta::minutes(60),
+            }),
+            raised: None,
+            asked_at: from,
+            changed_at: from,
+            moves: 0,
+            declined: (state == VisitState::Declined).then_some(DeclineReason::SiteIsNear),
+            lapsed: false,
+            door: "1203".into(),
+            for_whom: VisitFor::Family,
+            name: "李奶奶".into(),
+            reason: "走不动".into(),
+            access: "有狗".into(),
+            phone: None,
+            visitor: Some(Visitor {
+                name: "小王".into(),
+                role: VisitorRole::Nurse,
+                worker: None,
+            }),
+            door_code: "0472".into(),
+        }
+    }
+
+    fn told(language: Language, channel: ChannelKind, of_household: bool) -> Told {
+        Told {
+            language: Some(language),
+            channel,
+            of_household,
+        }
+    }
+
+    /// Each change that is told: its name, the act, the state before, and the visit after it.
+    fn changes() -> Vec<(&'static str, Option<VisitActKind>, VisitState, Visit)> {
+        use VisitActKind as Act;
+        use VisitState::{Accepted, Asked, Cancelled, Declined, Done, Missed, OnTheWay, Scheduled};
+        let lapsed = Visit {
+            lapsed: true,
+            ..visit(Missed)
+        };
+        vec![
+            ("asked", None, Asked, visit(Asked)),
+            ("accepted", Some(Act::Accept), Asked, visit(Accepted)),
+            ("scheduled", Some(Act::Schedule), Accepted, visit(Scheduled)),
+            ("moved", Some(Act::Schedule), Scheduled, visit(Scheduled)),
+            (
+                "another time is wanted",
+                Some(Act::Move),
+                Scheduled,
+                visit(Accepted),
+            ),
+            ("on the way", Some(Act::SetOut), Scheduled, visit(OnTheWay)),
+            ("done", Some(Act::Finish), OnTheWay, visit(Done)),
+            ("not met", Some(Act::NotMeet), OnTheWay, visit(Missed)),
+            ("lapsed", Some(Act::Lapse), Scheduled, lapsed),
+            ("declined", Some(Act::Decline), Asked, visit(Declined)),
+            ("cancelled", Some(Act::Cancel), Scheduled, visit(Cancelled)),
+        ]
+    }
+
+    #[test]
+    fn notices_of_visits_in_every_language() {
+        let (texts, config) = (Texts::load().expect("whole"), Config::default());
+        let teller = VisitTeller::new(&texts, &config, parts);
+        for language in Language::ALL {
+            let mut out = String::new();
+            for channel in ChannelKind::ALL {
+                for (name, act, from, visit) in changes() {
+                    let body = teller
+                        .notice(&visit, act, from, told(language, channel, true))
+                        .expect("something to say");
+                    let parts = teller.parts(channel, &body);
+                    let max = if channel == ChannelKind::Telegram { 1 } else { 2 };
+                    assert!(parts <= max, "{name}: {parts} parts: {}", body.text);
+                    let _ = writeln!(
+                        out,
+                        "== {name} by {}, {parts} parts\n{}\n",
+                        channel.as_str(),
+                        body.text
+                    );
+                }
+            }
+            insta::assert_snapshot!(format!("visits-{}", language.code()), out);
+        }
+    }
+
+    #[test]
+    fn who_does_not_live_there_learns_neither_the_code_nor_the_reason() {
+        let (texts, config) = (Texts::load().expect("whole"), Config::default());
+        let teller = VisitTeller::new(&texts, &config, parts);
+        for language in Language::ALL {
+            for channel in ChannelKind::ALL {
+                for (_, act, from, visit) in changes() {
+                    let said = teller.notice(&visit, act, from, told(language, channel, false));
+                    let said = said.expect("something to say").text;
+                    let voice = Voice {
+                        texts: &texts,
+                        language,
+                        channel,
+                        sender_name: "",
+                    };
+                    let reason = decline_word(&voice, DeclineReason::SiteIsNear);
+                    for secret in ["0472", "1203", "李奶奶", "走不动", "有狗", &reason] {
+                        assert!(!said.contains(secret), "{said}");
+                    }
+                    // And nobody is told at all what only the staff is to know.
+                    let own = teller.notice(&visit, act, from, told(language, channel, true));
+                    let own = own.expect("something to say").text;
+                    for secret in ["1203", "李奶奶", "走不动", "有狗"] {
+                        assert!(!own.contains(secret), "{own}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_change_that_is_nothing_to_residents_is_not_told() {
+        let (texts, config) = (Texts::load().expect("whole"), Config::default());
+        let teller = VisitTeller::new(&texts, &config, parts);
+        let to = told(Language::ZhHans, ChannelKind::Sms, true);
+        let quiet = [
+            (
+                VisitActKind::Amend,
+                VisitState::Scheduled,
+                visit(VisitState::Scheduled),
+            ),
+            (
+                VisitActKind::Assign,
+                VisitState::Accepted,
+                visit(VisitState::Accepted),
+            ),
+            (VisitActKind::Move, VisitState::Asked, visit(VisitState::Asked)),
+        ];
+        for (act, from, visit) in quiet {
+            assert!(teller.notice(&visit, Some(act), from, to).is_none(), "{act}");
+        }
+    }
 }

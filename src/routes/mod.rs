@@ -139,8 +139,8 @@ pub fn plan(day: &RouteDay) -> Routes {
 /// The minutes from one door to another.
 pub fn travel_minutes(one: &Spot, other: &Spot) -> u32 {
     let (here, there) = (&one.place, &other.place);
-    let same_community = (&here.district, &here.street, &here.community)
-        == (&there.district, &there.street, &there.community);
+    let same_community =
+        (&here.district, &here.street, &here.community) == (&there.district, &there.street, &there.community);
     if same_community && here.building == there.building {
         return SAME_BUILDING_MINUTES;
     }
@@ -340,12 +340,13 @@ impl<'a> Table<'a> {
             for (at, of_stop) in places.iter().enumerate() {
                 let mut costs: Vec<Place> = of_stop.iter().flatten().copied().collect();
                 costs.sort_by(|one, other| one.cost.total_cmp(&other.cost));
-                let Some(best) = costs.first().copied() else { continue };
+                let Some(best) = costs.first().copied() else {
+                    continue;
+                };
                 // With one team left it must not wait longer.
                 let regret = costs.get(1).map_or(f64::MAX, |second| second.cost - best.cost);
-                let better = chosen.is_none_or(|(most, cost, ..)| {
-                    regret > most || (regret >= most && best.cost < cost)
-                });
+                let better = chosen
+                    .is_none_or(|(most, cost, ..)| regret > most || (regret >= most && best.cost < cost));
                 if better {
                     chosen = Some((regret, best.cost, at, best));
                 }
@@ -382,9 +383,8 @@ impl<'a> Table<'a> {
         'from: while from < routes[team].len() {
             for len in 1..=SEGMENT_LEN_MAX.min(routes[team].len() - from) {
                 let segment: Vec<usize> = routes[team][from..from + len].to_vec();
-                let movable = |stop: &usize| {
-                    self.may(other, *stop) && (team == other || !self.is_promised(*stop))
-                };
+                let movable =
+                    |stop: &usize| self.may(other, *stop) && (team == other || !self.is_promised(*stop));
                 if !segment.iter().all(movable) {
                     break;
                 }
@@ -407,12 +407,18 @@ impl<'a> Table<'a> {
     ) -> bool {
         let mut rest = routes[team].clone();
         rest.drain(from..from + segment.len());
-        let Some(old) = self.cost(team, &routes[team]) else { return false };
+        let Some(old) = self.cost(team, &routes[team]) else {
+            return false;
+        };
         let (base, rest_cost) = if team == other {
             (old, 0.0)
         } else {
-            let Some(old_other) = self.cost(other, &routes[other]) else { return false };
-            let Some(rest_cost) = self.cost(team, &rest) else { return false };
+            let Some(old_other) = self.cost(other, &routes[other]) else {
+                return false;
+            };
+            let Some(rest_cost) = self.cost(team, &rest) else {
+                return false;
+            };
             (old + old_other, rest_cost)
         };
         let into = if team == other { &rest } else { &routes[other] };
@@ -443,7 +449,8 @@ impl<'a> Table<'a> {
             for to in from + 2..=len {
                 let mut turned = routes[team].clone();
                 turned[from..to].reverse();
-                let (Some(old), Some(new)) = (self.cost(team, &routes[team]), self.cost(team, &turned)) else {
+                let (Some(old), Some(new)) = (self.cost(team, &routes[team]), self.cost(team, &turned))
+                else {
                     continue;
                 };
                 if new < old - 1e-6 {
@@ -459,7 +466,9 @@ impl<'a> Table<'a> {
         let mut stops = vec![None; self.day.stops.len()];
         let mut travel_minutes = 0;
         for (team, route) in routes.iter().enumerate() {
-            let Some((times, on_the_way)) = self.times(team, route) else { continue };
+            let Some((times, on_the_way)) = self.times(team, route) else {
+                continue;
+            };
             travel_minutes += on_the_way;
             for (&stop, &at) in route.iter().zip(&times) {
                 let (from, to) = if self.is_promised(stop) {

@@ -60,23 +60,37 @@ fn check(day: &RouteDay, routes: &Routes) {
     let mut ordered: Vec<usize> = routes.order.iter().flatten().copied().collect();
     ordered.extend(routes.unplaced());
     ordered.sort_unstable();
-    assert_eq!(ordered, (0..day.stops.len()).collect::<Vec<_>>(), "no stop is lost, and none is twice");
+    assert_eq!(
+        ordered,
+        (0..day.stops.len()).collect::<Vec<_>>(),
+        "no stop is lost, and none is twice"
+    );
     for (team, route) in routes.order.iter().enumerate() {
         let mut before: Option<(usize, u32)> = None;
         for &at_stop in route {
             let (of_stop, planned) = (&day.stops[at_stop], routes.stops[at_stop].expect("in a route"));
             assert_eq!(planned.team, team);
             assert!(of_stop.teams.contains(&team) || of_stop.promised.is_some_and(|(own, _)| own == team));
-            assert!(planned.from <= planned.at && planned.at <= planned.to, "{planned:?}");
+            assert!(
+                planned.from <= planned.at && planned.at <= planned.to,
+                "{planned:?}"
+            );
             assert!(planned.at >= day.now);
             assert!(planned.to - planned.from <= day.range_minutes.max(of_stop.to - of_stop.from));
             let works = &day.teams[team].works;
-            assert!(works.iter().any(|(opens, closes)| *opens <= planned.at && planned.at + of_stop.minutes <= *closes));
+            assert!(
+                works
+                    .iter()
+                    .any(|(opens, closes)| *opens <= planned.at && planned.at + of_stop.minutes <= *closes)
+            );
             if !planned.broken {
                 assert!(of_stop.from <= planned.at && planned.at <= of_stop.to);
             }
             if let (Some((own, _)), false) = (of_stop.promised, planned.broken) {
-                assert_eq!((planned.team, planned.from, planned.to), (own, of_stop.from, of_stop.to));
+                assert_eq!(
+                    (planned.team, planned.from, planned.to),
+                    (own, of_stop.from, of_stop.to)
+                );
             }
             if let Some((earlier, at)) = before {
                 let other = &day.stops[earlier];
@@ -110,7 +124,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         ((self.0 >> 33) % u64::from(bound)) as u32
     }
 }
@@ -121,7 +138,11 @@ fn random_day(dice: &mut Dice, stops: u32, teams: usize) -> RouteDay {
         .map(|building| Stop {
             urgent: dice.below(6) == 0,
             teams: all.clone(),
-            ..stop(spot(1, building, Some((f64::from(dice.below(3000)), f64::from(dice.below(3000))))))
+            ..stop(spot(
+                1,
+                building,
+                Some((f64::from(dice.below(3000)), f64::from(dice.below(3000)))),
+            ))
         })
         .collect();
     day(stops, teams)
@@ -129,14 +150,21 @@ fn random_day(dice: &mut Dice, stops: u32, teams: usize) -> RouteDay {
 
 fn cost_of(day: &RouteDay, routes: &[Vec<usize>]) -> Option<f64> {
     let table = Table::of(day);
-    let costs = routes.iter().enumerate().map(|(team, route)| table.cost(team, route));
+    let costs = routes
+        .iter()
+        .enumerate()
+        .map(|(team, route)| table.cost(team, route));
     costs.sum()
 }
 
 /// The cost of the best routes, found by trying them all.
 fn best_of_all(day: &RouteDay) -> f64 {
     fn go(table: &Table<'_>, routes: &mut Vec<Vec<usize>>, left: &mut Vec<usize>, best: &mut f64) {
-        let known: f64 = routes.iter().enumerate().filter_map(|(team, route)| table.cost(team, route)).sum();
+        let known: f64 = routes
+            .iter()
+            .enumerate()
+            .filter_map(|(team, route)| table.cost(team, route))
+            .sum();
         if known >= *best {
             return;
         }
@@ -165,7 +193,12 @@ fn best_of_all(day: &RouteDay) -> f64 {
     let table = Table::of(day);
     let mut best = f64::MAX;
     let mut routes = vec![Vec::new(); day.teams.len()];
-    go(&table, &mut routes, &mut (0..day.stops.len()).collect(), &mut best);
+    go(
+        &table,
+        &mut routes,
+        &mut (0..day.stops.len()).collect(),
+        &mut best,
+    );
     best
 }
 
@@ -177,7 +210,10 @@ fn tree(day: &RouteDay) -> u32 {
     let mut total = 0;
     nearest[0] = 0;
     for _ in 0..count {
-        let next = (0..count).filter(|stop| !reached[*stop]).min_by_key(|stop| nearest[*stop]).expect("one is left");
+        let next = (0..count)
+            .filter(|stop| !reached[*stop])
+            .min_by_key(|stop| nearest[*stop])
+            .expect("one is left");
         reached[next] = true;
         total += nearest[next];
         for (other, near) in nearest.iter_mut().enumerate() {
@@ -206,10 +242,18 @@ fn gaps(stops: u32, teams: usize, days: u32) -> (f64, f64) {
 #[test]
 fn routes_are_near_the_best_there_are() {
     let (mean, worst) = gaps(7, 1, 60);
-    println!("7 stops, 1 team: {:.1} % over the best, at worst {:.1} %", mean * 100.0, worst * 100.0);
+    println!(
+        "7 stops, 1 team: {:.1} % over the best, at worst {:.1} %",
+        mean * 100.0,
+        worst * 100.0
+    );
     assert!(mean < 0.05, "{mean}");
     let (mean, worst) = gaps(6, 2, 60);
-    println!("6 stops, 2 teams: {:.1} % over the best, at worst {:.1} %", mean * 100.0, worst * 100.0);
+    println!(
+        "6 stops, 2 teams: {:.1} % over the best, at worst {:.1} %",
+        mean * 100.0,
+        worst * 100.0
+    );
     assert!(mean < 0.05, "{mean}");
 }
 
@@ -228,7 +272,10 @@ fn near_ones_are_together() {
         all.0 += routes.travel_minutes;
         all.1 += tree(&day);
     }
-    println!("24 stops, 1 team: {} minutes on the way, a tree takes {}", all.0, all.1);
+    println!(
+        "24 stops, 1 team: {} minutes on the way, a tree takes {}",
+        all.0, all.1
+    );
     // No tour is shorter than the tree; a quarter more is what is left to a good one.
     assert!(f64::from(all.0) < 1.25 * f64::from(all.1), "{all:?}");
 }
@@ -271,15 +318,17 @@ fn any_stop(teams: usize) -> impl Strategy<Value = Stop> {
         prop::option::weighted(0.3, (0_u32..20, 1_u32..4)),
         prop::collection::btree_set(0..teams, 0..=teams),
     )
-        .prop_map(|((community, building, metres), urgent, minutes, wish, may)| Stop {
-            spot: spot(community, building, metres),
-            urgent,
-            minutes,
-            from: wish.map_or(0, |(hour, _)| hour * 60),
-            to: wish.map_or(24 * 60, |(hour, hours)| (hour + hours) * 60),
-            teams: may.into_iter().collect(),
-            promised: None,
-        })
+        .prop_map(
+            |((community, building, metres), urgent, minutes, wish, may)| Stop {
+                spot: spot(community, building, metres),
+                urgent,
+                minutes,
+                from: wish.map_or(0, |(hour, _)| hour * 60),
+                to: wish.map_or(24 * 60, |(hour, hours)| (hour + hours) * 60),
+                teams: may.into_iter().collect(),
+                promised: None,
+            },
+        )
 }
 
 fn any_day() -> impl Strategy<Value = RouteDay> {

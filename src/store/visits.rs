@@ -441,9 +441,8 @@ fn notice_key(visit: VisitId, revision: i64, contact: i64) -> String {
 fn outdated(visit: &Visit, news: &[NewDelivery]) -> Vec<serde_json::Value> {
     (1..visit.revision)
         .flat_map(|revision| {
-            news.iter().map(
-                move |new| serde_json::json!({ "key": notice_key(visit.id, revision, new.contact.0) }),
-            )
+            news.iter()
+                .map(move |new| serde_json::json!({ "key": notice_key(visit.id, revision, new.contact.0) }))
         })
         .collect()
 }

@@ -1,7 +1,11 @@
 //! Sees to it that nothing that was asked is without an owner: what is accepted gets a time, what is late another one,
 //! and what waits too long goes to the coordinator and then to the operator.
 
-use std::{hash::{DefaultHasher, Hash, Hasher}, sync::{Arc, Mutex}, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
@@ -12,7 +16,7 @@ use crate::{
     channels::sms::segment,
     clock::Clock,
     config::Config,
-    domain::{RaisedTo, VisitId, VisitState},
+    domain::{RaisedTo, Visit, VisitId, VisitState},
     i18n::{Texts, visits::VisitTeller},
     store::{Store, StoreError, VisitFilter},
 };
@@ -75,9 +79,11 @@ impl Keeper {
             return Ok(Step::default());
         };
         let teller = self.teller();
-        for visit in self.in_state(VisitState::Missed).await? {
-            if visit.lapsed {
-                schedule::give_up(&self.store, &teller, &visit, now).await?;
+        for visit in self.in_states(&[VisitState::Missed, VisitState::Asked]).await? {
+            // What was given up is asked for again; and what was accepted once, or comes from who stands for the
+            // household, needs nobody to accept it.
+            if visit.lapsed || (visit.proven && visit.state == VisitState::Asked) {
+                schedule::take_up(&self.store, &teller, &visit, now).await?;
             }
         }
         let scheduled = schedule::step(&self.store, &self.config, &teller, now).await?;
@@ -85,7 +91,11 @@ impl Keeper {
         let before = |after: Duration| now - TimeDelta::from_std(after).unwrap_or(TimeDelta::MAX);
         let raised = self
             .store
-            .raise_visits(before(visits.coordinator_after), before(visits.operator_after), now)
+            .raise_visits(
+                before(visits.coordinator_after),
+                before(visits.operator_after),
+                now,
+            )
             .await?;
         self.note(&scheduled, &raised);
         if scheduled.changes() > 0 {
@@ -108,13 +118,16 @@ impl Keeper {
         }
         for (visit, level) in raised {
             metrics::counter!("weir_visits_raised_total", "to" => level.as_str()).increment(1);
-            tracing::warn!(visit = visit.0, "visit {visit} has waited too long: it goes to the {level}");
+            tracing::warn!(
+                visit = visit.0,
+                "visit {visit} has waited too long: it goes to the {level}"
+            );
         }
     }
 
-    async fn in_state(&self, state: VisitState) -> Result<Vec<crate::domain::Visit>, StoreError> {
+    async fn in_states(&self, states: &[VisitState]) -> Result<Vec<Visit>, StoreError> {
         let filter = VisitFilter {
-            states: vec![state],
+            states: states.to_vec(),
             ..VisitFilter::default()
         };
         self.store.visits(&filter).await

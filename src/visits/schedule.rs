@@ -84,7 +84,11 @@ pub async fn step(
             let act = VisitAct::Schedule(promise);
             if let VisitAnswer::Done(_) = act_on(store, teller, visit, act, now).await? {
                 let was_late = late.iter().any(|other| other.id == visit.id);
-                let list = if was_late { &mut done.moved } else { &mut done.scheduled };
+                let list = if was_late {
+                    &mut done.moved
+                } else {
+                    &mut done.scheduled
+                };
                 list.push(visit.id);
             }
             pending.retain(|other| other.id != visit.id);
@@ -135,22 +139,36 @@ async fn late(store: &Store, now: DateTime<Utc>) -> Result<Vec<Visit>, StoreErro
     Ok(visits)
 }
 
-/// Nobody came today: it is told, asked for again and accepted, so that another day is looked for. Three steps; where
-/// the process ends between them, the keeper goes on with what it finds.
-pub(super) async fn give_up(
+/// Nobody came today: it is told, asked for again and accepted, so that another day is looked for. Where the process
+/// ends in between, the keeper goes on with what it finds.
+async fn give_up(
     store: &Store,
     teller: &VisitTeller<'_>,
     visit: &Visit,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut state = visit.clone();
-    for act in [VisitAct::Lapse, VisitAct::AskAgain, VisitAct::Accept] {
-        if state.state == VisitState::Missed && act == VisitAct::Lapse {
-            continue;
-        }
-        match act_on(store, teller, &state, act, now).await? {
-            VisitAnswer::Done(next) => state = next,
-            // Somebody else has taken it in hand.
+    match act_on(store, teller, visit, VisitAct::Lapse, now).await? {
+        VisitAnswer::Done(missed) => take_up(store, teller, &missed, now).await,
+        // Somebody else has taken it in hand.
+        VisitAnswer::Already(_) | VisitAnswer::Refused { .. } => Ok(()),
+    }
+}
+
+/// Asks again for what was missed, and accepts it.
+pub(super) async fn take_up(
+    store: &Store,
+    teller: &VisitTeller<'_>,
+    visit: &Visit,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut visit = visit.clone();
+    while let Some(act) = match visit.state {
+        VisitState::Missed => Some(VisitAct::AskAgain),
+        VisitState::Asked => Some(VisitAct::Accept),
+        _ => None,
+    } {
+        match act_on(store, teller, &visit, act, now).await? {
+            VisitAnswer::Done(next) => visit = next,
             VisitAnswer::Already(_) | VisitAnswer::Refused { .. } => break,
         }
     }
@@ -263,13 +281,20 @@ impl<'a> Day<'a> {
     }
 
     fn minute(&self, at: DateTime<Utc>) -> u32 {
-        (at - self.midnight).num_minutes().clamp(0, i64::from(DAY_MINUTES)) as u32
+        (at - self.midnight)
+            .num_minutes()
+            .clamp(0, i64::from(DAY_MINUTES)) as u32
     }
 
     fn input(&self) -> RouteDay {
         RouteDay {
             now: self.now,
-            teams: self.teams.iter().zip(&self.busy).map(|(team, busy)| route_team(team, busy)).collect(),
+            teams: self
+                .teams
+                .iter()
+                .zip(&self.busy)
+                .map(|(team, busy)| route_team(team, busy))
+                .collect(),
             stops: self.visits.iter().map(|visit| self.stop(visit)).collect(),
             range_minutes: self.config.visits.range_minutes,
         }
@@ -303,13 +328,22 @@ impl<'a> Day<'a> {
         };
         match visit.wish {
             // A wish that has passed holds no longer.
-            Some(wish) if wish.to > self.midnight + TimeDelta::minutes(soonest.into()) && !self.late.contains(&visit.id) => Stop {
-                from: self.minute(wish.from).max(soonest),
-                to: self.minute(wish.to),
-                // A wish for another date leaves this one alone.
-                teams: if wish.from >= self.midnight + TimeDelta::days(1) { Vec::new() } else { stop.teams },
-                ..stop
-            },
+            Some(wish)
+                if wish.to > self.midnight + TimeDelta::minutes(soonest.into())
+                    && !self.late.contains(&visit.id) =>
+            {
+                Stop {
+                    from: self.minute(wish.from).max(soonest),
+                    to: self.minute(wish.to),
+                    // A wish for another date leaves this one alone.
+                    teams: if wish.from >= self.midnight + TimeDelta::days(1) {
+                        Vec::new()
+                    } else {
+                        stop.teams
+                    },
+                    ..stop
+                }
+            }
             _ => Stop {
                 from: soonest,
                 ..stop
@@ -368,7 +402,10 @@ pub fn midnight(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
     // Where the clocks change at midnight, the date begins an hour later.
     zone.from_local_datetime(&midnight)
         .earliest()
-        .or_else(|| zone.from_local_datetime(&(midnight + TimeDelta::hours(1))).earliest())
+        .or_else(|| {
+            zone.from_local_datetime(&(midnight + TimeDelta::hours(1)))
+                .earliest()
+        })
         .map_or_else(|| midnight.and_utc(), |at| at.to_utc())
 }
 
