@@ -541,7 +541,7 @@ async fn deadlines(
     id: RoundId,
     spec: &RoundSpec,
 ) -> Result<(Vec<(DateTime<Utc>, u32)>, u64), StoreError> {
-    let units = store.units_to_tell(id, usize::MAX >> 1).await?;
+    let units = store.untold_units(id).await?;
     let lead = TimeDelta::minutes(spec.lead_minutes);
     let recipients = units.iter().map(|unit| u64::from(unit.recipients)).sum();
     Ok((
