@@ -72,7 +72,6 @@ impl<'a> VisitTeller<'a> {
         };
         let had_time = from == VisitState::Scheduled;
         let lines = match act {
-            Some(VisitActKind::Amend) => return None,
             // Weir asks again by itself: that a new time is looked for was said.
             Some(VisitActKind::AskAgain | VisitActKind::Accept) if visit.lapsed => return None,
             // It is accepted at once, and that is said.
@@ -80,13 +79,13 @@ impl<'a> VisitTeller<'a> {
             Some(VisitActKind::Assign | VisitActKind::Move) if had_time => {
                 vec![voice.say(&Text::VisitRetime)]
             }
-            Some(VisitActKind::Assign | VisitActKind::Move) => return None,
+            Some(VisitActKind::Assign | VisitActKind::Move | VisitActKind::Amend) => return None,
             Some(VisitActKind::Schedule) if had_time => {
                 self.time(&voice, visit, told.of_household, |time| Text::VisitMoved { time })
             }
             _ => self.lines(&voice, visit, told.of_household),
         };
-        Some(self.body(&voice, visit, lines))
+        Some(body(&voice, visit, lines))
     }
 
     /// How a visit stands, for somebody who asks: no hint and no button, so that a dialogue can add its own.
@@ -140,33 +139,26 @@ impl<'a> VisitTeller<'a> {
         lines.extend(who_comes(voice, visit, of_household));
         lines
     }
+}
 
-    fn body(&self, voice: &Voice<'_>, visit: &Visit, mut lines: Vec<String>) -> Body {
-        let can_change = matches!(
-            visit.state,
-            VisitState::Asked | VisitState::Accepted | VisitState::Scheduled
-        );
-        match voice.channel {
-            ChannelKind::Sms => {
-                if can_change {
-                    lines.push(voice.say(&Text::VisitHint));
-                }
-                Body::text(voice.message(&lines))
-            }
-            ChannelKind::Telegram => {
-                if can_change {
-                    lines.push(voice.say(&Text::VisitHint));
-                }
-                let button = Button::Choice {
-                    label: voice.say(&Text::MenuVisits),
-                    data: ASK_VISITS.into(),
-                };
-                Body {
-                    text: voice.message(&lines),
-                    buttons: vec![vec![button]],
-                }
-            }
-        }
+/// With a hint at what can be changed, and a button where there are buttons.
+fn body(voice: &Voice<'_>, visit: &Visit, mut lines: Vec<String>) -> Body {
+    if matches!(
+        visit.state,
+        VisitState::Asked | VisitState::Accepted | VisitState::Scheduled
+    ) {
+        lines.push(voice.say(&Text::VisitHint));
+    }
+    let button = Button::Choice {
+        label: voice.say(&Text::MenuVisits),
+        data: ASK_VISITS.into(),
+    };
+    Body {
+        text: voice.message(&lines),
+        buttons: match voice.channel {
+            ChannelKind::Telegram => vec![vec![button]],
+            ChannelKind::Sms => Vec::new(),
+        },
     }
 }
 

@@ -1,4 +1,5 @@
 //! Routes against the best there are, and what must hold whatever comes.
+#![expect(clippy::print_stdout, reason = "the measured figures are there to be read")]
 
 use proptest::prelude::*;
 
@@ -382,4 +383,36 @@ proptest! {
         // And the same input gives the same plan.
         prop_assert_eq!(plan(&next), second);
     }
+}
+
+/// What promising each visit at once costs, against knowing all of the day's visits first.
+#[test]
+fn promising_at_once_costs_little_room() {
+    let mut dice = Dice(11);
+    let (mut at_once, mut together) = ((0, 0), (0, 0));
+    for _ in 0..10 {
+        let whole = random_day(&mut dice, 60, 2);
+        let all = plan(&whole);
+        check(&whole, &all);
+        together.0 += whole.stops.len() - all.unplaced().count();
+        together.1 += all.travel_minutes;
+        let mut known = RouteDay {
+            stops: Vec::new(),
+            ..whole.clone()
+        };
+        let mut last = plan(&known);
+        for stop in whole.stops {
+            known = promised(known, &last);
+            known.stops.push(stop);
+            last = plan(&known);
+            check(&known, &last);
+        }
+        at_once.0 += known.stops.len() - last.unplaced().count();
+        at_once.1 += last.travel_minutes;
+    }
+    println!(
+        "60 stops, 2 teams, 10 days: known together {} placed with {} minutes on the way; promised one by one {} with {}",
+        together.0, together.1, at_once.0, at_once.1
+    );
+    assert!(at_once.0 * 10 >= together.0 * 8, "{at_once:?} {together:?}");
 }

@@ -18,6 +18,7 @@ mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod teams;
 mod visits;
 mod windows;
 

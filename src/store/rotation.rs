@@ -14,7 +14,8 @@ use super::{
     manual::PERSON,
     on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
-    visits::{MEMBERS, VISIT, VISIT_WORDS},
+    teams::MEMBERS,
+    visits::{VISIT, VISIT_WORDS},
 };
 use crate::domain::UnitPlace;
 

@@ -1,7 +1,7 @@
 //! Visits at home: each change, its line in the log and what residents are told of it are one transaction. Two who act
 //! at once leave the same revision; one of them wins, the other is told who did.
 
-use chrono::{DateTime, NaiveTime, Timelike, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         Address, CommunityId, ContactId, Coordinates, DeclineReason, DeliveryState, NoticeKind, PhoneNumber,
-        Promise, RaisedTo, Team, TeamId, UnitId, UnitPlace, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
+        Promise, RaisedTo, TeamId, UnitId, UnitPlace, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
         VisitId, VisitRefusal, VisitRole, VisitState, Visitor, Wish,
         visit::{self, Amendment},
     },
@@ -23,7 +23,6 @@ use crate::{
 
 pub(super) const VISIT: &str = "visits.personal";
 pub(super) const VISIT_WORDS: &str = "visit_log.words";
-pub(super) const MEMBERS: &str = "teams.members";
 /// A notice of a visit that has no promised time says nothing new after so long.
 const NOTICE_EXPIRES: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// One that somebody comes is of use for a while after the promised time.
@@ -268,6 +267,8 @@ const ADD: &str = "insert into visits (id, key, state, revision, unit_id, asker_
       for_whom, wish_from, wish_to, waits_since, personal, asked_at, changed_at) \
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $13) \
     on conflict (key) do nothing";
+/// From who needs no call back it is accepted in the same moment.
+const AT_ONCE: &str = "update visits set state = 'accepted', revision = 2 where id = $1";
 const TELL_ASKER: &str = "insert into visit_contacts (visit_id, contact_id, code) values ($1, $2, $3) \
     on conflict do nothing";
 /// The phone that was given takes the place of an earlier one. Where it is the asker's own, the asker may know the code.
@@ -283,6 +284,11 @@ const WITHDRAW: &str = "update deliveries set state = case when state = 'sending
       superseded = 1, changed_at = case when state = 'sending' then changed_at else $2 end, \
       history = case when state = 'sending' then history else history || $3 end \
     where state in ('held', 'queued', 'sending') and key in (select r.value->>'key' from {rows})";
+
+/// What a person asked for, and what the staff wrote down for their phone.
+const OF_PERSON: &str = "select v.id, v.state, v.revision from visits v where v.asker_id = $1 \
+      or (v.asker_id is null and exists (select 1 from visit_contacts k \
+        where k.visit_id = v.id and k.contact_id = $1 and k.code = 1)) order by v.id";
 
 type ToldRow = (i64, String, String, Option<String>, i64);
 
@@ -303,6 +309,9 @@ fn same_door(one: &str, other: &str) -> bool {
     };
     plain(one) == plain(other)
 }
+
+/// A line to be added: its key, who, what, from which state, the staff's words.
+type Entry<'e> = (Option<&'e str>, &'e VisitBy, &'e str, VisitState, &'e str);
 
 /// Writes what is told of a visit's change, and withdraws what was told before and has not left.
 macro_rules! tell {
@@ -338,27 +347,107 @@ macro_rules! tell {
 
 /// Adds a line to the log.
 macro_rules! log_line {
-    ($store:expr, $tx:ident, $visit:expr, $key:expr, $by:expr, $act:expr, $from:expr, $note:expr, $now:expr) => {{
+    ($store:expr, $tx:ident, $visit:expr, $entry:expr, $now:expr) => {{
+        let (key, by, act, from, note): Entry<'_> = $entry;
         let line = take_ids!($tx, "visit_log", 1);
-        let words = if $note.is_empty() {
+        let words = if note.is_empty() {
             String::new()
         } else {
-            $store.keys.seal(VISIT_WORDS, line, $note.as_bytes())
+            $store.keys.seal(VISIT_WORDS, line, note.as_bytes())
         };
         sqlx::query(ADD_LINE)
             .bind(line)
             .bind($visit.id.0)
-            .bind($key)
+            .bind(key)
             .bind($now.timestamp_millis())
-            .bind($by.role.as_str())
-            .bind(&$by.who)
-            .bind($act)
-            .bind($from.as_str())
+            .bind(by.role.as_str())
+            .bind(&by.who)
+            .bind(act)
+            .bind(from.as_str())
             .bind($visit.state.as_str())
             .bind($visit.revision)
             .bind(words)
             .execute(&mut *$tx)
             .await?;
+    }};
+}
+
+/// Writes a new visit, and that its asker is told; false where its key is known.
+macro_rules! add_visit {
+    ($store:expr, $tx:ident, $visit:expr, $key:expr, $now:expr) => {{
+        let added = sqlx::query(ADD)
+            .bind($visit.id.0)
+            .bind(&$key)
+            .bind($visit.state.as_str())
+            .bind($visit.revision)
+            .bind($visit.unit.0)
+            .bind($visit.asker.map(|asker| asker.0))
+            .bind(i64::from($visit.proven))
+            .bind(i64::from($visit.urgent))
+            .bind(i64::from($visit.people))
+            .bind($visit.for_whom.as_str())
+            .bind(ms($visit.wish.map(|wish| wish.from)))
+            .bind(ms($visit.wish.map(|wish| wish.to)))
+            .bind($now.timestamp_millis())
+            .bind($store.sealed_visit(&$visit))
+            .execute(&mut *$tx)
+            .await?
+            .rows_affected();
+        if let (1, Some(asker)) = (added, $visit.asker) {
+            sqlx::query(TELL_ASKER)
+                .bind($visit.id.0)
+                .bind(asker.0)
+                .bind(i64::from($visit.proven))
+                .execute(&mut *$tx)
+                .await?;
+        }
+        added == 1
+    }};
+}
+
+/// Reads a visit and the last line that changed it.
+macro_rules! read_visit {
+    ($store:expr, $tx:ident, $id:expr) => {{
+        let row: Option<VisitRow> = sqlx::query_as($store.sql_of(&format!("{SELECT}{BY_ID}")))
+            .bind($id.0)
+            .fetch_optional(&mut *$tx)
+            .await?;
+        let last: Option<LineRow> = sqlx::query_as(LAST_LINE)
+            .bind($id.0)
+            .fetch_optional(&mut *$tx)
+            .await?;
+        match (row, last) {
+            (Some(row), Some(last)) => Some(($store.opened_visit(row)?, $store.opened_line(last)?)),
+            _ => None,
+        }
+    }};
+}
+
+/// Writes a visit as a change leaves it; false where it is no longer at the revision before.
+macro_rules! write_visit {
+    ($store:expr, $tx:ident, $visit:expr) => {{
+        let written = sqlx::query(CHANGE)
+            .bind($visit.id.0)
+            .bind($visit.revision - 1)
+            .bind($visit.state.as_str())
+            .bind(i64::from($visit.people))
+            .bind(ms($visit.wish.map(|wish| wish.from)))
+            .bind(ms($visit.wish.map(|wish| wish.to)))
+            .bind($visit.team.map(|team| team.0))
+            .bind(ms($visit.promise.map(|promise| promise.at)))
+            .bind(ms($visit.promise.map(|promise| promise.from)))
+            .bind(ms($visit.promise.map(|promise| promise.to)))
+            .bind(i64::from($visit.moves))
+            .bind($visit.declined.map_or("", DeclineReason::as_str))
+            .bind(i64::from($visit.lapsed))
+            .bind($visit.raised.map_or("", RaisedTo::as_str))
+            .bind($store.sealed_visit(&$visit))
+            .bind($visit.asked_at.timestamp_millis())
+            .bind($visit.changed_at.timestamp_millis())
+            .execute(&mut *$tx)
+            .await?
+            .rows_affected();
+        written == 1
     }};
 }
 
@@ -763,7 +852,10 @@ impl Store {
             Some(phone) if accepted => Some(self.contact(&Address::Phone(phone.clone()), now).await?.0),
             _ => None,
         };
-        let by_weir = VisitBy::weir();
+        let by = match new.by.role {
+            VisitRole::Resident => VisitBy::weir(),
+            _ => new.by.clone(),
+        };
         let (visit, made) = in_transaction!(self, |tx| {
             let id = take_ids!(tx, "visits", 1);
             let place: Option<VisitPlace> = sqlx::query_as(PLACE)
@@ -772,70 +864,23 @@ impl Store {
                 .await?;
             let place = place.ok_or_else(|| StoreError::Refused(format!("there is no unit {}", new.unit)))?;
             let mut visit = first(VisitId(id), new, place, proven, now);
-            let added = sqlx::query(ADD)
-                .bind(id)
-                .bind(&new.key)
-                .bind(if accepted { "accepted" } else { "asked" })
-                .bind(if accepted { 2_i64 } else { 1 })
-                .bind(new.unit.0)
-                .bind(visit.asker.map(|asker| asker.0))
-                .bind(i64::from(proven))
-                .bind(i64::from(new.urgent))
-                .bind(i64::from(new.people))
-                .bind(new.for_whom.as_str())
-                .bind(ms(new.wish.map(|wish| wish.from)))
-                .bind(ms(new.wish.map(|wish| wish.to)))
-                .bind(now.timestamp_millis())
-                .bind(self.sealed_visit(&visit))
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-            if added == 1 {
-                let quiet = new.asker.filter(|_| new.quiet);
-                log_line!(
-                    self,
-                    tx,
-                    &visit,
-                    None::<String>,
-                    new.by,
-                    "ask",
-                    VisitState::Asked,
-                    "",
-                    now
-                );
-                if let Some(asker) = new.asker {
-                    sqlx::query(TELL_ASKER)
-                        .bind(id)
-                        .bind(asker.0)
-                        .bind(i64::from(proven))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                tell_phone!(tx, visit, phone);
+            let made = add_visit!(self, tx, visit, new.key, now);
+            if made {
+                let asked = (None, &new.by, "ask", VisitState::Asked, "");
+                log_line!(self, tx, &visit, asked, now);
                 let mut act = None;
                 if accepted {
-                    let by = if new.by.role == VisitRole::Resident {
-                        &by_weir
-                    } else {
-                        &new.by
-                    };
                     (visit.state, visit.revision, act) =
                         (VisitState::Accepted, 2, Some(VisitActKind::Accept));
-                    log_line!(
-                        self,
-                        tx,
-                        &visit,
-                        None::<String>,
-                        by,
-                        "accept",
-                        VisitState::Asked,
-                        "",
-                        now
-                    );
+                    let accepted = (None, &by, "accept", VisitState::Asked, "");
+                    log_line!(self, tx, &visit, accepted, now);
+                    sqlx::query(AT_ONCE).bind(id).execute(&mut *tx).await?;
                 }
+                tell_phone!(tx, visit, phone);
+                let quiet = new.asker.filter(|_| new.quiet);
                 tell!(self, tx, &visit, act, VisitState::Asked, teller, quiet, now);
             }
-            (visit, added == 1)
+            (visit, made)
         });
         if made {
             return Ok(Asked::New(visit));
@@ -884,41 +929,28 @@ impl Store {
         teller: &VisitTeller<'_>,
         now: DateTime<Utc>,
     ) -> Result<VisitAnswer> {
+        let unknown = || VisitAnswer::Refused {
+            visit: None,
+            refusal: VisitRefusal::Unknown("visit"),
+        };
         let Some(before) = self.visit(change.visit).await? else {
-            return Ok(VisitAnswer::Refused {
-                visit: None,
-                refusal: VisitRefusal::Unknown("visit"),
-            });
+            return Ok(unknown());
         };
         let visitor = match self.visitor(&before, change).await? {
             Ok(visitor) => visitor,
             Err(refusal) => {
-                return Ok(VisitAnswer::Refused {
-                    visit: Some(before),
-                    refusal,
-                });
+                let visit = Some(before);
+                return Ok(VisitAnswer::Refused { visit, refusal });
             }
         };
         let phone = match told_phone(&before, &change.act) {
             Some(phone) => Some(self.contact(&Address::Phone(phone), now).await?.0),
             None => None,
         };
-        let by_id = format!("{SELECT}{BY_ID}");
         Ok(in_transaction!(self, |tx| {
             'act: {
-                let row: Option<VisitRow> = sqlx::query_as(self.sql_of(&by_id))
-                    .bind(change.visit.0)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                let last: Option<LineRow> = sqlx::query_as(LAST_LINE)
-                    .bind(change.visit.0)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-                let seen = row.map(|row| self.opened_visit(row)).transpose()?;
-                let last = last.map(|row| self.opened_line(row)).transpose()?;
-                let (Some(seen), Some(last)) = (seen, last) else {
-                    let refusal = VisitRefusal::Unknown("visit");
-                    break 'act VisitAnswer::Refused { visit: None, refusal };
+                let Some((seen, last)) = read_visit!(self, tx, change.visit) else {
+                    break 'act unknown();
                 };
                 let keyed: Option<(i64,)> = sqlx::query_as("select id from visit_log where key = $1")
                     .bind(change.key.as_deref())
@@ -932,51 +964,16 @@ impl Store {
                     Err(answer) => break 'act *answer,
                 };
                 let next = changed(&seen, &change.act, state, visitor.clone(), now);
-                let written = sqlx::query(CHANGE)
-                    .bind(next.id.0)
-                    .bind(seen.revision)
-                    .bind(next.state.as_str())
-                    .bind(i64::from(next.people))
-                    .bind(ms(next.wish.map(|wish| wish.from)))
-                    .bind(ms(next.wish.map(|wish| wish.to)))
-                    .bind(next.team.map(|team| team.0))
-                    .bind(ms(next.promise.map(|promise| promise.at)))
-                    .bind(ms(next.promise.map(|promise| promise.from)))
-                    .bind(ms(next.promise.map(|promise| promise.to)))
-                    .bind(i64::from(next.moves))
-                    .bind(next.declined.map_or("", DeclineReason::as_str))
-                    .bind(i64::from(next.lapsed))
-                    .bind(next.raised.map_or("", RaisedTo::as_str))
-                    .bind(self.sealed_visit(&next))
-                    .bind(next.asked_at.timestamp_millis())
-                    .bind(now.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await?
-                    .rows_affected();
-                if written == 0 {
+                if !write_visit!(self, tx, next) {
                     // Another transaction changed it between the reading and the writing.
-                    let row: VisitRow = sqlx::query_as(self.sql_of(&by_id))
-                        .bind(change.visit.0)
-                        .fetch_one(&mut *tx)
-                        .await?;
-                    let last: LineRow = sqlx::query_as(LAST_LINE)
-                        .bind(change.visit.0)
-                        .fetch_one(&mut *tx)
-                        .await?;
-                    break 'act overtaken(self.opened_visit(row)?, &self.opened_line(last)?, change);
+                    break 'act match read_visit!(self, tx, change.visit) {
+                        Some((now, last)) => overtaken(now, &last, change),
+                        None => unknown(),
+                    };
                 }
-                let act = change.act.kind();
-                log_line!(
-                    self,
-                    tx,
-                    &next,
-                    change.key.as_deref(),
-                    change.by,
-                    act.as_str(),
-                    seen.state,
-                    change.note,
-                    now
-                );
+                let (key, act) = (change.key.as_deref(), change.act.kind());
+                let entry = (key, &change.by, act.as_str(), seen.state, change.note.as_str());
+                log_line!(self, tx, &next, entry, now);
                 tell_phone!(tx, next, phone);
                 tell!(self, tx, &next, Some(act), seen.state, teller, change.quiet, now);
                 VisitAnswer::Done(next)
@@ -1174,11 +1171,10 @@ impl Store {
     pub async fn forget_visits(&self, contact: ContactId, now: DateTime<Utc>) -> Result<u64> {
         let by = VisitBy::resident(contact);
         Ok(in_transaction!(self, |tx| {
-            let rows: Vec<(i64, String, i64)> =
-                sqlx::query_as("select id, state, revision from visits where asker_id = $1 order by id")
-                    .bind(contact.0)
-                    .fetch_all(&mut *tx)
-                    .await?;
+            let rows: Vec<(i64, String, i64)> = sqlx::query_as(OF_PERSON)
+                .bind(contact.0)
+                .fetch_all(&mut *tx)
+                .await?;
             for (id, state, revision) in &rows {
                 let from = known(VisitState::parse(state), "visits.state", state)?;
                 let to = if from.is_open() {
@@ -1261,141 +1257,6 @@ impl Store {
         });
         Ok(format!("{lines} {teams}"))
     }
-
-    /// Adds a team, or brings back one that was removed; none where another has this name.
-    pub async fn add_team(&self, team: &Team, now: DateTime<Utc>) -> Result<Option<TeamId>> {
-        Ok(in_transaction!(self, |tx| {
-            let known: Option<(i64, i64)> = sqlx::query_as("select id, removed from teams where name = $1")
-                .bind(&team.name)
-                .fetch_optional(&mut *tx)
-                .await?;
-            let id = match known {
-                Some((_, 0)) => None,
-                Some((id, _)) => Some(id),
-                None => Some(take_ids!(tx, "teams", 1)),
-            };
-            if let Some(id) = id {
-                let written = self.team_row(id, team);
-                sqlx::query(SAVE_TEAM)
-                    .bind(id)
-                    .bind(&team.name)
-                    .bind(written.areas)
-                    .bind(written.opens)
-                    .bind(written.closes)
-                    .bind(written.breaks)
-                    .bind(i64::from(team.visits_per_hour))
-                    .bind(written.members)
-                    .bind(i64::from(team.removed))
-                    .bind(now.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await?;
-            }
-            id.map(TeamId)
-        }))
-    }
-
-    /// Changes a team, but for its name; `removed` takes it out of service. False where there is none.
-    pub async fn change_team(&self, team: &Team, now: DateTime<Utc>) -> Result<bool> {
-        let Some(known) = self.team(team.id).await? else {
-            return Ok(false);
-        };
-        in_transaction!(self, |tx| {
-            let written = self.team_row(team.id.0, team);
-            sqlx::query(SAVE_TEAM)
-                .bind(team.id.0)
-                .bind(&known.name)
-                .bind(written.areas)
-                .bind(written.opens)
-                .bind(written.closes)
-                .bind(written.breaks)
-                .bind(i64::from(team.visits_per_hour))
-                .bind(written.members)
-                .bind(i64::from(team.removed))
-                .bind(now.timestamp_millis())
-                .execute(&mut *tx)
-                .await?;
-        });
-        Ok(true)
-    }
-
-    /// Every team in service, by name.
-    pub async fn teams(&self) -> Result<Vec<Team>> {
-        let mut teams = self.team_list(0).await?;
-        teams.retain(|team| !team.removed);
-        Ok(teams)
-    }
-
-    /// One team, also one that was removed.
-    pub async fn team(&self, id: TeamId) -> Result<Option<Team>> {
-        if id.0 == 0 {
-            return Ok(None);
-        }
-        Ok(self.team_list(id.0).await?.pop())
-    }
-
-    async fn team_list(&self, id: i64) -> Result<Vec<Team>> {
-        let rows: Vec<TeamRow> = on_pool!(self, |pool| {
-            sqlx::query_as(
-                "select id, name, areas, opens_minute, closes_minute, breaks, visits_per_hour, members, removed \
-                 from teams where $1 = 0 or id = $1 order by name, id",
-            )
-            .bind(id)
-            .fetch_all(pool)
-            .await?
-        });
-        rows.into_iter().map(|row| self.opened_team(row)).collect()
-    }
-
-    fn team_row(&self, id: i64, team: &Team) -> WrittenTeam {
-        let members = serde_json::to_vec(&team.members).expect("plain words always serialise");
-        let breaks: Vec<String> = team
-            .breaks
-            .iter()
-            .map(|(from, to)| format!("{}-{}", from.format("%H:%M"), to.format("%H:%M")))
-            .collect();
-        WrittenTeam {
-            areas: team.areas.join(";"),
-            opens: minute(team.opens),
-            closes: minute(team.closes),
-            breaks: breaks.join(";"),
-            members: self.keys.seal(MEMBERS, id, &members),
-        }
-    }
-
-    fn opened_team(&self, row: TeamRow) -> Result<Team> {
-        let time = |minute: i64| {
-            NaiveTime::from_num_seconds_from_midnight_opt(minute as u32 * 60, 0).unwrap_or_default()
-        };
-        Ok(Team {
-            id: TeamId(row.id),
-            name: row.name,
-            areas: row
-                .areas
-                .split(';')
-                .filter(|area| !area.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            opens: time(row.opens_minute),
-            closes: time(row.closes_minute),
-            breaks: row
-                .breaks
-                .split(';')
-                .filter_map(|span| {
-                    let (from, to) = span.split_once('-')?;
-                    let time = |text| NaiveTime::parse_from_str(text, "%H:%M").ok();
-                    time(from).zip(time(to))
-                })
-                .collect(),
-            visits_per_hour: row.visits_per_hour as u32,
-            members: serde_json::from_slice(&self.keys.open(MEMBERS, row.id, &row.members)?)
-                .map_err(|_| StoreError::Corrupt(MEMBERS.into()))?,
-            removed: row.removed == 1,
-        })
-    }
-}
-
-fn minute(time: NaiveTime) -> i64 {
-    i64::from(time.num_seconds_from_midnight() / 60)
 }
 
 /// What has waited too long for its next step: since it came to its state, or since the end of its promised time. What
@@ -1406,28 +1267,3 @@ const RAISE: &str = "update visits set raised = $1 where \
         or (state in ('scheduled', 'on_the_way') and promised_to <= $2) \
         or (state = 'missed' and lapsed = 1 and waits_since <= $2)) \
     returning id, state";
-const SAVE_TEAM: &str = "insert into teams (id, name, areas, opens_minute, closes_minute, breaks, visits_per_hour, \
-      members, removed, changed_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-    on conflict (id) do update set areas = $3, opens_minute = $4, closes_minute = $5, breaks = $6, \
-      visits_per_hour = $7, members = $8, removed = $9, changed_at = $10";
-
-struct WrittenTeam {
-    areas: String,
-    opens: i64,
-    closes: i64,
-    breaks: String,
-    members: String,
-}
-
-#[derive(sqlx::FromRow)]
-struct TeamRow {
-    id: i64,
-    name: String,
-    areas: String,
-    opens_minute: i64,
-    closes_minute: i64,
-    breaks: String,
-    visits_per_hour: i64,
-    members: String,
-    removed: i64,
-}

@@ -97,7 +97,7 @@ impl Keeper {
                 now,
             )
             .await?;
-        self.note(&scheduled, &raised);
+        note(&scheduled, &raised);
         if scheduled.changes() > 0 {
             self.written.send_modify(|count| *count += 1);
         } else if let Ok(mut seen) = self.seen.lock() {
@@ -109,20 +109,6 @@ impl Keeper {
     /// Puts visits' changes into words.
     pub fn teller(&self) -> VisitTeller<'_> {
         VisitTeller::new(&self.texts, &self.config, segment::parts)
-    }
-
-    fn note(&self, scheduled: &Scheduled, raised: &[(VisitId, RaisedTo)]) {
-        metrics::gauge!("weir_visits_without_time").set(scheduled.unplaced.len() as f64);
-        if let Some(shortage) = scheduled.shortage() {
-            tracing::warn!(unplaced = scheduled.unplaced.len(), "{shortage}");
-        }
-        for (visit, level) in raised {
-            metrics::counter!("weir_visits_raised_total", "to" => level.as_str()).increment(1);
-            tracing::warn!(
-                visit = visit.0,
-                "visit {visit} has waited too long: it goes to the {level}"
-            );
-        }
     }
 
     async fn in_states(&self, states: &[VisitState]) -> Result<Vec<Visit>, StoreError> {
@@ -141,5 +127,19 @@ impl Keeper {
         let fresh = (hasher.finish(), now.timestamp() / 60);
         let seen = self.seen.lock().ok().and_then(|seen| *seen);
         Ok((seen != Some(fresh)).then_some(fresh))
+    }
+}
+
+fn note(scheduled: &Scheduled, raised: &[(VisitId, RaisedTo)]) {
+    metrics::gauge!("weir_visits_without_time").set(scheduled.unplaced.len() as f64);
+    if let Some(shortage) = scheduled.shortage() {
+        tracing::warn!(unplaced = scheduled.unplaced.len(), "{shortage}");
+    }
+    for (visit, level) in raised {
+        metrics::counter!("weir_visits_raised_total", "to" => level.as_str()).increment(1);
+        tracing::warn!(
+            visit = visit.0,
+            "visit {visit} has waited too long: it goes to the {level}"
+        );
     }
 }

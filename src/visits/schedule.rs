@@ -293,7 +293,7 @@ impl<'a> Day<'a> {
                 .teams
                 .iter()
                 .zip(&self.busy)
-                .map(|(team, busy)| route_team(team, busy))
+                .map(|(team, busy)| route_team(team, busy.as_ref()))
                 .collect(),
             stops: self.visits.iter().map(|visit| self.stop(visit)).collect(),
             range_minutes: self.config.visits.range_minutes,
@@ -383,7 +383,7 @@ fn spot(visit: &Visit) -> Spot {
     }
 }
 
-fn route_team(team: &Team, busy: &Option<(u32, Spot)>) -> RouteTeam {
+fn route_team(team: &Team, busy: Option<&(u32, Spot)>) -> RouteTeam {
     let minute = |time: NaiveTime| time.num_seconds_from_midnight() / 60;
     RouteTeam {
         works: team
@@ -392,7 +392,7 @@ fn route_team(team: &Team, busy: &Option<(u32, Spot)>) -> RouteTeam {
             .map(|(from, to)| (minute(from), minute(to)))
             .collect(),
         visits_per_hour: team.visits_per_hour,
-        busy: busy.clone(),
+        busy: busy.cloned(),
     }
 }
 

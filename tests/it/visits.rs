@@ -1,6 +1,6 @@
 //! Visits at home, from the request to the door: who may do what, who is told what, and times that are kept.
 
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use serde_json::Value;
 use sqlx::Connection;
 use weir::{
@@ -22,7 +22,7 @@ use weir::{
 };
 
 use crate::{
-    app::{TestApp, afternoon},
+    app::{TestApp, afternoon, eventually},
     binary::{err, json as json_of, out, run, write_config},
     support::{TestStore, import, minutes, on_both, phone, place, resident},
 };
@@ -776,6 +776,36 @@ async fn another_time_another_team_and_a_team_that_leaves() {
             1,
             "only the time that counts is told"
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_finds_a_time_by_itself_and_tells_it_by_sms() {
+    on_both(async |test| {
+        let world = World::new(test).await;
+        let team = world.team("一队", |team| team.opens = NaiveTime::MIN).await;
+        let new = world.request(4, 4).await;
+        let app = TestApp::start_with(world.test, Clock::manual(morning()), |_| {}).await;
+        let teller = VisitTeller::new(&world.texts, &world.config, segment::parts);
+        let Asked::New(visit) = app
+            .store()
+            .ask_visit(&new, &teller, app.clock.now())
+            .await
+            .expect("asks")
+        else {
+            panic!("it is new");
+        };
+        let sms = eventually("the time is told", async || {
+            let sent = app.to_phone(phone(4).as_e164());
+            sent.into_iter()
+                .map(|sent| sent.text)
+                .find(|text| text.contains("0472"))
+        })
+        .await;
+        assert!(sms.starts_with("【社区通知】上门采样：9月3日(周四)上午"), "{sms}");
+        let planned = app.store().visit(visit.id).await.expect("reads").expect("there");
+        assert_eq!((planned.state, planned.team), (VisitState::Scheduled, Some(team)));
     })
     .await;
 }
