@@ -2161,27 +2161,10 @@ async fn visits_and_teams_are_kept_whole_through_backup_key_rotation_and_erasure
             (homes.len(), homes[0].door.as_str(), &homes[0].names[..]),
             (1, "102", &["王伟".to_owned()][..])
         );
-        let new = |key: &str, door: &str| NewVisit {
-            key: key.into(),
-            unit: units[0],
-            door: door.into(),
-            asker: Some(asker),
-            for_whom: VisitFor::Myself,
-            name: "王伟".into(),
-            people: 2,
-            reason: "腿伤".into(),
-            access: String::new(),
-            phone: Some(phone(9)),
-            wish: None,
-            urgent: false,
-            by: VisitBy::resident(asker),
-            quiet: false,
-            chance: 7,
-        };
         let mut ids = Vec::new();
         for (key, door) in [("a", "１０２室"), ("b", "105")] {
             let Asked::New(visit) = store
-                .ask_visit(&new(key, door), &teller, now)
+                .ask_visit(&visit_of_two(asker, units[0], key, door), &teller, now)
                 .await
                 .expect("asks")
             else {
@@ -2192,27 +2175,7 @@ async fn visits_and_teams_are_kept_whole_through_backup_key_rotation_and_erasure
         let kept = store.visits(&VisitFilter::default()).await.expect("reads");
         assert_eq!((kept.len(), kept[0].proven, kept[1].proven), (2, true, false));
         assert_eq!((kept[0].door_code.as_str(), kept[0].people), ("0007", 2));
-        let team = team_of_one();
-        let id = store.add_team(&team, now).await.expect("adds").expect("new");
-        assert_eq!(
-            store.add_team(&team, now).await.expect("answers"),
-            None,
-            "the name is taken"
-        );
-        let changed = Team {
-            id,
-            visits_per_hour: 6,
-            ..team.clone()
-        };
-        let version = store.visits_version().await.expect("reads");
-        assert!(
-            store
-                .change_team(&changed, now + minutes(1))
-                .await
-                .expect("changes")
-        );
-        assert_ne!(store.visits_version().await.expect("reads"), version);
-        assert_eq!(store.teams().await.expect("reads"), [changed]);
+        let (id, team) = a_team_that_changes(store).await;
         let change = VisitChange {
             note: "打过电话".into(),
             ..VisitChange::new(ids[1], VisitAct::Accept, VisitBy::worker("worker:1"))
@@ -2238,6 +2201,44 @@ async fn visits_and_teams_are_kept_whole_through_backup_key_rotation_and_erasure
         erased(store, asker, &ids, &teller).await;
     })
     .await;
+}
+
+fn visit_of_two(asker: ContactId, unit: UnitId, key: &str, door: &str) -> NewVisit {
+    NewVisit {
+        key: key.into(),
+        unit,
+        door: door.into(),
+        asker: Some(asker),
+        for_whom: VisitFor::Myself,
+        name: "王伟".into(),
+        people: 2,
+        reason: "腿伤".into(),
+        access: String::new(),
+        phone: Some(phone(9)),
+        wish: None,
+        urgent: false,
+        by: VisitBy::resident(asker),
+        quiet: false,
+        chance: 7,
+    }
+}
+
+async fn a_team_that_changes(store: &Store) -> (TeamId, Team) {
+    let (now, team) = (evening(), team_of_one());
+    let id = store.add_team(&team, now).await.expect("adds").expect("new");
+    let taken = store.add_team(&team, now).await.expect("answers");
+    assert_eq!(taken, None, "the name is taken");
+    let changed = Team {
+        id,
+        visits_per_hour: 6,
+        ..team.clone()
+    };
+    let version = store.visits_version().await.expect("reads");
+    let later = now + minutes(1);
+    assert!(store.change_team(&changed, later).await.expect("changes"));
+    assert_ne!(store.visits_version().await.expect("reads"), version);
+    assert_eq!(store.teams().await.expect("reads"), [changed]);
+    (id, team)
 }
 
 fn team_of_one() -> Team {

@@ -1,5 +1,7 @@
 //! Visits at home, from the request to the door: who may do what, who is told what, and times that are kept.
 
+use std::path::Path;
+
 use chrono::{DateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use serde_json::Value;
 use sqlx::Connection;
@@ -177,7 +179,7 @@ impl World {
     }
 
     async fn step(&self) -> Step {
-        self.keeper.step().await.expect("steps")
+        Box::pin(self.keeper.step()).await.expect("steps")
     }
 
     /// What leaves now, as (last digits of the phone, text).
@@ -532,7 +534,7 @@ async fn a_change_and_its_notice_come_together_or_not_at_all() {
                 .visits(&VisitFilter::default())
                 .await
                 .expect("reads"),
-            [visit.clone()]
+            std::slice::from_ref(&visit)
         );
         assert_eq!(world.leaving().await, []);
         assert!(matches!(world.act(&accept).await, VisitAnswer::Done(_)));
@@ -853,98 +855,106 @@ async fn on_the_command_line_from_a_team_to_a_list_to_print() {
             ],
         )
         .await;
-        let args = [
-            "visit",
-            "ask",
-            "3栋2单元",
-            "--door",
-            "1203",
-            "--name",
-            "李奶奶",
-            "--phone",
-            "+8619900000004",
-            "--reason",
-            "走不动",
-            "--access",
-            "有狗",
-        ];
-        let asked = json_of(&folder, &args).await;
-        assert_eq!(asked["state"], "scheduled", "{asked}");
-        let listed = json_of(&folder, &["visits"]).await;
-        let visit = &listed["visits"][0];
-        assert_eq!(
-            (&visit["phone"], visit.get("name")),
-            (&Value::from("+86199****0004"), None)
-        );
-        let full = json_of(&folder, &["visit", "show", "1", "--in-full"]).await;
-        assert_eq!(
-            (&full["phone"], &full["name"]),
-            (&Value::from("+8619900000004"), &Value::from("李奶奶"))
-        );
-        let day = full["promised_from"]
-            .as_str()
-            .expect("a time")
-            .parse::<DateTime<Utc>>()
-            .expect("an instant");
-        let day = day
-            .with_timezone(&chrono_tz::Asia::Shanghai)
-            .date_naive()
-            .to_string();
-        let answer = run(&folder, &["visits", "--date", &day, "--html", "list.html"]).await;
-        assert!(
-            out(&answer).contains("list.html"),
-            "{} {}",
-            out(&answer),
-            err(&answer)
-        );
-        let file = folder.join("list.html");
-        let html = std::fs::read_to_string(&file).expect("written");
-        let code = full["door_code"].as_str().expect("a code");
-        for words in [
-            "上门采样名单",
-            "锦绣社区1 3栋2单元 1203",
-            "李奶奶",
-            "+8619900000004",
-            "有狗；走不动",
-            code,
-            "王护士(护士)",
-        ] {
-            assert!(html.contains(words), "{words}: {html}");
-        }
-        #[cfg(unix)]
-        {
-            let mode = std::os::unix::fs::PermissionsExt::mode(
-                &std::fs::metadata(&file).expect("there").permissions(),
-            );
-            assert_eq!(mode & 0o777, 0o600);
-        }
-        let early = run(&folder, &["visit", "done", "1"]).await;
-        assert!(
-            err(&early).contains("a visit that is scheduled cannot be done"),
-            "{}",
-            err(&early)
-        );
-        for (command, state) in [
-            ("on-the-way", "on_the_way"),
-            ("not-met", "missed"),
-            ("ask-again", "asked"),
-        ] {
-            let answer = json_of(&folder, &["visit", command, "1", "--note", "没人在家"]).await;
-            assert_eq!(answer["state"], state);
-        }
-        let answer = run(&folder, &["visit", "decline", "1", "--reason", "site-is-near"]).await;
-        assert!(out(&answer).contains("visit 1 is declined"), "{}", err(&answer));
-        let shown = out(&run(&folder, &["visit", "show", "1"]).await);
-        assert!(
-            shown.contains("not_meet") && !shown.contains("没人在家") && !shown.contains("李奶奶"),
-            "{shown}"
-        );
-        let answer = run(&folder, &["team", "remove", "一队"]).await;
-        assert!(
-            out(&answer).contains("0 visits are given to others"),
-            "{}",
-            err(&answer)
-        );
+        ask_and_print(&folder).await;
+        act_by_command(&folder).await;
     })
     .await;
+}
+
+/// A visit that is written down gets a time at once, and stands on its team's list.
+async fn ask_and_print(folder: &Path) {
+    let args = [
+        "visit",
+        "ask",
+        "3栋2单元",
+        "--door",
+        "1203",
+        "--name",
+        "李奶奶",
+        "--phone",
+        "+8619900000004",
+        "--reason",
+        "走不动",
+        "--access",
+        "有狗",
+    ];
+    let asked = json_of(folder, &args).await;
+    assert_eq!(asked["state"], "scheduled", "{asked}");
+    let listed = json_of(folder, &["visits"]).await;
+    let visit = &listed["visits"][0];
+    assert_eq!(
+        (&visit["phone"], visit.get("name")),
+        (&Value::from("+86199****0004"), None)
+    );
+    let full = json_of(folder, &["visit", "show", "1", "--in-full"]).await;
+    assert_eq!(
+        (&full["phone"], &full["name"]),
+        (&Value::from("+8619900000004"), &Value::from("李奶奶"))
+    );
+    let day = full["promised_from"]
+        .as_str()
+        .expect("a time")
+        .parse::<DateTime<Utc>>()
+        .expect("an instant");
+    let day = day
+        .with_timezone(&chrono_tz::Asia::Shanghai)
+        .date_naive()
+        .to_string();
+    let answer = run(folder, &["visits", "--date", &day, "--html", "list.html"]).await;
+    assert!(
+        out(&answer).contains("list.html"),
+        "{} {}",
+        out(&answer),
+        err(&answer)
+    );
+    let file = folder.join("list.html");
+    let html = std::fs::read_to_string(&file).expect("written");
+    let code = full["door_code"].as_str().expect("a code");
+    for words in [
+        "上门采样名单",
+        "锦绣社区1 3栋2单元 1203",
+        "李奶奶",
+        "+8619900000004",
+        "有狗；走不动",
+        code,
+        "王护士(护士)",
+    ] {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+    #[cfg(unix)]
+    {
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("there").permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+async fn act_by_command(folder: &Path) {
+    let early = run(folder, &["visit", "done", "1"]).await;
+    assert!(
+        err(&early).contains("a visit that is scheduled cannot be done"),
+        "{}",
+        err(&early)
+    );
+    for (command, state) in [
+        ("on-the-way", "on_the_way"),
+        ("not-met", "missed"),
+        ("ask-again", "asked"),
+    ] {
+        let answer = json_of(folder, &["visit", command, "1", "--note", "没人在家"]).await;
+        assert_eq!(answer["state"], state);
+    }
+    let answer = run(folder, &["visit", "decline", "1", "--reason", "site-is-near"]).await;
+    assert!(out(&answer).contains("visit 1 is declined"), "{}", err(&answer));
+    let shown = out(&run(folder, &["visit", "show", "1"]).await);
+    assert!(
+        shown.contains("not_meet") && !shown.contains("没人在家") && !shown.contains("李奶奶"),
+        "{shown}"
+    );
+    let answer = run(folder, &["team", "remove", "一队"]).await;
+    assert!(
+        out(&answer).contains("0 visits are given to others"),
+        "{}",
+        err(&answer)
+    );
 }
