@@ -37,8 +37,17 @@ pub struct Keeper {
     pub config: Config,
     /// Told when something is written into the outbox.
     pub written: watch::Sender<u64>,
-    /// What it last saw, and in which minute: where nothing has changed since, there is nothing new to plan.
-    pub seen: Arc<Mutex<Option<(u64, i64)>>>,
+    /// What it last saw and said.
+    pub seen: Arc<Mutex<Seen>>,
+}
+
+/// What the keeper last saw and said.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// What there was, and in which minute: where nothing has changed since, there is nothing new to plan.
+    version: Option<(u64, i64)>,
+    /// The shortage that was said: it is said once.
+    shortage: Option<String>,
 }
 
 /// What a step did.
@@ -100,8 +109,19 @@ impl Keeper {
         note(&scheduled, &raised);
         if scheduled.changes() > 0 {
             self.written.send_modify(|count| *count += 1);
-        } else if let Ok(mut seen) = self.seen.lock() {
-            *seen = Some(fresh);
+        }
+        if let Ok(mut seen) = self.seen.lock() {
+            if scheduled.changes() == 0 {
+                seen.version = Some(fresh);
+            }
+            let shortage = scheduled.shortage();
+            if let Some(shortage) = shortage
+                .as_ref()
+                .filter(|said| seen.shortage.as_ref() != Some(*said))
+            {
+                tracing::warn!(unplaced = scheduled.unplaced.len(), "{shortage}");
+            }
+            seen.shortage = shortage;
         }
         Ok(Step { scheduled, raised })
     }
@@ -125,16 +145,13 @@ impl Keeper {
         let mut hasher = DefaultHasher::new();
         fingerprint.hash(&mut hasher);
         let fresh = (hasher.finish(), now.timestamp() / 60);
-        let seen = self.seen.lock().ok().and_then(|seen| *seen);
+        let seen = self.seen.lock().ok().and_then(|seen| seen.version);
         Ok((seen != Some(fresh)).then_some(fresh))
     }
 }
 
 fn note(scheduled: &Scheduled, raised: &[(VisitId, RaisedTo)]) {
     metrics::gauge!("weir_visits_without_time").set(scheduled.unplaced.len() as f64);
-    if let Some(shortage) = scheduled.shortage() {
-        tracing::warn!(unplaced = scheduled.unplaced.len(), "{shortage}");
-    }
     for (visit, level) in raised {
         metrics::counter!("weir_visits_raised_total", "to" => level.as_str()).increment(1);
         tracing::warn!(
