@@ -18,4 +18,6 @@ pub mod registration;
 pub mod rehearsal;
 pub mod release;
 pub mod roster;
+pub mod routes;
 pub mod store;
+pub mod visits;

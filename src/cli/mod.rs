@@ -8,12 +8,14 @@ mod incident;
 mod invite;
 mod output;
 mod pacing;
+mod places;
 mod registration;
 mod registration_sim;
 mod rehearse;
 mod round;
 mod round_status;
 mod send_test;
+mod visit;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -82,6 +84,14 @@ enum Command {
     /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// List visits at home, or write the lists that teams take along.
+    Visits(visit::VisitsArgs),
+    /// Act on a visit at home: ask, accept, decline, assign, on its way, done, not met, cancel.
+    #[command(subcommand)]
+    Visit(visit::VisitCommand),
+    /// Those who make visits at home.
+    #[command(subcommand)]
+    Team(visit::TeamCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
     /// Ask the registration system.
@@ -184,6 +194,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rehearse(args) => rehearse::run(&args, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
+        Command::Visits(args) => visit::visits(&args, &session).await,
+        Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
+        Command::Team(command) => Box::pin(visit::team(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,

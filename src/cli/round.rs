@@ -13,10 +13,10 @@ use serde_json::json;
 use super::{
     Session,
     output::table,
+    places::unit_named,
     round_status::{silent_words, status},
 };
 use crate::{
-    conversation::places::{Area, Level, Narrowed, PlaceRow, Places},
     domain::{RoundId, RoundState, Site},
     planner::chart,
     release::{
@@ -315,44 +315,7 @@ fn plan_words(
 
 async fn explain(id: RoundId, unit: &str, session: &Session) -> Result<()> {
     let store = session.store().await?;
-    let rows: Vec<PlaceRow> = store
-        .units()
-        .await?
-        .into_iter()
-        .map(|row| PlaceRow {
-            unit: row.unit,
-            place: row.place,
-            code: row.code,
-        })
-        .collect();
-    let places = Places::new(&rows);
-    let found: Vec<Area> = match places.unit_by_code(unit) {
-        Some(unit) => vec![Area {
-            level: Level::Unit,
-            unit,
-        }],
-        None => places.search(None, unit),
-    };
-    let unit = match found[..] {
-        [] => bail!(
-            "no unit is called {unit}: write community, building and unit as `weir round show {id} --windows` does, \
-             or give the code at its door"
-        ),
-        [area] if area.level == Level::Unit => area.unit,
-        [area] => match places.narrow(Some(area)) {
-            Narrowed::Unit(unit) => unit,
-            _ => bail!("{} has several units: name one of them", places.short_name(area)),
-        },
-        _ => {
-            let names: Vec<String> = found
-                .iter()
-                .take(8)
-                .map(|area| places.short_name(*area))
-                .collect();
-            bail!("{unit} may be one of several: {}", names.join(", "));
-        }
-    };
-    let place = places.place(unit).context("the unit has left the directory")?;
+    let (unit, place) = unit_named(&store, unit).await?;
     let (explanation, sites) = plan::explain(&store, &session.config, id, unit, session.clock.now()).await?;
     let name = |id| {
         let site = sites.iter().find(|site| site.id == id);

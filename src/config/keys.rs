@@ -129,6 +129,15 @@ pub(super) const KEYS: &[Key] = &[
     key("incidents.near_minutes", "a whole number from 10 to 1440"),
     key("incidents.open_on_pause", "true or false"),
     key("incidents.drain_per_second", "a number from 0.1 to 1000, such as 5"),
+    key("visits.minutes", "a whole number from 1 to 120"),
+    key("visits.range_minutes", "a whole number from 15 to 480"),
+    key("visits.lead_minutes", "a whole number from 0 to 480"),
+    key("visits.days_ahead", "a whole number from 0 to 14"),
+    key("visits.coordinator_after", "a duration from 1m to 7d, such as 2h"),
+    key(
+        "visits.operator_after",
+        "a duration from visits.coordinator_after to 7d, such as 4h",
+    ),
     key(
         "channels.only_to",
         "phone numbers with + and country code, or chat ids, each in quotes, such as [\"+8619900000001\", \"-1234\"]",

@@ -45,4 +45,8 @@ ids! {
     IncidentId,
     /// One recorded message from a person.
     InboundId,
+    /// A visit at home.
+    VisitId,
+    /// Those who make visits together.
+    TeamId,
 }

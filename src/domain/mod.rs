@@ -8,6 +8,7 @@ mod message;
 mod place;
 mod proof;
 mod round;
+pub mod visit;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
@@ -17,3 +18,7 @@ pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
+pub use visit::{
+    Amendment, DeclineReason, Promise, RaisedTo, Team, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
+    VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish,
+};

@@ -21,6 +21,8 @@ mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod teams;
+mod visits;
 mod windows;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -53,6 +55,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
+pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
 pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 
 /// Connections that read while one writes.

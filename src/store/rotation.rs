@@ -14,13 +14,15 @@ use super::{
     manual::PERSON,
     on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
+    teams::MEMBERS,
+    visits::{VISIT, VISIT_WORDS},
 };
 use crate::domain::UnitPlace;
 
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 10] = [
+const SEALED: [(&str, &str, &str, &str); 13] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -31,6 +33,9 @@ const SEALED: [(&str, &str, &str, &str); 10] = [
     (INCIDENT_WORDS, "incidents", "id", "words"),
     (LOG_WORDS, "incident_log", "id", "words"),
     (PERSON, "manual_registrations", "id", "person"),
+    (VISIT, "visits", "id", "personal"),
+    (VISIT_WORDS, "visit_log", "id", "words"),
+    (MEMBERS, "teams", "id", "members"),
 ];
 
 impl Store {

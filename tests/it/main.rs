@@ -17,3 +17,4 @@ mod round;
 mod store;
 mod support;
 mod tidy;
+mod visits;
