@@ -45,4 +45,8 @@ ids! {
     IncidentId,
     /// One recorded message from a person.
     InboundId,
+    /// A person with a role.
+    WorkerId,
+    /// Something that a worker has to say to an audience.
+    BroadcastId,
 }

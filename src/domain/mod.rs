@@ -1,5 +1,6 @@
 //! Plain types, readable by everyone: the words of the project and what is true of them everywhere.
 
+mod broadcast;
 mod household;
 mod ids;
 mod incident;
@@ -8,7 +9,12 @@ mod message;
 mod place;
 mod proof;
 mod round;
+mod worker;
 
+pub use broadcast::{
+    Audience, BROADCAST_CHARACTERS_MAX, BroadcastCount, BroadcastState, Missed, PlaceRule, UnknownPlace,
+    Words,
+};
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
 pub use incident::{IncidentScope, ManualState};
@@ -17,3 +23,7 @@ pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
+pub use worker::{
+    Actor, Area, Right, Role, Scope, UnknownActor, UnknownArea, UnknownRole, Worker, may, may_grant,
+    may_in_all,
+};

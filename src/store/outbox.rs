@@ -232,6 +232,14 @@ const FOLLOW_ROUND: &str = "update deliveries \
     where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.round_id = o.id \
       and deliveries.state = 'queued'";
 
+/// The same for a broadcast.
+const FOLLOW_BROADCAST: &str = "update deliveries \
+    set state = case when o.state = 'paused' then 'held' else 'cancelled' end, history = history || $2 || ' ' \
+      || case when o.state = 'paused' then 'held the broadcast was paused' else 'cancelled the broadcast was cancelled' end || $3 \
+    from {rows} join broadcasts o on o.state in ('paused', 'cancelled') \
+    where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.broadcast_id = o.id \
+      and deliveries.state = 'queued'";
+
 /// What a dispatcher gives back after its window moved says what is no longer so.
 const DROP_SUPERSEDED: &str = "update deliveries set state = 'cancelled', history = history || $2 || ' cancelled its window moved' || $3 \
     from {rows} where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.state = 'queued' \
@@ -459,7 +467,7 @@ impl Store {
                 .await?;
             if !requeued.is_empty() {
                 let requeued = json_ids(requeued);
-                for follow in [FOLLOW_ROUND, DROP_SUPERSEDED] {
+                for follow in [FOLLOW_ROUND, FOLLOW_BROADCAST, DROP_SUPERSEDED] {
                     sqlx::query(self.sql(follow))
                         .bind(&requeued)
                         .bind(now.to_string())
@@ -511,7 +519,7 @@ impl Store {
             .await?;
             if !recovered.is_empty() {
                 let ids = json_ids(recovered.iter().map(|(id,)| *id));
-                for follow in [FOLLOW_ROUND, DROP_SUPERSEDED] {
+                for follow in [FOLLOW_ROUND, FOLLOW_BROADCAST, DROP_SUPERSEDED] {
                     sqlx::query(self.sql(follow))
                         .bind(&ids)
                         .bind(now.timestamp_millis().to_string())
