@@ -48,6 +48,10 @@ pub struct Config {
     pub notices: NoticesConfig,
     /// What happens while the registration system is down.
     pub incidents: IncidentsConfig,
+    /// What workers have to say to residents.
+    pub broadcast: BroadcastConfig,
+    /// The record of who did what.
+    pub audit: AuditConfig,
     /// Whom Weir may write to.
     pub channels: ChannelsConfig,
     /// What runs on a timetable.
@@ -282,6 +286,27 @@ impl IncidentsConfig {
     }
 }
 
+/// `[broadcast]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BroadcastConfig {
+    /// A broadcast to more people than this leaves only once a second person has approved it; a round of more is
+    /// released by an operator.
+    pub approval_size: u64,
+    /// What an SMS part costs; 0 where it is not known.
+    pub price_per_part: f64,
+    /// What that price is in, as it is said.
+    pub currency: String,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Where the end of the audit log is written each day; only to the service's own log where it is not set.
+    pub head_folder: Option<PathBuf>,
+}
+
 /// `[channels]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -312,6 +337,8 @@ pub enum JobTask {
     EraseOld,
     /// Writes a backup beside the store.
     Backup,
+    /// Writes the end of the audit log where it is kept.
+    AuditHead,
 }
 
 impl Default for StoreConfig {
@@ -454,6 +481,16 @@ impl Default for IncidentsConfig {
             near_minutes: 120,
             open_on_pause: false,
             drain_per_second: 5.0,
+        }
+    }
+}
+
+impl Default for BroadcastConfig {
+    fn default() -> Self {
+        Self {
+            approval_size: 5_000,
+            price_per_part: 0.0,
+            currency: "元".into(),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Rounds: planned, released at the round's pace, reminded of, paused, cancelled, done.
+//! Rounds and broadcasts, one mechanism: planned, released at the round's pace, reminded of, paused, cancelled, done.
 
+pub mod broadcast;
 pub mod communities;
 mod input;
 pub mod moves;

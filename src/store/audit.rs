@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Serialize, Serializer};
 use sha2::Sha256;
 
-use super::{Result, Store, in_transaction, on_pool, service::instant, take_ids};
+use super::{Result, Store, in_transaction, on_pool, service::instant};
 use crate::domain::{Actor, Right};
 
 pub(super) const AUDIT_KEY: &str = "audit_chain.key";

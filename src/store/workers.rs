@@ -275,7 +275,7 @@ impl Store {
     pub async fn remove_worker(&self, id: WorkerId, actor: Actor, now: DateTime<Utc>) -> Result<bool> {
         Ok(in_transaction!(self, |tx| {
             // Taking an id makes removals wait for each other: two may not remove each other's last colleague.
-            take_ids!(tx, "workers", 0);
+            let _: i64 = take_ids!(tx, "workers", 0);
             let rows: Vec<(i64, String)> =
                 sqlx::query_as("select id, role from workers where removed_at is null")
                     .fetch_all(&mut *tx)
@@ -429,7 +429,7 @@ impl Store {
         let phone_hash = self.phone_hash(phone);
         let accepted = in_transaction!(self, |tx| {
             // Two shares at once wait for each other.
-            take_ids!(tx, "invitations", 0);
+            let _: i64 = take_ids!(tx, "invitations", 0);
             let open: Option<(i64, i64, String, String)> = sqlx::query_as(
                 "select i.id, i.worker_id, i.phone_hash, i.invited_by from invitations i \
                  join workers w on w.id = i.worker_id and w.removed_at is null \
