@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Session;
 use crate::{
     app::{self, Service},
-    domain::{Body, DeliveryId, Outbound},
+    domain::{Body, DeliveryId, Outbound, Right},
     i18n::{Voice, notices},
 };
 
@@ -25,7 +25,7 @@ pub struct SendTestArgs {
     text: Option<String>,
 }
 
-/// Sends one message straight to the channel, outside the outbox: no round and no record is touched.
+/// Sends one message straight to the channel, outside the outbox: no round is touched, only that it was done goes on record.
 pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
     let Some(address) = app::parse_address(&args.address) else {
         bail!(
@@ -40,6 +40,10 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
             address.masked()
         );
     }
+    let said = ("channel.test", String::new(), address.channel().as_str().to_owned());
+    session
+        .act(&session.store().await?, Right::Settings, &[], said)
+        .await?;
     let service = Service::new(session.config.clone(), session.clock.clone())?;
     let Some(channel) = service.channel_for(&address) else {
         bail!(

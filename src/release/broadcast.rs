@@ -207,6 +207,16 @@ pub async fn unreached(
     }
 }
 
+/// The states from which a broadcast may be paused, let go on, or withdrawn.
+pub fn may_move_from(to: BroadcastState) -> &'static [BroadcastState] {
+    use BroadcastState::{Active, Draft, Paused, Sending, Waiting};
+    match to {
+        Paused => &[Sending, Active],
+        Sending => &[Paused],
+        _ => &[Draft, Waiting, Active, Sending, Paused],
+    }
+}
+
 /// What became of a broadcast's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Progress {
@@ -289,6 +299,45 @@ pub async fn ask_approvers(
         .collect();
     store.enqueue(&asked, now).await?;
     Ok(asked.len())
+}
+
+/// What became of a confirmation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// It goes out, or repeats from now on.
+    Sent,
+    /// Another must approve it.
+    Waits,
+    /// The count is another one now; nothing was sent.
+    Counted(Box<BroadcastCount>),
+    /// It was no draft any more.
+    Decided,
+}
+
+/// Confirms a draft by the count that its author typed: counted anew, so that nobody confirms a number that holds no
+/// more. `greatest` allows a repeating one to grow.
+pub async fn confirm(
+    store: &Store,
+    writing: &Writing<'_>,
+    draft: &Broadcast,
+    (actor, typed, greatest): (Actor, u64, Option<u64>),
+    now: DateTime<Utc>,
+) -> Result<Confirmed, StoreError> {
+    let count = count(store, writing, &draft.audience, &draft.words).await?;
+    if count.people != typed || count.messages == 0 {
+        return Ok(Confirmed::Counted(Box::new(count)));
+    }
+    let greatest = greatest.unwrap_or(0).max(count.people);
+    let waits = greatest > writing.config.broadcast.approval_size;
+    if !store.confirm_broadcast(draft.id, actor, waits, greatest, now).await? {
+        return Ok(Confirmed::Decided);
+    }
+    if waits {
+        let areas = draft.audience.areas();
+        ask_approvers(store, writing.texts, (draft.id, draft.author), (&areas, greatest), now).await?;
+        return Ok(Confirmed::Waits);
+    }
+    Ok(Confirmed::Sent)
 }
 
 impl Releaser {

@@ -2,6 +2,7 @@
 
 pub mod broadcast;
 pub mod communities;
+pub mod doors;
 mod input;
 pub mod moves;
 mod paced;
