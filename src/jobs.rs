@@ -107,7 +107,10 @@ impl Timetable {
         let line = format!("{} {head}\n", local.format("%Y-%m-%d %H:%M"));
         let append = || -> std::io::Result<()> {
             std::fs::create_dir_all(folder)?;
-            let mut out = std::fs::OpenOptions::new().append(true).create(true).open(&file)?;
+            let mut out = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&file)?;
             std::io::Write::write_all(&mut out, line.as_bytes())?;
             out.sync_all()
         };

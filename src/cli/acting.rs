@@ -127,7 +127,11 @@ impl Acting {
             "worker {} works for {}, and this is about {}. It is on record that it was tried",
             worker.id,
             worker.scope,
-            if outside.is_empty() { "city".into() } else { outside.join(", ") }
+            if outside.is_empty() {
+                "city".into()
+            } else {
+                outside.join(", ")
+            }
         )
     }
 }

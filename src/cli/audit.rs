@@ -74,12 +74,20 @@ async fn verify(head: Option<&AuditHead>, session: &Session, store: &Store) -> R
             ),
             (None, None) => "nothing is on record yet".into(),
         })?;
-    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn read(args: &AuditArgs, session: &Session, store: &Store) -> Result<ExitCode> {
     let filter = AuditFilter {
-        since: args.since.as_deref().map(|text| since(text, session)).transpose()?,
+        since: args
+            .since
+            .as_deref()
+            .map(|text| since(text, session))
+            .transpose()?,
         who: match &args.who {
             Some(who) => Some(actor(who, store).await?),
             None => None,
@@ -106,7 +114,10 @@ async fn read(args: &AuditArgs, session: &Session, store: &Store) -> Result<Exit
             .collect();
         match head {
             None => "nothing is on record yet".into(),
-            Some(head) => format!("{}\n\nhead: {head}", table(&["line", "when", "who", "what", "whom", ""], &lines)),
+            Some(head) => format!(
+                "{}\n\nhead: {head}",
+                table(&["line", "when", "who", "what", "whom", ""], &lines)
+            ),
         }
     })?;
     Ok(ExitCode::SUCCESS)
@@ -127,10 +138,14 @@ fn since(text: &str, session: &Session) -> Result<DateTime<Utc>> {
     if let Ok(ago) = humantime::parse_duration(text) {
         return Ok(now - chrono::TimeDelta::from_std(ago).unwrap_or_default());
     }
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M")
-        .or_else(|_| NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(chrono::NaiveTime::MIN)));
+    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M").or_else(|_| {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").map(|day| day.and_time(chrono::NaiveTime::MIN))
+    });
     let zone = session.config.city.time_zone;
-    match local.ok().and_then(|local| zone.from_local_datetime(&local).earliest()) {
+    match local
+        .ok()
+        .and_then(|local| zone.from_local_datetime(&local).earliest())
+    {
         Some(at) => Ok(at.to_utc()),
         None => bail!("--since: write 24h, 2026-09-03 or 2026-09-03T14:00"),
     }

@@ -11,8 +11,8 @@ use super::{Session, acting::Acting, output::table};
 use crate::{
     config::parse_cron,
     domain::{
-        Area, Audience, BroadcastCount, BroadcastId, BroadcastState, ChannelKind, Lane, Language, Missed, PlaceRule,
-        Right, Tag, Words,
+        Area, Audience, BroadcastCount, BroadcastId, BroadcastState, ChannelKind, Lane, Language, Missed,
+        PlaceRule, Right, Tag, Words,
     },
     i18n::{Texts, work::Ready},
     release::{
@@ -142,8 +142,12 @@ fn lane(text: &str) -> Result<Lane, String> {
 }
 
 fn text(text: &str) -> Result<(Language, String), String> {
-    let (language, words) = text.split_once('=').ok_or("write LANGUAGE=TEXT, as en=Water is off")?;
-    let language = language.parse().map_err(|error: crate::domain::UnknownLanguage| error.to_string())?;
+    let (language, words) = text
+        .split_once('=')
+        .ok_or("write LANGUAGE=TEXT, as en=Water is off")?;
+    let language = language
+        .parse()
+        .map_err(|error: crate::domain::UnknownLanguage| error.to_string())?;
     Ok((language, words.replace("\\n", "\n").trim().to_owned()))
 }
 
@@ -203,7 +207,9 @@ impl Desk<'_> {
     async fn new_one(&self, args: NewArgs) -> Result<()> {
         let (session, now) = (self.session, self.session.clock.now());
         let audience = self.audience(&args).await?;
-        let acting = self.check(Right::Broadcast, &audience.areas(), "broadcast.write").await?;
+        let acting = self
+            .check(Right::Broadcast, &audience.areas(), "broadcast.write")
+            .await?;
         let words = self.words(&args)?;
         if let Some(fault) = args.cron.as_deref().and_then(|cron| parse_cron(cron).err()) {
             bail!("--cron: {fault}");
@@ -214,7 +220,11 @@ impl Desk<'_> {
         }
         let count = broadcast::count(self.store, &self.writing, &audience, &words).await?;
         if count.messages == 0 {
-            bail!("this reaches nobody: {} have no contact that works, {} opted out", count.unreached, count.opted_out);
+            bail!(
+                "this reaches nobody: {} have no contact that works, {} opted out",
+                count.unreached,
+                count.opted_out
+            );
         }
         let new = NewBroadcast {
             origin: format!("cli:{:032x}", rand::random::<u128>()),
@@ -238,7 +248,10 @@ impl Desk<'_> {
         match args.confirm.or_else(|| self.typed_count()) {
             Some(typed) => self.confirm_draft(&draft, &acting, typed, args.greatest).await,
             None => session.out.answer(&self.draft_json(&draft, &count), || {
-                format!("This is a draft: nobody is told before `weir broadcast confirm {id} --count {}`", count.people)
+                format!(
+                    "This is a draft: nobody is told before `weir broadcast confirm {id} --count {}`",
+                    count.people
+                )
             }),
         }
     }
@@ -261,7 +274,9 @@ impl Desk<'_> {
 
     fn words(&self, args: &NewArgs) -> Result<Words> {
         let words = match (args.ready, &args.place, &args.time) {
-            (Some(ready), Some(place), Some(time)) => ready.words(self.writing.texts, place.trim(), time.trim()),
+            (Some(ready), Some(place), Some(time)) => {
+                ready.words(self.writing.texts, place.trim(), time.trim())
+            }
             _ => Words(args.text.iter().cloned().collect()),
         };
         if let Some(fault) = broadcast::word_fault(&words) {
@@ -276,18 +291,31 @@ impl Desk<'_> {
         if self.session.out.json || !std::io::stdin().is_terminal() {
             return None;
         }
-        self.session.out.note("To send it, type the number of people; anything else keeps it as a draft:");
+        self.session
+            .out
+            .note("To send it, type the number of people; anything else keeps it as a draft:");
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).ok()?;
         line.trim().parse().ok()
     }
 
-    async fn send_test(&self, acting: &Acting, words: &Words, id: BroadcastId, now: DateTime<Utc>) -> Result<()> {
+    async fn send_test(
+        &self,
+        acting: &Acting,
+        words: &Words,
+        id: BroadcastId,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let contact = acting.worker.as_ref().and_then(|worker| worker.contact);
-        let contact = contact.context("--test: whoever acts has no chat yet; `weir worker invite` gives them one")?;
+        let contact =
+            contact.context("--test: whoever acts has no chat yet; `weir worker invite` gives them one")?;
         let mut tests = Vec::new();
         for language in words.0.keys() {
-            let key = format!("broadcast-test:{id}:{}:{}", language.code(), now.timestamp_millis());
+            let key = format!(
+                "broadcast-test:{id}:{}:{}",
+                language.code(),
+                now.timestamp_millis()
+            );
             let mut test = broadcast::to_worker(key, contact, String::new(), now);
             test.body = self.writing.body(words, Some(*language), ChannelKind::Telegram);
             tests.push(test);
@@ -352,7 +380,9 @@ impl Desk<'_> {
 
     async fn confirm(&self, id: BroadcastId, typed: u64, greatest: Option<u64>) -> Result<()> {
         let draft = self.find(id).await?;
-        let acting = self.check(Right::Broadcast, &draft.audience.areas(), "broadcast.confirm").await?;
+        let acting = self
+            .check(Right::Broadcast, &draft.audience.areas(), "broadcast.confirm")
+            .await?;
         self.confirm_draft(&draft, &acting, typed, greatest).await
     }
 
@@ -372,7 +402,10 @@ impl Desk<'_> {
                 count.people
             ),
             Confirmed::Decided => bail!("broadcast {id} is no draft any more: `weir broadcast show {id}`"),
-            Confirmed::Waits => self.answer_state(id, "waits until another person approves it").await,
+            Confirmed::Waits => {
+                self.answer_state(id, "waits until another person approves it")
+                    .await
+            }
             Confirmed::Sent => self.answer_state(id, "is confirmed").await,
         }
     }
@@ -380,7 +413,12 @@ impl Desk<'_> {
     /// How it stands after a change, with what a service would have to do.
     async fn answer_state(&self, id: BroadcastId, what: &str) -> Result<()> {
         let stands = self.find(id).await?;
-        if self.store.lease_owner("service", self.session.clock.now()).await?.is_none() {
+        if self
+            .store
+            .lease_owner("service", self.session.clock.now())
+            .await?
+            .is_none()
+        {
             self.session
                 .out
                 .note("note: no service is running on this store: messages leave once `weir serve` does");
@@ -393,14 +431,26 @@ impl Desk<'_> {
 
     async fn approve(&self, id: BroadcastId, greatest: Option<u64>) -> Result<()> {
         let waiting = self.find(id).await?;
-        let acting = self.check(Right::Approve, &waiting.audience.areas(), "broadcast.approve").await?;
+        let acting = self
+            .check(Right::Approve, &waiting.audience.areas(), "broadcast.approve")
+            .await?;
         if waiting.author == acting.actor {
             bail!("whoever wrote a broadcast does not approve it: another operator must");
         }
-        let greatest = greatest.unwrap_or(0).max(waiting.greatest).max(waiting.count.people);
+        let greatest = greatest
+            .unwrap_or(0)
+            .max(waiting.greatest)
+            .max(waiting.count.people);
         let now = self.session.clock.now();
-        if !self.store.approve_broadcast(id, acting.actor, greatest, now).await? {
-            bail!("broadcast {id} does not wait for approval: it is {}", waiting.state.as_str());
+        if !self
+            .store
+            .approve_broadcast(id, acting.actor, greatest, now)
+            .await?
+        {
+            bail!(
+                "broadcast {id} does not wait for approval: it is {}",
+                waiting.state.as_str()
+            );
         }
         self.answer_state(id, "is approved").await
     }
@@ -408,11 +458,16 @@ impl Desk<'_> {
     async fn change(&self, id: BroadcastId, to: BroadcastState) -> Result<()> {
         let broadcast = self.find(id).await?;
         let what = format!("broadcast.{}", to.as_str());
-        let acting = self.check(Right::Broadcast, &broadcast.audience.areas(), &what).await?;
+        let acting = self
+            .check(Right::Broadcast, &broadcast.audience.areas(), &what)
+            .await?;
         let now = self.session.clock.now();
         let from = broadcast::may_move_from(to);
         if !self.store.move_broadcast(id, from, to, acting.actor, now).await? {
-            bail!("broadcast {id} is {}: that cannot be done any more", broadcast.state.as_str());
+            bail!(
+                "broadcast {id} is {}: that cannot be done any more",
+                broadcast.state.as_str()
+            );
         }
         self.answer_state(id, "was changed").await
     }
@@ -457,7 +512,11 @@ impl Desk<'_> {
     async fn show(&self, id: BroadcastId) -> Result<()> {
         let one = self.find(id).await?;
         let progress = Progress::of(&self.store.count_broadcast(id).await?);
-        let runs = one.cron.as_deref().map(|cron| self.next_runs(cron)).unwrap_or_default();
+        let runs = one
+            .cron
+            .as_deref()
+            .map(|cron| self.next_runs(cron))
+            .unwrap_or_default();
         let mut answer = Self::line_json(&one);
         answer["audience"] = json!(one.audience);
         answer["words"] = json!(one.words);
@@ -469,8 +528,10 @@ impl Desk<'_> {
                 one.state.as_str(),
                 one.author,
                 places(&one.audience),
-                one.approved_by
-                    .map_or_else(String::new, |actor| format!(", approved by {actor} up to {} people", one.greatest)),
+                one.approved_by.map_or_else(String::new, |actor| format!(
+                    ", approved by {actor} up to {} people",
+                    one.greatest
+                )),
             );
             text.push_str(&self.count_words(&one, &one.count));
             text.push_str(&progress_words(&progress));
@@ -491,7 +552,9 @@ impl Desk<'_> {
             let whom = format!("broadcast:{id}");
             let record = ("broadcast.doors", whom, String::new());
             let areas = one.audience.areas();
-            self.session.act(self.store, Right::SeePeople, &areas, record).await?;
+            self.session
+                .act(self.store, Right::SeePeople, &areas, record)
+                .await?;
             let doors = doors::write(self.store, &one, &file).await?;
             answer["doors"] = json!(doors);
             answer["file"] = json!(file.display().to_string());
@@ -503,7 +566,11 @@ impl Desk<'_> {
             );
         }
         self.session.out.answer(&answer, || {
-            format!("broadcast {id} is {}\n{}{said}", one.state.as_str(), progress_words(&progress))
+            format!(
+                "broadcast {id} is {}\n{}{said}",
+                one.state.as_str(),
+                progress_words(&progress)
+            )
         })
     }
 }

@@ -67,7 +67,12 @@ pub async fn restore(args: &RestoreArgs, session: &Session) -> Result<ExitCode> 
     }
     let store = session.store().await?;
     let acting = session
-        .act(&store, Right::Settings, &[], ("store.restore", String::new(), String::new()))
+        .act(
+            &store,
+            Right::Settings,
+            &[],
+            ("store.restore", String::new(), String::new()),
+        )
         .await?;
     let head = store.audit_head().await?;
     let alone = Alone::ask(&store).await?;

@@ -64,7 +64,11 @@ pub async fn run(args: &ImportArgs, session: &Session) -> Result<ExitCode> {
     let within = acting.bounds();
     if !args.dry_run {
         let areas = within.clone().map_or_else(|| vec![Area::City], |scope| scope.0);
-        let what = if args.replace_community { "import.replace" } else { "import" };
+        let what = if args.replace_community {
+            "import.replace"
+        } else {
+            "import"
+        };
         let said = (what, String::new(), String::new());
         acting.act(session, &store, Right::Import, &areas, said).await?;
     }

@@ -183,7 +183,9 @@ async fn open(args: OpenArgs, session: &Session, store: &Store) -> Result<()> {
     }
     let areas = areas(&new.scope, store).await?;
     let said = ("incident.open", String::new(), String::new());
-    acting.act(session, store, Right::OpenIncident, &areas, said).await?;
+    acting
+        .act(session, store, Right::OpenIncident, &areas, said)
+        .await?;
     let now = session.clock.now();
     let near_until = now + session.config.incidents.near();
     let (id, is_new) = store.open_incident(&new, near_until, now).await?;
@@ -303,7 +305,13 @@ async fn areas(scope: &IncidentScope, store: &Store) -> Result<Vec<Area>> {
 }
 
 /// Checks that whoever acts may do this to an incident, and puts it on record.
-async fn on_record(id: IncidentId, right: Right, what: &str, session: &Session, store: &Store) -> Result<Acting> {
+async fn on_record(
+    id: IncidentId,
+    right: Right,
+    what: &str,
+    session: &Session,
+    store: &Store,
+) -> Result<Acting> {
     let incident = find(id, store).await?;
     let areas = areas(&incident.scope, store).await?;
     let said = (what, format!("incident:{id}"), String::new());

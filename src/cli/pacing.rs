@@ -128,7 +128,16 @@ async fn by_hand(what: &'static str, reason: &str, session: &Session) -> Result<
         bail!("--reason must say why: it goes on record");
     }
     let store = session.store().await?;
-    let acting = on_record(if what == pacer::HELD { "pacing.hold" } else { "pacing.free" }, session, &store).await?;
+    let acting = on_record(
+        if what == pacer::HELD {
+            "pacing.hold"
+        } else {
+            "pacing.free"
+        },
+        session,
+        &store,
+    )
+    .await?;
     store
         .set_pacing_by_hand(what, &acting.said(), reason, session.clock.now())
         .await?;

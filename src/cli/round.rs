@@ -216,7 +216,11 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
     }
     let store = session.store().await?;
     let areas = areas(&spec.communities, &store).await?;
-    let said = ("round.plan", String::new(), format!("{} to {}", spec.date, spec.until));
+    let said = (
+        "round.plan",
+        String::new(),
+        format!("{} to {}", spec.date, spec.until),
+    );
     session.act(&store, Right::Plan, &areas, said).await?;
     let (id, summary) = plan::plan_round(&store, &session.config, &spec, session.clock.now()).await?;
     let sites = store.sites().await?;
@@ -561,7 +565,13 @@ async fn release(id: RoundId, accept_shortage: bool, session: &Session) -> Resul
     }
     let store = session.store().await?;
     let now = session.clock.now();
-    on_record("round.release", &plan::existing(&store, id).await?, session, &store).await?;
+    on_record(
+        "round.release",
+        &plan::existing(&store, id).await?,
+        session,
+        &store,
+    )
+    .await?;
     let release = plan::release_round(&store, id, accept_shortage, now).await?;
     let silent = store.silent_households(id).await?;
     if config.sms.smpp.is_empty() {
@@ -618,7 +628,8 @@ async fn change(id: RoundId, to: RoundState, session: &Session) -> Result<()> {
 /// The areas of these communities, as a round names them; the city where it names none.
 async fn areas(names: &[String], store: &Store) -> Result<Vec<domain::Area>> {
     let units = store.units().await?;
-    let communities = Communities::named(names, units.iter().map(|row| &row.place)).map_err(anyhow::Error::msg)?;
+    let communities =
+        Communities::named(names, units.iter().map(|row| &row.place)).map_err(anyhow::Error::msg)?;
     Ok(communities.areas())
 }
 

@@ -40,7 +40,11 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
             address.masked()
         );
     }
-    let said = ("channel.test", String::new(), address.channel().as_str().to_owned());
+    let said = (
+        "channel.test",
+        String::new(),
+        address.channel().as_str().to_owned(),
+    );
     session
         .act(&session.store().await?, Right::Settings, &[], said)
         .await?;

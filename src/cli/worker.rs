@@ -99,7 +99,10 @@ async fn add(args: AddArgs, session: &Session, store: &Store) -> Result<()> {
     } else {
         let acting = session.acting(store).await?;
         if acting.worker.is_none() {
-            bail!("the first worker is an operator for the whole city: `weir worker add {} --first`", args.name);
+            bail!(
+                "the first worker is an operator for the whole city: `weir worker add {} --first`",
+                args.name
+            );
         }
         acting.worker
     };
@@ -112,7 +115,9 @@ async fn add(args: AddArgs, session: &Session, store: &Store) -> Result<()> {
         scope: scope.clone(),
         language: args.language,
     };
-    let id = store.add_worker(&new, granter.as_ref(), session.clock.now()).await?;
+    let id = store
+        .add_worker(&new, granter.as_ref(), session.clock.now())
+        .await?;
     session.out.answer(
         &json!({ "worker": id, "role": role, "scope": scope.to_string() }),
         || {
@@ -126,7 +131,13 @@ async fn add(args: AddArgs, session: &Session, store: &Store) -> Result<()> {
     )
 }
 
-async fn check_grant(granter: &Worker, role: Role, scope: &Scope, session: &Session, store: &Store) -> Result<()> {
+async fn check_grant(
+    granter: &Worker,
+    role: Role,
+    scope: &Scope,
+    session: &Session,
+    store: &Store,
+) -> Result<()> {
     if crate::domain::may_grant(granter, role, scope) {
         return Ok(());
     }

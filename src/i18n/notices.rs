@@ -132,7 +132,10 @@ pub fn broadcast_waits(texts: &Texts, language: Language, id: i64, people: u64) 
             id: &number,
             people: &people,
         }),
-        buttons: vec![vec![button(&Text::WorkShow, "show"), button(&Text::WorkApprove, "ok")]],
+        buttons: vec![vec![
+            button(&Text::WorkShow, "show"),
+            button(&Text::WorkApprove, "ok"),
+        ]],
     }
 }
 

@@ -14,7 +14,8 @@ use crate::{
     config::{Config, parse_cron},
     domain::{
         Actor, Area, Audience, BROADCAST_CHARACTERS_MAX, Body, BroadcastCount, BroadcastId, BroadcastState,
-        ChannelKind, ContactId, DeliveryState, Language, Missed, NoticeKind, Right, UnitId, Words, may_in_all,
+        ChannelKind, ContactId, DeliveryState, Language, Missed, NoticeKind, Right, UnitId, Words,
+        may_in_all,
     },
     i18n::{Texts, Voice, notices, work},
     store::{
@@ -103,7 +104,10 @@ fn page(
 ) -> Page {
     let language = |contact: &AudienceContact| contact.language.unwrap_or(city);
     let fits = |person: &BroadcastPerson| {
-        let speaks = person.contact.as_ref().is_none_or(|contact| audience.speaks(language(contact)));
+        let speaks = person
+            .contact
+            .as_ref()
+            .is_none_or(|contact| audience.speaks(language(contact)));
         speaks && audience.fits(&person.tags)
     };
     let mut first: HashMap<ContactId, UnitId> = HashMap::new();
@@ -135,10 +139,13 @@ fn page(
         }
     }
     for contact in to.values() {
-        let here = first.get(&contact.contact).is_some_and(|unit| units.contains(unit));
+        let here = first
+            .get(&contact.contact)
+            .is_some_and(|unit| units.contains(unit));
         if here && contact.state == ContactState::Active {
             let language = language(contact);
-            page.count.add_message(contact.channel, language, parts(language, contact.channel));
+            page.count
+                .add_message(contact.channel, language, parts(language, contact.channel));
         }
     }
     page.to = to.into_values().collect();
@@ -185,7 +192,11 @@ pub async fn count(
         let units = store.broadcast_units(audience, cursor, UNITS_PER_STEP).await?;
         let Some(last) = units.last() else { break };
         cursor = *last;
-        total.add(&next_page(store, writing, (audience, words), &units, true).await?.count);
+        total.add(
+            &next_page(store, writing, (audience, words), &units, true)
+                .await?
+                .count,
+        );
     }
     Ok(total)
 }
@@ -329,12 +340,22 @@ pub async fn confirm(
     }
     let greatest = greatest.unwrap_or(0).max(count.people);
     let waits = greatest > writing.config.broadcast.approval_size;
-    if !store.confirm_broadcast(draft.id, actor, waits, greatest, now).await? {
+    if !store
+        .confirm_broadcast(draft.id, actor, waits, greatest, now)
+        .await?
+    {
         return Ok(Confirmed::Decided);
     }
     if waits {
         let areas = draft.audience.areas();
-        ask_approvers(store, writing.texts, (draft.id, draft.author), (&areas, greatest), now).await?;
+        ask_approvers(
+            store,
+            writing.texts,
+            (draft.id, draft.author),
+            (&areas, greatest),
+            now,
+        )
+        .await?;
         return Ok(Confirmed::Waits);
     }
     Ok(Confirmed::Sent)
@@ -390,8 +411,11 @@ impl Releaser {
         let written_all = units.len() < limit;
         let cursor = units.last().copied().unwrap_or(broadcast.cursor);
         let page = next_page(&self.store, &self.writing(), (audience, words), &units, false).await?;
-        let deliveries: Vec<NewDelivery> =
-            page.to.iter().map(|contact| self.announcement(broadcast, contact, now)).collect();
+        let deliveries: Vec<NewDelivery> = page
+            .to
+            .iter()
+            .map(|contact| self.announcement(broadcast, contact, now))
+            .collect();
         let recipients = deliveries
             .iter()
             .filter(|delivery| delivery.state == DeliveryState::Queued)
@@ -413,8 +437,15 @@ impl Releaser {
         Ok(usize::from(written) * deliveries.len().max(1))
     }
 
-    fn announcement(&self, broadcast: &Broadcast, contact: &AudienceContact, now: DateTime<Utc>) -> NewDelivery {
-        let body = self.writing().body(&broadcast.words, contact.language, contact.channel);
+    fn announcement(
+        &self,
+        broadcast: &Broadcast,
+        contact: &AudienceContact,
+        now: DateTime<Utc>,
+    ) -> NewDelivery {
+        let body = self
+            .writing()
+            .body(&broadcast.words, contact.language, contact.channel);
         let expires_at = broadcast.expires_at();
         let (state, reason) = match contact.state {
             ContactState::Stopped => (DeliveryState::Suppressed, "the contact has opted out"),
@@ -535,7 +566,14 @@ mod tests {
 
     fn counted(units: &[i64], people: &[BroadcastPerson], behind: &[BroadcastPerson]) -> Page {
         let units: Vec<UnitId> = units.iter().map(|unit| UnitId(*unit)).collect();
-        page(&Audience::default(), Language::ZhHans, &units, people, behind, &mut |_, _| 2)
+        page(
+            &Audience::default(),
+            Language::ZhHans,
+            &units,
+            people,
+            behind,
+            &mut |_, _| 2,
+        )
     }
 
     #[test]
@@ -548,7 +586,10 @@ mod tests {
             resident(1, 4, Some(contact(2, ContactState::Stopped, None))),
         ];
         let page = counted(&[1], &people, &people);
-        assert_eq!((page.count.people, page.count.messages, page.count.sms_parts), (2, 1, 2));
+        assert_eq!(
+            (page.count.people, page.count.messages, page.count.sms_parts),
+            (2, 1, 2)
+        );
         assert_eq!((page.count.unreached, page.count.opted_out), (1, 1));
         assert_eq!(page.to.len(), 2, "that somebody opted out goes on record");
     }

@@ -31,7 +31,16 @@ pub async fn write(store: &Store, broadcast: &Broadcast, file: &Path) -> Result<
     std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
         .map_err(|error| fault(&error))?;
     let mut csv = csv::Writer::from_writer(out);
-    let head = ["district", "street", "community", "building", "unit", "door", "name", "state"];
+    let head = [
+        "district",
+        "street",
+        "community",
+        "building",
+        "unit",
+        "door",
+        "name",
+        "state",
+    ];
     csv.write_record(head).map_err(|error| fault(&error))?;
     let mut written = Doors::default();
     unreached(store, broadcast, |people| {

@@ -139,10 +139,20 @@ pub async fn run(
     let roster = options.roster.as_deref().map(RosterFile::open).transpose()?;
     let sites = options.sites.as_deref().map(read_sites).transpose()?;
     let points = options.buildings.as_deref().map(read_buildings).transpose()?;
-    let site_areas = sites.iter().flatten().flatten().map(|site| [&site.district, &site.street, &site.community]);
-    let point_areas = points.iter().flatten().flatten().map(|at| [&at.district, &at.street, &at.community]);
+    let site_areas = sites
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|site| [&site.district, &site.street, &site.community]);
+    let point_areas = points
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|at| [&at.district, &at.street, &at.community]);
     if let Some(within) = &options.within {
-        let areas = site_areas.chain(point_areas).map(|path| Area::Community(path.map(String::clone)));
+        let areas = site_areas
+            .chain(point_areas)
+            .map(|path| Area::Community(path.map(String::clone)));
         if let Some(area) = areas.into_iter().find(|area| !within.covers(area)) {
             return Err(ImportError::Elsewhere(area));
         }
@@ -213,8 +223,7 @@ async fn import_roster(
     let (batches, mut ready) = mpsc::channel::<Result<Batch, FileError>>(BATCHES_AHEAD);
     let hasher = store.clone();
     let within = options.within.clone();
-    let reader =
-        tokio::task::spawn_blocking(move || read_batches(&hasher, file, within.as_ref(), &batches));
+    let reader = tokio::task::spawn_blocking(move || read_batches(&hasher, file, within.as_ref(), &batches));
     let mut rows_read = 0;
     while let Some(batch) = ready.recv().await {
         let batch = batch?;

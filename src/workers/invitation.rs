@@ -43,7 +43,10 @@ mod tests {
     fn a_token_fits_into_a_link_and_its_hash_is_not_it() {
         let made = token([7; TOKEN_LEN]);
         assert!(made.len() <= 64 && made.starts_with(PREFIX));
-        assert!(made.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'));
+        assert!(
+            made.chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        );
         assert!(!token_hash(&made).contains(&made[PREFIX.len()..]));
         assert_ne!(token([8; TOKEN_LEN]), made);
     }

@@ -2,6 +2,7 @@
 
 mod app;
 mod binary;
+mod broadcast;
 mod cli;
 mod conversation;
 mod crash;
@@ -15,3 +16,4 @@ mod round;
 mod store;
 mod support;
 mod tidy;
+mod workers;
