@@ -20,7 +20,7 @@ pub use ids::*;
 pub use incident::{IncidentScope, ManualState};
 pub use load::LoadSample;
 pub use message::*;
-pub use place::{Coordinates, Site, UnitPlace};
+pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
 pub use worker::{

@@ -530,16 +530,21 @@ impl Releaser {
 
 /// How a broadcast ended, or how far it is, as its author reads it.
 pub fn report_words(texts: &Texts, language: Language, broadcast: &Broadcast, progress: &Progress) -> String {
-    let figures = work::BroadcastFigures {
-        id: broadcast.id.0,
+    let figures = figures(broadcast.id, progress);
+    work::broadcast_progress(texts, language, broadcast.state, &figures)
+}
+
+/// What became of its messages, as it is told.
+pub fn figures(id: BroadcastId, progress: &Progress) -> work::BroadcastFigures {
+    work::BroadcastFigures {
+        id: id.0,
         messages: progress.written,
         arrived: progress.arrived,
         open: progress.open,
         failed: progress.failed,
         opted_out: progress.opted_out,
         cancelled: progress.cancelled,
-    };
-    work::broadcast_progress(texts, language, broadcast.state, &figures)
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{
     Actor, Audience, BroadcastCount, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState,
-    Language, Missed, PlaceRule, ResidentId, Tag, UnitId, UnitPlace, Words,
+    Language, Missed, PlaceRule, ResidentId, Tag, UnitId, UnitPlace, Words, natural_cmp,
 };
 
 pub(super) const WORDS: &str = "broadcasts.words";
@@ -490,6 +490,28 @@ impl Store {
             }
             run
         }))
+    }
+
+    /// What lies right within a place, as people list it; nothing within a unit.
+    pub async fn places_below(&self, place: &PlaceRule) -> Result<Vec<PlaceRule>> {
+        const LEVELS: [&str; 5] = ["c.district", "c.street", "c.name", "b.name", "u.name"];
+        let Some(level) = LEVELS.get(place.0.len()) else {
+            return Ok(Vec::new());
+        };
+        let sql = self.sql_of(&format!(
+            "select distinct {level} from communities c join buildings b on b.community_id = c.id \
+             join units u on u.building_id = b.id where {IN_PLACES}"
+        ));
+        let rows: Vec<(String,)> = on_pool!(self, |pool| {
+            sqlx::query_as(sql)
+                .bind(json(&place_rows(std::slice::from_ref(place))))
+                .fetch_all(pool)
+                .await?
+        });
+        let mut names: Vec<String> = rows.into_iter().map(|(name,)| name).collect();
+        names.sort_by(|a, b| natural_cmp(a, b));
+        let below = |name| PlaceRule(place.0.iter().cloned().chain([name]).collect());
+        Ok(names.into_iter().map(below).collect())
     }
 
     /// Units of the audience after `cursor`, in the order of their ids.

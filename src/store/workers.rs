@@ -524,11 +524,12 @@ impl Store {
         }))
     }
 
-    /// What a chat is in the middle of as a worker's, as JSON.
-    pub async fn desk(&self, contact: ContactId) -> Result<Option<String>> {
+    /// What a chat is in the middle of as a worker's, as JSON, unless that is older than `since`.
+    pub async fn desk(&self, contact: ContactId, since: DateTime<Utc>) -> Result<Option<String>> {
         let row: Option<(String,)> = on_pool!(self, |pool| {
-            sqlx::query_as("select state from desks where contact_id = $1")
+            sqlx::query_as("select state from desks where contact_id = $1 and changed_at >= $2")
                 .bind(contact.0)
+                .bind(since.timestamp_millis())
                 .fetch_optional(pool)
                 .await?
         });

@@ -6,6 +6,7 @@ mod broadcast;
 mod cli;
 mod conversation;
 mod crash;
+mod desks;
 mod incidents;
 mod limits;
 mod pacing;
