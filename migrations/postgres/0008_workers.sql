@@ -90,6 +90,9 @@ create unique index broadcasts_run on broadcasts (series_id, due) where series_i
 create index broadcasts_open on broadcasts (state) where state in ('active', 'sending', 'paused');
 
 alter table deliveries add column broadcast_id bigint;
+-- The message in a chat that later ones of the same name are edited into, such as a broadcast's progress.
+alter table deliveries add column live text;
+create index deliveries_live on deliveries (contact_id, live) where live is not null;
 create index deliveries_broadcast on deliveries (broadcast_id, state) where broadcast_id is not null;
 
 insert into ids (name, next) values ('workers', 1), ('invitations', 1), ('audit', 1), ('broadcasts', 1);

@@ -122,6 +122,7 @@ impl Front {
                     reply(key, message.contact, body.clone(), now)
                 })
                 .collect(),
+            live: turn.live.map(broadcast::live_name),
         };
         if self
             .store
@@ -286,6 +287,8 @@ impl Asked<'_> {
             worker,
             invited_by: Actor::Worker(inviter),
         } = &outcome
+            // Who invites themselves knows.
+            && *inviter != worker.id
         {
             let inviter = store.worker(*inviter).await?.filter(|inviter| !inviter.removed);
             if let Some((inviter, contact)) =

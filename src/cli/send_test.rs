@@ -76,6 +76,7 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
         to: address.clone(),
         body,
         expires_at: now + chrono::TimeDelta::minutes(10),
+        live: None,
     };
     let stop = CancellationToken::new();
     let work = async {

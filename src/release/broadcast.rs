@@ -14,7 +14,7 @@ use crate::{
     config::{Config, parse_cron},
     domain::{
         Actor, Area, Audience, BROADCAST_CHARACTERS_MAX, Body, BroadcastCount, BroadcastId, BroadcastState,
-        ChannelKind, ContactId, DeliveryState, Language, Missed, NoticeKind, Right, UnitId, Words,
+        ChannelKind, ContactId, DeliveryState, Language, Missed, NoticeKind, Right, UnitId, Words, Worker,
         may_in_all,
     },
     i18n::{Texts, Voice, notices, work},
@@ -30,6 +30,8 @@ const UNITS_STEERED: usize = 4;
 const RUN_GRACE: TimeDelta = TimeDelta::minutes(10);
 /// Firings looked at after a long sleep; the latest is the one that counts.
 const FIRINGS_MAX: usize = 10_000;
+/// How far a broadcast is, is told no more often.
+const LIVE_EVERY: TimeDelta = TimeDelta::seconds(5);
 /// A word to a worker is worth reading for so long.
 const WORKER_NEWS_EXPIRES: TimeDelta = TimeDelta::hours(24);
 
@@ -377,12 +379,16 @@ impl Releaser {
         for broadcast in &at_work {
             worked += match broadcast.state {
                 BroadcastState::Active => self.begin_due(broadcast).await?,
+                BroadcastState::Paused => 0,
                 _ if broadcast.written_all || (halted && !broadcast.calm) => 0,
                 _ if self.outbox_is_full().await? => 0,
                 _ => self.write_page(broadcast, city).await?,
             };
         }
         let now = self.clock.now();
+        for broadcast in at_work.iter().filter(|one| one.state != BroadcastState::Active) {
+            worked += self.keep_told(broadcast, now).await?;
+        }
         if at_work.iter().any(|broadcast| broadcast.written_all) {
             worked += self.store.finish_broadcasts(now).await? as usize;
         }
@@ -508,22 +514,59 @@ impl Releaser {
         Ok(1)
     }
 
+    /// Edits how far a broadcast is into the message that its author watches, where it changed and not too often.
+    async fn keep_told(&self, broadcast: &Broadcast, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let Some((author, contact)) = self.author(broadcast).await? else {
+            return Ok(0);
+        };
+        let name = live_name(broadcast.id);
+        let Some((shown, written_at, open)) = self.store.last_live(contact, &name).await? else {
+            return Ok(0);
+        };
+        if open || now - written_at < LIVE_EVERY {
+            return Ok(0);
+        }
+        let progress = Progress::of(&self.store.count_broadcast(broadcast.id).await?);
+        let language = author.language.unwrap_or(self.config.city.default_language);
+        let text = report_words(&self.texts, language, broadcast, &progress);
+        if text == shown.text {
+            return Ok(0);
+        }
+        let key = format!("live:{name}:{}", now.timestamp_millis());
+        let mut news = to_worker(key, contact, text, now);
+        news.body.buttons = shown.buttons;
+        self.store.enqueue_live(&news, &name, now).await?;
+        Ok(1)
+    }
+
+    /// Its author, where they are a worker with a chat.
+    async fn author(&self, broadcast: &Broadcast) -> Result<Option<(Worker, ContactId)>, StoreError> {
+        let Actor::Worker(id) = broadcast.author else {
+            return Ok(None);
+        };
+        let author = self.store.worker(id).await?.filter(|worker| !worker.removed);
+        Ok(author.and_then(|author| author.contact.map(|contact| (author, contact))))
+    }
+
     /// Tells its author how a broadcast ended, where they have a chat.
     async fn report(&self, ended: &Broadcast, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let author = match ended.author {
-            Actor::Worker(id) => self.store.worker(id).await?.filter(|worker| !worker.removed),
-            Actor::Owner | Actor::Weir => None,
-        };
-        let news = match author.as_ref().and_then(|author| Some((author, author.contact?))) {
-            None => None,
-            Some((author, contact)) => {
-                let progress = Progress::of(&self.store.count_broadcast(ended.id).await?);
-                let language = author.language.unwrap_or(self.config.city.default_language);
-                let text = report_words(&self.texts, language, ended, &progress);
-                let key = format!("broadcast-report:{}", ended.id);
-                Some(to_worker(key, contact, text, now))
+        let mut news = None;
+        if let Some((author, contact)) = self.author(ended).await? {
+            let progress = Progress::of(&self.store.count_broadcast(ended.id).await?);
+            let language = author.language.unwrap_or(self.config.city.default_language);
+            let text = report_words(&self.texts, language, ended, &progress);
+            let name = live_name(ended.id);
+            if self.store.last_live(contact, &name).await?.is_some() {
+                let last = to_worker(format!("live:{name}:end"), contact, text.clone(), now);
+                self.store.enqueue_live(&last, &name, now).await?;
             }
-        };
+            news = Some(to_worker(
+                format!("broadcast-report:{}", ended.id),
+                contact,
+                text,
+                now,
+            ));
+        }
         self.store.report_broadcast(ended.id, news.as_ref(), now).await
     }
 }
@@ -532,6 +575,11 @@ impl Releaser {
 pub fn report_words(texts: &Texts, language: Language, broadcast: &Broadcast, progress: &Progress) -> String {
     let figures = figures(broadcast.id, progress);
     work::broadcast_progress(texts, language, broadcast.state, &figures)
+}
+
+/// The name of the message that tells how far a broadcast is.
+pub fn live_name(id: BroadcastId) -> String {
+    format!("broadcast:{id}")
 }
 
 /// What became of its messages, as it is told.

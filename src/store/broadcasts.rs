@@ -230,9 +230,9 @@ impl Store {
         self.broadcast_list("id > $1", 0).await
     }
 
-    /// Those that go out or repeat.
+    /// Those that go out, are paused, or repeat.
     pub async fn broadcasts_at_work(&self) -> Result<Vec<Broadcast>> {
-        self.broadcast_list("state in ('sending', 'active') and id > $1", 0)
+        self.broadcast_list("state in ('sending', 'active', 'paused') and id > $1", 0)
             .await
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json, on_pool,
-    outbox::{INSERT, INSERT_BODIES},
+    outbox::{INSERT, INSERT_BODIES, MAKE_LIVE},
     service::{instant, known},
     take_ids,
 };
@@ -96,6 +96,8 @@ pub struct DeskRow {
     pub state: Option<String>,
     /// The replies.
     pub replies: Vec<NewDelivery>,
+    /// The name of the live message that the last reply is edited into.
+    pub live: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -581,6 +583,13 @@ impl Store {
                         .bind(json(&bodies))
                         .execute(&mut *tx)
                         .await?;
+                    if let (Some(name), Some(last)) = (&row.live, row.replies.last()) {
+                        sqlx::query(MAKE_LIVE)
+                            .bind(&last.key)
+                            .bind(name)
+                            .execute(&mut *tx)
+                            .await?;
+                    }
                 }
             }
             first_time

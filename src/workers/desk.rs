@@ -115,11 +115,23 @@ pub struct Turn {
     pub replies: Vec<Body>,
     /// What is done.
     pub effect: Option<Effect>,
+    /// The last reply is how this broadcast stands: edited into the one that is there.
+    pub live: Option<BroadcastId>,
 }
 
 impl Turn {
+    fn stands(desk: Desk, id: BroadcastId, replies: Vec<Body>) -> Self {
+        Self {
+            desk,
+            replies,
+            effect: None,
+            live: Some(id),
+        }
+    }
+
     fn say(desk: Desk, body: Body) -> Self {
         Self {
+            live: None,
             desk,
             replies: vec![body],
             effect: None,
@@ -128,6 +140,7 @@ impl Turn {
 
     fn act(desk: Desk, effect: Effect) -> Self {
         Self {
+            live: None,
             desk,
             replies: Vec::new(),
             effect: Some(effect),
@@ -191,6 +204,7 @@ impl Known<'_> {
             self.body(&Text::WorkElsewhere { area: &area })
         };
         Turn {
+            live: None,
             desk: Desk::Idle,
             replies: vec![body],
             effect: Some(Effect::Refused(right)),
@@ -370,6 +384,7 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
             let on = !worker.on_duty;
             let text = if on { Text::WorkOnDuty } else { Text::WorkOffDuty };
             Turn {
+                live: None,
                 desk: Desk::Idle,
                 replies: vec![known.body(&text)],
                 effect: Some(Effect::Duty(on)),
@@ -534,8 +549,9 @@ fn on_broadcast(known: &Known<'_>, worker: &Worker, desk: &Desk, what: &str, bro
             desk.clone(),
             Effect::Move(broadcast.id, BroadcastState::Cancelled),
         ),
-        "how" => Turn::say(desk.clone(), known.standing(broadcast)),
+        "how" => Turn::stands(desk.clone(), broadcast.id, vec![known.standing(broadcast)]),
         "show" => Turn {
+            live: None,
             desk: desk.clone(),
             replies: previews(known, &broadcast.words, false)
                 .into_iter()
@@ -563,11 +579,7 @@ pub fn stands(known: &Known<'_>, desk: &Desk, done: bool) -> Turn {
         replies.push(known.body(&Text::WorkApproved { id: &id }));
     }
     replies.push(known.standing(broadcast));
-    Turn {
-        desk: desk.clone(),
-        replies,
-        effect: None,
-    }
+    Turn::stands(desk.clone(), broadcast.id, replies)
 }
 
 /// A button of a draft; none where it is not one of its present step.
@@ -877,6 +889,7 @@ pub fn counted(
         buttons: vec![row],
     });
     Turn {
+        live: None,
         desk: Desk::Counted {
             id,
             nonce: draft.nonce,
@@ -894,11 +907,25 @@ fn counted_press(known: &Known<'_>, worker: &Worker, desk: &Desk, choice: &str) 
         return Some(known.refuse(Right::Broadcast, &areas));
     }
     match choice {
-        "test" => Some(Turn {
-            desk: desk.clone(),
-            replies: previews(known, &broadcast.words, true),
-            effect: None,
-        }),
+        "test" => {
+            let people = broadcast.count.people.to_string();
+            let nonce = match desk {
+                Desk::Counted { nonce, .. } => *nonce,
+                _ => return None,
+            };
+            let mut replies = previews(known, &broadcast.words, true);
+            replies.push(Body {
+                text: known.say(&Text::WorkTypeCount { people: &people }),
+                buttons: vec![vec![
+                    known.button(&Text::WorkCancel, format!("{PREFIX}d:{nonce}:drop")),
+                ]],
+            });
+            Some(Turn {
+                desk: desk.clone(),
+                replies,
+                ..Turn::default()
+            })
+        }
         "drop" => {
             let mut turn = Turn::act(Desk::Idle, Effect::Move(broadcast.id, BroadcastState::Cancelled));
             turn.replies.push(known.body(&Text::WorkDropped));
@@ -914,14 +941,14 @@ pub fn confirmed(known: &Known<'_>, desk: &Desk, outcome: &Confirmed) -> Turn {
         return Turn::say(Desk::Idle, known.body(&Text::WorkOldButton));
     };
     match outcome {
-        Confirmed::Sent => Turn::say(Desk::Idle, known.standing(broadcast)),
+        Confirmed::Sent => Turn::stands(Desk::Idle, broadcast.id, vec![known.standing(broadcast)]),
         Confirmed::Waits => {
             let id = broadcast.id.to_string();
             let body = Body {
                 text: known.say(&Text::WorkWaits { id: &id }),
                 buttons: known.controls(broadcast),
             };
-            Turn::say(Desk::Idle, body)
+            Turn::stands(Desk::Idle, broadcast.id, vec![body])
         }
         Confirmed::Counted(count) => {
             let people = count.people.to_string();
@@ -934,6 +961,7 @@ pub fn confirmed(known: &Known<'_>, desk: &Desk, outcome: &Confirmed) -> Turn {
             Turn::say(desk.clone(), known.body(&text))
         }
         Confirmed::Decided => Turn {
+            live: None,
             desk: Desk::Idle,
             replies: vec![known.body(&Text::WorkTooLate), known.standing(broadcast)],
             effect: None,

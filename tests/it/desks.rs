@@ -22,11 +22,15 @@ const PLACE: &str = "锦江区/春熙街道/梧桐社区";
 /// The data of a button of the chat's last message.
 fn button(app: &TestApp, chat: i64, wanted: &str) -> String {
     let last = app.to_chat(chat).pop().expect("a message");
-    let found = last.buttons.iter().flatten().find_map(|button| match button {
+    button_of(&last.buttons, wanted)
+}
+
+fn button_of(buttons: &[Vec<Button>], wanted: &str) -> String {
+    let found = buttons.iter().flatten().find_map(|button| match button {
         Button::Choice { label, data } if label.contains(wanted) => Some(data.clone()),
         _ => None,
     });
-    found.unwrap_or_else(|| panic!("no button {wanted} in {:?}: {}", last.buttons, last.text))
+    found.unwrap_or_else(|| panic!("no button {wanted} in {buttons:?}"))
 }
 
 async fn press(app: &TestApp, chat: i64, data: &str, count: usize) -> Vec<String> {
@@ -206,6 +210,61 @@ async fn a_coordinator_writes_to_a_building_in_at_most_eight_taps() {
         assert!(taps <= 8, "{taps}");
         let said = app.to_chat(1).pop().expect("a count");
         assert!(said.text.contains("没有English的内容:1位读者"), "{}", said.text);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_tells_how_far_it_is_and_is_edited_in_place() {
+    on_both(async |test| {
+        let app = TestApp::start_with(test, Clock::manual(crate::app::afternoon()), |scene| {
+            scene.config.sms.smpp[0].parts_per_second = 30;
+        })
+        .await;
+        let operator = first(app.store()).await;
+        in_chat(&app, &operator, ("高敏", Role::Operator, "city"), 1).await;
+        app.import(&crate::round::many(300)).await;
+        write(&app, 1, &["锦江区", "全部", "所有人"], "停水").await;
+        app.ask(1, "300", 1).await;
+        let progress = app.to_chat(1).pop().expect("the progress");
+        let messages = app.to_chat(1).len();
+        let now = async || {
+            let sent = app
+                .to_chat(1)
+                .into_iter()
+                .find(|sent| sent.message_id == progress.message_id);
+            sent.expect("it stays")
+        };
+        let edited = eventually("it is edited", async || {
+            let sent = now().await;
+            (sent.text != progress.text).then_some(sent)
+        })
+        .await;
+        assert!(
+            edited.text.contains("正在发出") && !edited.buttons.is_empty(),
+            "{}",
+            edited.text
+        );
+        assert_eq!(app.to_chat(1).len(), messages, "no new message");
+        app.bot_api.user_taps(1, &button_of(&edited.buttons, "暂停"));
+        eventually("it says that it is paused", async || {
+            now().await.text.contains("已暂停").then_some(())
+        })
+        .await;
+        app.bot_api.user_taps(1, &button_of(&now().await.buttons, "继续"));
+        eventually("it says how it ended", async || {
+            now().await.text.contains("已发完").then_some(())
+        })
+        .await;
+        assert!(now().await.text.contains("送到300"), "{}", now().await.text);
+        assert!(now().await.buttons.is_empty(), "nothing is left to press");
+        app.no_reply_open().await;
+        assert_eq!(
+            app.to_chat(1).len(),
+            messages + 1,
+            "beside it only the closing report"
+        );
+        assert_eq!(app.bot_api.throttled(), 0);
     })
     .await;
 }
@@ -449,7 +508,7 @@ async fn ready_texts_tests_and_the_menu_of_each_role() {
             said.last().is_some_and(|said| said.contains("共1人会看到")),
             "{said:?}"
         );
-        let said = tap(&app, 1, "先发给我看看", 6).await;
+        let said = tap(&app, 1, "先发给我看看", 7).await;
         assert!(
             said.iter()
                 .any(|said| said.contains("【社区通知】核酸采样:下午2点到4点,梧桐广场")),
