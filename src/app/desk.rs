@@ -14,7 +14,7 @@ use crate::{
     conversation::runner::First,
     domain::{
         Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundId,
-        Language, NoticeKind, Role, RoundState, Worker,
+        Language, NoticeKind, PhoneNumber, Role, RoundState, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
@@ -277,34 +277,52 @@ impl Asked<'_> {
         }
     }
 
-    async fn accept(&self, phone: &crate::domain::PhoneNumber) -> Result<Turn, StoreError> {
+    async fn accept(&self, phone: &PhoneNumber) -> Result<Turn, StoreError> {
         let store = &self.front.store;
-        let outcome = store
+        let mut outcome = store
             .accept_invitation(self.message.contact, phone, self.now)
             .await?;
+        let worker = store.worker_of_contact(self.message.contact).await?;
+        // It was accepted just before a crash, and nobody has heard it.
+        if let (Accepted::Gone, Some(worker)) = (&outcome, &worker)
+            && let Some(last) = store.invitations(worker.id).await?.into_iter().next()
+        {
+            outcome = Accepted::Now {
+                invitation: last.id,
+                worker: worker.clone(),
+                invited_by: last.invited_by.parse().unwrap_or(Actor::Weir),
+            };
+        }
         if let Accepted::Now {
             invitation,
             worker,
-            invited_by: Actor::Worker(inviter),
+            invited_by,
         } = &outcome
-            // Who invites themselves knows.
-            && *inviter != worker.id
         {
-            let inviter = store.worker(*inviter).await?.filter(|inviter| !inviter.removed);
-            if let Some((inviter, contact)) =
-                inviter.and_then(|inviter| inviter.contact.map(|to| (inviter, to)))
-            {
-                let language = inviter
-                    .language
-                    .unwrap_or(self.front.config.city.default_language);
-                let body = desk::taken(&self.front.texts, language, &worker.name, *invitation);
-                let news = reply(format!("taken:{invitation}"), contact, body, self.now);
-                store.enqueue(&[news], self.now).await?;
-            }
+            self.tell_inviter(*invitation, worker, *invited_by).await?;
         }
-        let worker = store.worker_of_contact(self.message.contact).await?;
         self.with(worker.as_ref(), |known| desk::accepted(known, &outcome))
             .await
+    }
+
+    async fn tell_inviter(&self, invitation: i64, worker: &Worker, inviter: Actor) -> Result<(), StoreError> {
+        let store = &self.front.store;
+        let inviter = match inviter {
+            // Who invites themselves knows.
+            Actor::Worker(id) if id != worker.id => store.worker(id).await?,
+            _ => None,
+        };
+        let inviter = inviter.filter(|inviter| !inviter.removed);
+        if let Some((inviter, contact)) = inviter.and_then(|inviter| inviter.contact.map(|to| (inviter, to)))
+        {
+            let language = inviter
+                .language
+                .unwrap_or(self.front.config.city.default_language);
+            let body = desk::taken(&self.front.texts, language, &worker.name, invitation);
+            let news = reply(format!("taken:{invitation}"), contact, body, self.now);
+            store.enqueue(&[news], self.now).await?;
+        }
+        Ok(())
     }
 
     async fn count(
