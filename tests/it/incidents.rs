@@ -220,6 +220,7 @@ impl Flows {
                 config,
                 written,
                 audience_seen: Arc::default(),
+                incidents_seen: Default::default(),
             },
         }
     }
