@@ -383,8 +383,10 @@ impl Asked<'_> {
         let all = store.broadcasts().await?;
         let in_state = |state| all.iter().filter(move |one| one.state == state);
         let rounds = store.rounds().await?;
+        let pacing = store.pacing().await?;
+        let by_hand = pacing.by_hand.map(|by_hand| by_hand.what);
         Ok(Glance {
-            mode: store.pacing().await?.mode,
+            mode: by_hand.unwrap_or(pacing.mode),
             rounds: rounds
                 .iter()
                 .filter(|round| round.state == RoundState::Releasing)

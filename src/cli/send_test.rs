@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Session;
 use crate::{
     app::{self, Service},
-    domain::{Body, DeliveryId, Outbound, Right},
+    domain::{Address, Body, DeliveryId, Outbound, Right},
     i18n::{Voice, notices},
 };
 
@@ -40,20 +40,13 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
             address.masked()
         );
     }
-    let said = (
-        "channel.test",
-        String::new(),
-        address.channel().as_str().to_owned(),
-    );
-    session
-        .act(&session.store().await?, Right::Settings, &[], said)
-        .await?;
+    on_record(&address, session).await?;
     let service = Service::new(session.config.clone(), session.clock.clone())?;
     let Some(channel) = service.channel_for(&address) else {
         bail!(
             "no channel reaches {}: set {} in the configuration",
             address.masked(),
-            if matches!(address, crate::domain::Address::Chat(_)) {
+            if matches!(address, Address::Chat(_)) {
                 "telegram.token"
             } else {
                 "[[sms.smpp]]"
@@ -102,4 +95,16 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
         )
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn on_record(address: &Address, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let said = (
+        "channel.test",
+        String::new(),
+        address.channel().as_str().to_owned(),
+    );
+    session.act(&store, Right::Settings, &[], said).await?;
+    store.close().await;
+    Ok(())
 }

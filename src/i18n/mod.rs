@@ -233,6 +233,14 @@ texts! {
     ReadyDeliveryLabel = "ready-delivery-label",
     BlankPlace = "blank-place",
     BlankTime = "blank-time",
+    PacingUnsteered = "pacing-unsteered",
+    PacingSteady = "pacing-steady",
+    PacingSlowed = "pacing-slowed",
+    PacingPaused = "pacing-paused",
+    PacingRecovering = "pacing-recovering",
+    PacingBlind = "pacing-blind",
+    PacingHeld = "pacing-held",
+    PacingFreed = "pacing-freed",
 }
 
 /// The attribute that holds the short form for text messages.

@@ -69,6 +69,21 @@ pub fn role(texts: &Texts, language: Language, role: Role) -> String {
     texts.say(language, ChannelKind::Telegram, &text)
 }
 
+/// The pacing's mode as it is stored, or what was done to it by hand.
+pub fn pacing(texts: &Texts, language: Language, mode: &str) -> String {
+    let text = match mode {
+        "steady" => Text::PacingSteady,
+        "slowed" => Text::PacingSlowed,
+        "paused" => Text::PacingPaused,
+        "recovering" => Text::PacingRecovering,
+        "blind" => Text::PacingBlind,
+        "held" => Text::PacingHeld,
+        "freed" => Text::PacingFreed,
+        _ => Text::PacingUnsteered,
+    };
+    texts.say(language, ChannelKind::Telegram, &text)
+}
+
 /// The commands that a role adds to the bot's menu.
 pub fn commands(texts: &Texts, language: Language, role: Role) -> Vec<(&'static str, String)> {
     let mut commands = vec![("today", Text::WorkToday)];

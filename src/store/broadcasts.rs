@@ -338,7 +338,7 @@ impl Store {
     pub async fn approve_broadcast(
         &self,
         id: BroadcastId,
-        approver: Actor,
+        actor: Actor,
         greatest: u64,
         now: DateTime<Utc>,
     ) -> Result<bool> {
@@ -350,7 +350,7 @@ impl Store {
         Ok(in_transaction!(self, |tx| {
             let approved = sqlx::query(sql)
                 .bind(id.0)
-                .bind(approver.to_string())
+                .bind(actor.to_string())
                 .bind(greatest as i64)
                 .bind(now.timestamp_millis())
                 .execute(&mut *tx)
@@ -358,7 +358,7 @@ impl Store {
                 .rows_affected()
                 == 1;
             if approved {
-                let said = NewAudit::new(approver, "broadcast.approve", format!("broadcast:{id}"))
+                let said = NewAudit::new(actor, "broadcast.approve", format!("broadcast:{id}"))
                     .with(format!("{greatest} people"));
                 append_audit!(self, tx, &said, now);
             }

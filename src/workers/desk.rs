@@ -1022,7 +1022,7 @@ pub fn undone(known: &Known<'_>, done: bool) -> Turn {
 /// How things stand, for [`glance`].
 #[derive(Clone, Debug, Default)]
 pub struct Glance {
-    /// The pacing's mode.
+    /// The pacing's mode as it is stored, or what was done to it by hand.
     pub mode: String,
     /// Rounds going out.
     pub rounds: usize,
@@ -1038,7 +1038,7 @@ pub struct Glance {
 pub fn glance(known: &Known<'_>, glance: &Glance) -> Turn {
     let number = |n: usize| n.to_string();
     let text = known.say(&Text::WorkGlance {
-        mode: &glance.mode,
+        mode: &work::pacing(known.texts, known.language(), &glance.mode),
         rounds: &number(glance.rounds),
         incidents: &number(glance.incidents),
         sending: &number(glance.sending),
@@ -1060,4 +1060,158 @@ pub fn glance(known: &Known<'_>, glance: &Glance) -> Turn {
             buttons: shown.map(show).collect(),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{ContactId, Missed, Scope, UnitId, WorkerId};
+
+    const PLACES: [&str; 5] = ["city", "甲", "甲/乙", "甲/乙/丙", "丁/乙/丙/1栋"];
+
+    fn rule() -> impl Strategy<Value = PlaceRule> {
+        prop::sample::select(PLACES.to_vec()).prop_map(|text| text.parse().expect("a place"))
+    }
+
+    fn who() -> impl Strategy<Value = Option<Worker>> {
+        let scope = prop::collection::vec(rule().prop_map(|rule| rule.area()), 0..3);
+        let worker = (prop::sample::select(Role::ALL.to_vec()), scope, any::<bool>());
+        let worker = worker.prop_map(|(role, scope, removed)| Worker {
+            id: WorkerId(1),
+            name: "张某".into(),
+            role,
+            scope: Scope(scope),
+            contact: Some(ContactId(1)),
+            language: None,
+            on_duty: false,
+            removed,
+        });
+        prop::option::weighted(0.9, worker)
+    }
+
+    fn broadcast() -> impl Strategy<Value = Broadcast> {
+        let state = prop::sample::select(BroadcastState::ALL.to_vec());
+        (rule(), state, 1..3i64).prop_map(|(place, state, author)| Broadcast {
+            id: BroadcastId(7),
+            state,
+            author: Actor::Worker(WorkerId(author)),
+            audience: audience(&place, "every").expect("an audience"),
+            words: Words([(Language::ZhHans, "停水".to_owned())].into()),
+            calm: false,
+            greatest: 0,
+            count: BroadcastCount::default(),
+            cron: None,
+            missed: Missed::Skip,
+            series: None,
+            due: String::new(),
+            looked_at: None,
+            approved_by: None,
+            cursor: UnitId(0),
+            written_all: false,
+            expires_hours: 24,
+            created_at: DateTime::UNIX_EPOCH,
+            begun_at: None,
+            ended_at: None,
+            reported: false,
+        })
+    }
+
+    fn desk() -> impl Strategy<Value = Desk> {
+        let draft = (rule(), rule(), prop::option::of(rule()), any::<bool>());
+        let draft = draft.prop_map(|(at, shown, chosen, typing)| {
+            Desk::Writing(Box::new(Draft {
+                nonce: 5,
+                at,
+                shown: vec![shown],
+                audience: chosen.and_then(|place| audience(&place, "every")),
+                words: Words([(Language::ZhHans, "停水".to_owned())].into()),
+                typing: typing.then_some(Language::En),
+                ready: None,
+            }))
+        });
+        prop_oneof![
+            Just(Desk::Idle),
+            Just(Desk::Invited),
+            draft,
+            Just(Desk::Counted {
+                id: BroadcastId(7),
+                nonce: 5
+            }),
+        ]
+    }
+
+    fn content() -> impl Strategy<Value = InboundContent> {
+        let words = [
+            "ok:7", "hold:7", "go:7", "end:7", "how:7", "show:7", "ok:8", "undo:3", "d:5:all", "d:5:in0",
+        ];
+        let more = [
+            "d:5:in9",
+            "d:5:count",
+            "d:5:every",
+            "d:5:l-en",
+            "d:5:r-test",
+            "d:5:drop",
+            "d:5:test",
+            "d:6:all",
+        ];
+        let known = prop::sample::select([&words[..], &more[..]].concat());
+        let typed = prop::sample::select(vec!["/broadcast", "/today", "/duty", "停水", "12", "12人", ""]);
+        prop_oneof![
+            6 => known.prop_map(|data| InboundContent::Choice(format!("{PREFIX}{data}"))),
+            1 => "\\PC{0,20}".prop_map(|data| InboundContent::Choice(format!("{PREFIX}{data}"))),
+            3 => typed.prop_map(|text| InboundContent::Text(text.into())),
+            1 => Just(InboundContent::Contact { phone: "+8619900000001".into(), own: true }),
+            1 => Just(InboundContent::Start("w_x".into())),
+            1 => Just(InboundContent::Other),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_pressed_or_typed_nobody_does_more_than_they_may(
+            worker in who(), broadcast in broadcast(), desk in desk(), content in content(),
+        ) {
+            let texts = Texts::load().expect("texts");
+            let known = Known {
+                worker: worker.as_ref(),
+                texts: &texts,
+                config: &Config::default(),
+                nonce: 9,
+                broadcast: about(&desk, &content).filter(|id| *id == broadcast.id).map(|_| &broadcast),
+                figures: work::BroadcastFigures::default(),
+                now: DateTime::UNIX_EPOCH,
+            };
+            let effect = step(&known, &desk, &content).and_then(|turn| turn.effect);
+            let may = |right, areas: &[Area]| {
+                worker.as_ref().is_some_and(|worker| may_in_all(worker, right, areas))
+            };
+            let areas = broadcast.audience.areas();
+            let allowed = match &effect {
+                None | Some(Effect::Open(_) | Effect::Accept(_) | Effect::Refused(_)) => true,
+                Some(Effect::Approve(id)) => {
+                    *id == broadcast.id && may(Right::Approve, &areas)
+                        && broadcast.author != Actor::Worker(WorkerId(1))
+                }
+                Some(Effect::Move(id, _) | Effect::Confirm(id, _)) => {
+                    *id == broadcast.id && may(Right::Broadcast, &areas)
+                }
+                Some(Effect::Count(audience, _)) => may(Right::Broadcast, &audience.areas()),
+                // Where to look is offered; what is chosen there is checked when it is chosen.
+                Some(Effect::Look(place)) => worker.is_some() && (may(Right::Broadcast, &[place.area()])
+                    || content == InboundContent::Text("/broadcast".into())),
+                Some(Effect::Duty(_) | Effect::Undo(_) | Effect::Glance) => worker.is_some(),
+            };
+            prop_assert!(allowed, "{effect:?} by {worker:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_phones_type_them() {
+        for (text, number) in [("1234", 1234), (" 1,234 ", 1234), ("１２３４人", 1234)] {
+            assert_eq!(digits(text), Some(number), "{text}");
+        }
+        assert_eq!(digits("一千"), None);
+    }
 }

@@ -520,6 +520,7 @@ async fn a_kill_in_the_middle_forgets_nobody_and_repeats_only_what_was_in_flight
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn on_the_command_line_it_is_counted_confirmed_approved_and_reported() {
     let app = TestApp::start_with(sqlite().await, Clock::System, |_| {}).await;
     app.import(CITY).await;

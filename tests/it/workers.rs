@@ -64,6 +64,7 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn nobody_grants_more_than_they_have_and_the_last_operator_stays() {
     on_both(async |test| {
         let store = &test.store;
@@ -194,6 +195,7 @@ async fn invite(store: &Store, worker: WorkerId, by: Actor, serial: u32) -> (i64
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn an_invitation_works_once_in_its_time_and_for_its_phone() {
     on_both(async |test| {
         let store = &test.store;
@@ -367,6 +369,7 @@ const SWAP: [&str; 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn whatever_is_done_to_the_log_is_named_by_its_first_line() {
     for (what, sql, first_bad, needs_head) in [
         (
@@ -659,6 +662,7 @@ impl Office {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn on_the_command_line_each_acts_by_name_within_their_rights_and_on_record() {
     let office = Office::open().await;
     // Until there is a worker the machine's owner acts, on record.
