@@ -688,11 +688,6 @@ impl PacingStatus {
     /// One line that names the mode and says why.
     pub fn words(&self) -> String {
         let why = self.reasons.join("; ");
-        let incidents: String = self
-            .incidents
-            .iter()
-            .map(|id| format!("\nincident {id} is open: what it concerns is not released until `weir incident close {id}`"))
-            .collect();
         let pacing = match (self.per_second, self.steered) {
             (None, _) => format!("pacing: {why}"),
             (Some(rate), true) => {
@@ -700,7 +695,9 @@ impl PacingStatus {
             }
             (Some(_), false) => format!("pacing is {}: nothing is released ({why})", self.mode),
         };
-        pacing + &incidents
+        self.incidents.iter().fold(pacing, |words, id| {
+            format!("{words}\nincident {id} is open: what it concerns is not released until `weir incident close {id}`")
+        })
     }
 }
 

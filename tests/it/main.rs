@@ -10,6 +10,7 @@ mod desks;
 mod incidents;
 mod limits;
 mod pacing;
+mod paper;
 mod planning;
 mod privacy;
 mod registration;

@@ -101,7 +101,7 @@ impl World {
             config: self.config.clone(),
             written: watch::channel(0).0,
             audience_seen: Arc::default(),
-            incidents_seen: Default::default(),
+            incidents_seen: Arc::default(),
         }
     }
 
@@ -472,7 +472,7 @@ async fn a_round_that_an_incident_held_is_told_faster_afterwards() {
     on_both(async |test| {
         let mut world = World::new(test).await;
         world.config.pacing.nominal_capacity = None;
-        world.config.registration = Default::default();
+        world.config.registration = weir::config::RegistrationConfig::default();
         world.import(&many(400)).await;
         let (store, now) = (world.store().clone(), world.clock.now());
         let held = world.plan(|_| {}).await;
