@@ -21,3 +21,4 @@ pub mod roster;
 pub mod routes;
 pub mod store;
 pub mod visits;
+pub mod workers;

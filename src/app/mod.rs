@@ -1,5 +1,6 @@
 //! Builds every part from the configuration, spawns the loops, stops them in order.
 
+pub mod desk;
 pub mod http;
 mod intake;
 pub mod standby;
@@ -236,9 +237,26 @@ impl Service {
             clock.clone(),
             self.texts.clone(),
             config.clone(),
+            written.clone(),
+        );
+        let front = desk::Front::new(
+            store.clone(),
+            clock.clone(),
+            self.texts.clone(),
+            config.clone(),
             written,
         );
+        let runner = runner.asking_first(front.first());
         loops.spawn(runner.run(arrived, stop.clone()));
+        if let Some(telegram) = self.telegram.clone() {
+            let menus = desk::Menus {
+                store: store.clone(),
+                texts: self.texts.clone(),
+                language: config.city.default_language,
+                telegram,
+            };
+            loops.spawn(menus.run(stop.clone()));
+        }
         let timetable = Timetable {
             store,
             clock,

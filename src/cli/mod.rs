@@ -1,5 +1,8 @@
 //! The command line: one file per command family.
 
+mod acting;
+mod audit;
+mod broadcast;
 mod config;
 mod data;
 mod deliveries;
@@ -16,6 +19,7 @@ mod round;
 mod round_status;
 mod send_test;
 mod visit;
+mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -55,6 +59,9 @@ pub struct Global {
     /// default warn, and info for `serve`. Libraries are never heard below warnings.
     #[arg(long, global = true, env = "WEIR_LOG", value_name = "LEVEL", value_parser = log_levels)]
     log: Option<Targets>,
+    /// Who acts: a worker's name. Needed by whatever changes something, once there are workers.
+    #[arg(long = "as", global = true, env = "WEIR_AS", value_name = "NAME")]
+    acts_as: Option<String>,
     /// Log as JSON lines.
     #[arg(long, global = true)]
     log_json: bool,
@@ -92,6 +99,14 @@ enum Command {
     /// Those who make visits at home.
     #[command(subcommand)]
     Team(visit::TeamCommand),
+    /// Write to residents: count, confirm, approve, watch.
+    #[command(subcommand)]
+    Broadcast(broadcast::BroadcastCommand),
+    /// Say who works here and may do what.
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
+    /// Read who did what, and verify that nothing of it was changed.
+    Audit(audit::AuditArgs),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
     /// Ask the registration system.
@@ -122,6 +137,8 @@ pub struct Session {
     pub clock: Clock,
     /// Where answers go.
     pub out: Output,
+    /// The worker named by `--as`.
+    pub acts_as: Option<String>,
 }
 
 impl Session {
@@ -180,6 +197,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         config,
         clock: Clock::System,
         out,
+        acts_as: global.acts_as.clone(),
     };
     match command {
         Command::Demo(_) | Command::Config(_) | Command::RegistrationSim(_) => unreachable!("handled above"),
@@ -197,6 +215,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Visits(args) => visit::visits(&args, &session).await,
         Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
         Command::Team(command) => Box::pin(visit::team(command, &session)).await,
+        Command::Broadcast(command) => Box::pin(broadcast::run(command, &session)).await,
+        Command::Worker(command) => worker::run(command, &session).await,
+        Command::Audit(args) => audit::run(args, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,

@@ -91,6 +91,18 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         (0.1..=1000.0).contains(&config.incidents.drain_per_second),
     );
     checks.visits(&config.visits);
+    checks.need(
+        "broadcast.approval_size",
+        config.broadcast.approval_size <= 100_000_000,
+    );
+    checks.need(
+        "broadcast.price_per_part",
+        (0.0..=1000.0).contains(&config.broadcast.price_per_part),
+    );
+    checks.need(
+        "broadcast.currency",
+        config.broadcast.currency.chars().count() <= 10,
+    );
     checks.jobs(&config.jobs);
     checks.findings
 }

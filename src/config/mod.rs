@@ -50,6 +50,10 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     /// How visits at home are promised.
     pub visits: VisitsConfig,
+    /// What workers have to say to residents.
+    pub broadcast: BroadcastConfig,
+    /// The record of who did what.
+    pub audit: AuditConfig,
     /// Whom Weir may write to.
     pub channels: ChannelsConfig,
     /// What runs on a timetable.
@@ -304,6 +308,27 @@ pub struct VisitsConfig {
     pub operator_after: Duration,
 }
 
+/// `[broadcast]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BroadcastConfig {
+    /// A broadcast to more people than this leaves only once a second person has approved it; a round of more is
+    /// released by an operator.
+    pub approval_size: u64,
+    /// What an SMS part costs; 0 where it is not known.
+    pub price_per_part: f64,
+    /// What that price is in, as it is said.
+    pub currency: String,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Where the end of the audit log is written each day; only to the service's own log where it is not set.
+    pub head_folder: Option<PathBuf>,
+}
+
 /// `[channels]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -334,6 +359,8 @@ pub enum JobTask {
     EraseOld,
     /// Writes a backup beside the store.
     Backup,
+    /// Writes the end of the audit log where it is kept.
+    AuditHead,
 }
 
 impl Default for StoreConfig {
@@ -489,6 +516,16 @@ impl Default for VisitsConfig {
             days_ahead: 3,
             coordinator_after: Duration::from_hours(2),
             operator_after: Duration::from_hours(4),
+        }
+    }
+}
+
+impl Default for BroadcastConfig {
+    fn default() -> Self {
+        Self {
+            approval_size: 5_000,
+            price_per_part: 0.0,
+            currency: "元".into(),
         }
     }
 }

@@ -39,9 +39,29 @@ const PLACES_KEPT: Duration = Duration::from_secs(30);
 
 type PerPerson = RateLimiter<i64, DashMapStateStore<i64>, DefaultClock>;
 
+type Answered = futures_util::future::BoxFuture<'static, Result<bool, StoreError>>;
+
+/// What is asked before the conversation is: true where it has answered the message.
+#[derive(Clone)]
+pub struct First(Arc<dyn Fn(WaitingInbound) -> Answered + Send + Sync>);
+
+impl First {
+    /// Asks this.
+    pub fn new(ask: impl Fn(WaitingInbound) -> Answered + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl std::fmt::Debug for First {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("First")
+    }
+}
+
 /// Answers people.
 #[derive(Debug)]
 pub struct Runner {
+    first: Option<First>,
     store: Store,
     clock: Clock,
     texts: Texts,
@@ -62,6 +82,7 @@ impl Runner {
     ) -> Self {
         let long_ago = std::time::Instant::now().checked_sub(PLACES_KEPT * 2);
         Self {
+            first: None,
             store,
             clock,
             texts,
@@ -73,6 +94,15 @@ impl Runner {
             )),
             per_person: RateLimiter::dashmap(Quota::per_minute(MESSAGES_PER_MINUTE)),
             written,
+        }
+    }
+
+    /// The same, with somebody to be asked first.
+    #[must_use]
+    pub fn asking_first(self, first: First) -> Self {
+        Self {
+            first: Some(first),
+            ..self
         }
     }
 
@@ -150,6 +180,11 @@ impl Runner {
                 ..ReplyRow::default()
             };
             self.store.answer(message.id, message.contact, &row, now).await?;
+            return Ok(());
+        }
+        if let Some(First(ask)) = &self.first
+            && ask(message.clone()).await?
+        {
             return Ok(());
         }
         let stored = self.store.person(message.contact).await?;

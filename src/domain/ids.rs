@@ -49,4 +49,8 @@ ids! {
     VisitId,
     /// Those who make visits together.
     TeamId,
+    /// A person with a role.
+    WorkerId,
+    /// Something that a worker has to say to an audience.
+    BroadcastId,
 }

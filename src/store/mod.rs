@@ -5,6 +5,8 @@
 //! JSON object `r.value` each, `{lock}` for the clause that lets two claimers pass each other, `{running}` for "no open
 //! incident stops the window `w`", `{in_scope}` for "the incident `i` is about the window `w`".
 
+mod audit;
+mod broadcasts;
 mod contacts;
 mod copy;
 mod inbound;
@@ -24,6 +26,7 @@ mod service;
 mod teams;
 mod visits;
 mod windows;
+mod workers;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -34,6 +37,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use audit::{AuditFault, AuditFilter, AuditHead, AuditRow, AuditVerdict, NewAudit};
+pub use broadcasts::{Broadcast, BroadcastDeliveries, BroadcastPerson, NewBroadcast, Unreached};
 pub use contacts::{ContactState, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
 pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
@@ -57,6 +62,7 @@ pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
 pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
+pub use workers::{Accepted, DeskRow, Invitation, NewInvitation, NewWorker};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
@@ -207,6 +213,7 @@ macro_rules! take_ids {
     }};
 }
 
+pub(crate) use audit::append_audit;
 pub(crate) use {in_transaction, on_pool, take_ids};
 
 impl Store {

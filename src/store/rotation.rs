@@ -7,6 +7,8 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Keys, Result, Store, StoreError,
+    audit::AUDIT_KEY,
+    broadcasts::WORDS,
     contacts::parse_address,
     in_transaction,
     incidents::{INCIDENT_WORDS, LOG_WORDS},
@@ -16,13 +18,14 @@ use super::{
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
     teams::MEMBERS,
     visits::{VISIT, VISIT_WORDS},
+    workers::{DESK_STATE, INVITED_PHONE, WORKER_NAME},
 };
-use crate::domain::UnitPlace;
+use crate::domain::{Address, PhoneNumber, UnitPlace};
 
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 13] = [
+const SEALED: [(&str, &str, &str, &str); 18] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -36,6 +39,11 @@ const SEALED: [(&str, &str, &str, &str); 13] = [
     (VISIT, "visits", "id", "personal"),
     (VISIT_WORDS, "visit_log", "id", "words"),
     (MEMBERS, "teams", "id", "members"),
+    (WORKER_NAME, "workers", "id", "name"),
+    (INVITED_PHONE, "invitations", "id", "phone"),
+    (DESK_STATE, "desks", "contact_id", "state"),
+    (AUDIT_KEY, "audit_chain", "id", "key"),
+    (WORDS, "broadcasts", "id", "words"),
 ];
 
 impl Store {
@@ -116,6 +124,8 @@ impl Store {
             "contacts" => ", address_hash = r.value->>'hash'",
             "residents" => ", key_hash = r.value->>'hash', household_hash = r.value->>'household'",
             "refused_rows" if column == "cells" => ", fingerprint = r.value->>'hash'",
+            "workers" => ", name_hash = r.value->>'hash'",
+            "invitations" => ", phone_hash = r.value->>'hash'",
             _ => "",
         };
         if !updates.is_empty() {
@@ -156,6 +166,17 @@ impl Store {
             ("refused_rows", _) if column == "cells" => {
                 let cells: Vec<String> = serde_json::from_slice(plain).map_err(|_| corrupt())?;
                 (self.refused_fingerprint(&cells), String::new())
+            }
+            ("workers", _) => {
+                let name = std::str::from_utf8(plain).map_err(|_| corrupt())?;
+                (self.worker_name_hash(name), String::new())
+            }
+            ("invitations", _) => {
+                let phone = std::str::from_utf8(plain)
+                    .ok()
+                    .and_then(|text| PhoneNumber::parse(text).ok());
+                let phone = phone.ok_or_else(corrupt)?;
+                (self.address_hash(&Address::Phone(phone)), String::new())
             }
             _ => (String::new(), String::new()),
         })

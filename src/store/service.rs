@@ -150,6 +150,10 @@ impl Store {
                 "delete from pacing_log where at < $1",
                 "delete from pacing_moved where starts_at < $1",
                 "delete from residents where moved_out_at < $1",
+                "delete from desks where changed_at < $1",
+                "update invitations set phone = '' where phone <> '' and expires_at < $1",
+                "update workers set name = '', name_hash = 'erased ' || id where name <> '' and removed_at < $1",
+                "update broadcasts set words = '' where words <> '' and ended_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",
                 "update visit_log set words = '' where words <> '' and visit_id in (select v.id from visits v \

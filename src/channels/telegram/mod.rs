@@ -148,6 +148,11 @@ impl Telegram {
             )));
         }
         let keyboard = keyboard(&message.body.buttons)?;
+        if let (Some(id), [text]) = (message.live.and_then(|live| live.message), parts.as_slice())
+            && let Some(answer) = self.edit(ChatId(chat), id, text, keyboard.clone()).await
+        {
+            return answer;
+        }
         let mut refs = Vec::with_capacity(parts.len());
         let sending = self.send_parts(ChatId(chat), &parts, keyboard, &mut refs);
         match timeout(SEND_TIMEOUT, sending).await {
@@ -181,6 +186,43 @@ impl Telegram {
             Ok(me.username)
         };
         self.0.username.get_or_try_init(ask).await.map(String::as_str)
+    }
+
+    /// Edits a message in place; none where it is not there any more, so that a new one is sent.
+    async fn edit(
+        &self,
+        chat: ChatId,
+        message_id: i64,
+        text: &str,
+        keyboard: Option<ReplyMarkup>,
+    ) -> Option<Result<Taken, SendError>> {
+        let inline = match keyboard {
+            Some(ReplyMarkup::InlineKeyboard(inline)) => Some(inline),
+            _ => None,
+        };
+        let edit = EditText {
+            chat_id: chat,
+            message_id,
+            text: text.to_owned(),
+            link_preview_options: NO_PREVIEW,
+            reply_markup: inline,
+        };
+        let edited = timeout(SEND_TIMEOUT, JsonRequest::new(self.0.bot.clone(), edit)).await;
+        let taken = Ok(Taken {
+            refs: vec![message_id.to_string()],
+            receipts_follow: false,
+        });
+        match edited {
+            Ok(Ok(_) | Err(RequestError::Api(ApiError::MessageNotModified))) => Some(taken),
+            Ok(Err(RequestError::Api(
+                ApiError::MessageToEditNotFound | ApiError::MessageCantBeEdited | ApiError::MessageIdInvalid,
+            ))) => None,
+            Ok(Err(error)) => Some(Err(send_error(&error))),
+            Err(_) => Some(Err(SendError::Ambiguous(format!(
+                "nothing within {} s",
+                SEND_TIMEOUT.as_secs()
+            )))),
+        }
     }
 
     async fn send_parts(
@@ -239,6 +281,22 @@ struct SentId {
 impl Payload for SendText {
     type Output = SentId;
     const NAME: &'static str = "SendMessage";
+}
+
+/// editMessageText, of whose answer nothing but the id is read.
+#[derive(Serialize)]
+struct EditText {
+    chat_id: ChatId,
+    message_id: i64,
+    text: String,
+    link_preview_options: LinkPreviewOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_markup: Option<InlineKeyboardMarkup>,
+}
+
+impl Payload for EditText {
+    type Output = SentId;
+    const NAME: &'static str = "EditMessageText";
 }
 
 /// getMe, of whose answer only the name is read: Bot API servers of other ages know other fields.
