@@ -545,7 +545,7 @@ impl Desk<'_> {
         let price = self.session.config.broadcast.price_per_part;
         let mut answer = json!({
             "broadcast": id, "state": one.state, "progress": progress,
-            "cost": (price > 0.0).then(|| progress.sms_parts as f64 * price),
+            "cost": (price > 0.0).then_some(progress.sms_parts as f64 * price),
         });
         let mut said = String::new();
         if let Some(file) = file {

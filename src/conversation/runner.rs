@@ -159,7 +159,7 @@ impl Runner {
 
     /// A message that cannot be answered is set aside with an error in the log; it never stops the others.
     async fn answer_or_set_aside(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
-        match self.answer(message, places).await {
+        match self.answer_unless_first(message, places).await {
             Err(error) if !error.is_outage() => {
                 tracing::error!(inbound = message.id.0, %error, "message {} cannot be answered", message.id);
                 let now = self.clock.now();
@@ -172,6 +172,15 @@ impl Runner {
         }
     }
 
+    async fn answer_unless_first(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
+        if let Some(First(ask)) = &self.first
+            && ask(message.clone()).await?
+        {
+            return Ok(());
+        }
+        self.answer(message, places).await
+    }
+
     async fn answer(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
         let now = self.clock.now();
         if let InboundContent::Membership { allowed } = message.content {
@@ -180,11 +189,6 @@ impl Runner {
                 ..ReplyRow::default()
             };
             self.store.answer(message.id, message.contact, &row, now).await?;
-            return Ok(());
-        }
-        if let Some(First(ask)) = &self.first
-            && ask(message.clone()).await?
-        {
             return Ok(());
         }
         let stored = self.store.person(message.contact).await?;

@@ -284,7 +284,7 @@ impl Store {
                     .await?;
             let is_operator = |row: &(i64, String)| row.1 == Role::Operator.as_str();
             let target = rows.iter().find(|row| row.0 == id.0);
-            let removed = match target {
+            match target {
                 None => false,
                 Some(row) if is_operator(row) && rows.iter().filter(|row| is_operator(row)).count() == 1 => {
                     tx.rollback().await?;
@@ -308,8 +308,7 @@ impl Store {
                     );
                     true
                 }
-            };
-            removed
+            }
         }))
     }
 
@@ -489,7 +488,8 @@ impl Store {
     }
 
     /// Takes an invitation back, on record. Where it was accepted, the worker loses the chat and all rights with it.
-    /// Gives whom it concerned; none where it was taken back already or is another one's.
+    /// Gives whom it concerned; none where it was taken back already, is another
+    /// one's, or is for whoever takes it back: nobody removes themselves so.
     pub async fn undo_invitation(
         &self,
         id: i64,
@@ -499,7 +499,7 @@ impl Store {
         Ok(in_transaction!(self, |tx| {
             let row: Option<(i64, Option<i64>)> = sqlx::query_as(
                 "update invitations set undone_at = $2, phone = '' where id = $1 and undone_at is null \
-                   and invited_by = $3 returning worker_id, accepted_at",
+                   and invited_by = $3 and 'worker:' || cast(worker_id as text) <> $3 returning worker_id, accepted_at",
             )
             .bind(id)
             .bind(now.timestamp_millis())
