@@ -18,5 +18,7 @@ pub mod registration;
 pub mod rehearsal;
 pub mod release;
 pub mod roster;
+pub mod routes;
 pub mod store;
+pub mod visits;
 pub mod workers;

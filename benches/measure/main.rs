@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod city;
+mod corrections;
 mod import;
 mod outbox;
 mod planner;
@@ -65,6 +66,12 @@ enum What {
         )]
         residents: Vec<u64>,
     },
+    /// Move every window of a told round, and see how fast its people are corrected.
+    Corrections {
+        /// Rows.
+        #[arg(long, env = "WEIR_BENCH_RESIDENTS", default_value_t = 20_000)]
+        residents: u64,
+    },
     /// Write to everybody of a city: the count, the first message, the rate, the memory.
     Broadcast {
         /// Sizes of the city.
@@ -99,6 +106,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(What::Release { residents }) => release::measure(&residents),
+        Some(What::Corrections { residents }) => corrections::measure(residents),
         Some(What::Broadcast { residents }) => broadcast::measure(&residents),
         Some(What::Startup { starts }) => startup::measure(starts),
         Some(What::Case { case }) => process::run(&case),
@@ -107,6 +115,7 @@ fn main() -> Result<()> {
             outbox::measure(20_000)?;
             planner::measure(&[10_000, 100_000]);
             release::measure(&[10_000, 100_000])?;
+            corrections::measure(20_000)?;
             broadcast::measure(&[10_000, 100_000])?;
             startup::measure(20)
         }

@@ -36,6 +36,7 @@ use crate::{
     registration::RegistrationClient,
     release::{pacer::Pacer, releaser::Releaser},
     store::{KeyError, Store, StoreError},
+    visits::keeper::Keeper,
 };
 
 /// Events that may wait to be recorded.
@@ -212,6 +213,15 @@ impl Service {
             written: written.clone(),
         };
         loops.spawn(teller.run(stop.clone()));
+        let keeper = Keeper {
+            store: store.clone(),
+            clock: clock.clone(),
+            texts: self.texts.clone(),
+            config: config.clone(),
+            written: written.clone(),
+            seen: Arc::default(),
+        };
+        loops.spawn(keeper.run(stop.clone()));
         if let Some(client) = self.registration.clone() {
             let drain = Drain {
                 store: store.clone(),

@@ -11,11 +11,14 @@ mod incident;
 mod invite;
 mod output;
 mod pacing;
+mod places;
 mod registration;
 mod registration_sim;
 mod rehearse;
 mod round;
+mod round_status;
 mod send_test;
+mod visit;
 mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -88,6 +91,14 @@ enum Command {
     /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// List visits at home, or write the lists that teams take along.
+    Visits(visit::VisitsArgs),
+    /// Act on a visit at home: ask, accept, decline, assign, on its way, done, not met, cancel.
+    #[command(subcommand)]
+    Visit(visit::VisitCommand),
+    /// Those who make visits at home.
+    #[command(subcommand)]
+    Team(visit::TeamCommand),
     /// Write to residents: count, confirm, approve, watch.
     #[command(subcommand)]
     Broadcast(broadcast::BroadcastCommand),
@@ -201,6 +212,9 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rehearse(args) => rehearse::run(&args, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
+        Command::Visits(args) => visit::visits(&args, &session).await,
+        Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
+        Command::Team(command) => Box::pin(visit::team(command, &session)).await,
         Command::Broadcast(command) => Box::pin(broadcast::run(command, &session)).await,
         Command::Worker(command) => worker::run(command, &session).await,
         Command::Audit(args) => audit::run(args, &session).await,

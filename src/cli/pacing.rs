@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Session, acting::Acting, output::table};
 use crate::{
     domain::Right,
-    release::pacer::{self, PacingStatus},
+    release::{pacer, status::PacingStatus},
     store::{PacingLogEntry, Store},
 };
 

@@ -48,6 +48,8 @@ pub struct Config {
     pub notices: NoticesConfig,
     /// What happens while the registration system is down.
     pub incidents: IncidentsConfig,
+    /// How visits at home are promised.
+    pub visits: VisitsConfig,
     /// What workers have to say to residents.
     pub broadcast: BroadcastConfig,
     /// The record of who did what.
@@ -286,6 +288,26 @@ impl IncidentsConfig {
     }
 }
 
+/// `[visits]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VisitsConfig {
+    /// What a visit takes at the door, with one person to be sampled.
+    pub minutes: u32,
+    /// How long the time is that is promised.
+    pub range_minutes: u32,
+    /// Nobody is promised a time that begins sooner.
+    pub lead_minutes: u32,
+    /// Where today has no room, a time is looked for on so many of the following dates.
+    pub days_ahead: u32,
+    /// What has waited so long goes to the coordinator,
+    #[serde(with = "duration")]
+    pub coordinator_after: Duration,
+    /// and after so long to the operator.
+    #[serde(with = "duration")]
+    pub operator_after: Duration,
+}
+
 /// `[broadcast]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -481,6 +503,19 @@ impl Default for IncidentsConfig {
             near_minutes: 120,
             open_on_pause: false,
             drain_per_second: 5.0,
+        }
+    }
+}
+
+impl Default for VisitsConfig {
+    fn default() -> Self {
+        Self {
+            minutes: 10,
+            range_minutes: 60,
+            lead_minutes: 30,
+            days_ahead: 3,
+            coordinator_after: Duration::from_hours(2),
+            operator_after: Duration::from_hours(4),
         }
     }
 }

@@ -45,6 +45,10 @@ ids! {
     IncidentId,
     /// One recorded message from a person.
     InboundId,
+    /// A visit at home.
+    VisitId,
+    /// Those who make visits together.
+    TeamId,
     /// A person with a role.
     WorkerId,
     /// Something that a worker has to say to an audience.

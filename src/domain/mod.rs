@@ -9,6 +9,7 @@ mod message;
 mod place;
 mod proof;
 mod round;
+pub mod visit;
 mod worker;
 
 pub use broadcast::{
@@ -23,6 +24,10 @@ pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
+pub use visit::{
+    Amendment, DeclineReason, Promise, RaisedTo, Team, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
+    VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish,
+};
 pub use worker::{
     Actor, Area, Right, Role, Scope, UnknownActor, UnknownArea, UnknownRole, Worker, may, may_grant,
     may_in_all,

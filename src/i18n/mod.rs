@@ -3,6 +3,7 @@
 //! Each text is a Fluent message; its attribute `.sms`, where there is one, is the short form for text messages.
 
 pub mod notices;
+pub mod visits;
 pub mod work;
 
 use std::{borrow::Cow, fmt::Write as _, sync::Arc};
@@ -149,6 +150,54 @@ texts! {
     SheetPage { page, pages } = "sheet-page",
     SheetIncident { id } = "sheet-incident",
     SheetPrivate = "sheet-private",
+    // locales/*/visits.ftl
+    VisitAsked { place } = "visit-asked",
+    VisitAccepted { place } = "visit-accepted",
+    VisitScheduled { time } = "visit-scheduled",
+    VisitMoved { time } = "visit-moved",
+    VisitRetime = "visit-retime",
+    VisitOnTheWay = "visit-on-the-way",
+    VisitVisitor { name, role } = "visit-visitor",
+    VisitCode { code } = "visit-code",
+    VisitDone = "visit-done",
+    VisitNotMet = "visit-not-met",
+    VisitLapsed = "visit-lapsed",
+    VisitDeclined { reason } = "visit-declined",
+    VisitDeclinedPlain = "visit-declined-plain",
+    VisitCancelled = "visit-cancelled",
+    VisitHint = "visit-hint",
+    MenuVisits = "menu-visits",
+    VisitorNurse = "visitor-nurse",
+    VisitorDoctor = "visitor-doctor",
+    VisitorVolunteer = "visitor-volunteer",
+    VisitorWorker = "visitor-worker",
+    DeclineSiteIsNear = "decline-site-is-near",
+    DeclineNotReached = "decline-not-reached",
+    DeclineOutsideArea = "decline-outside-area",
+    DeclineNoNeed = "decline-no-need",
+    DeclineDuplicate = "decline-duplicate",
+    VisitStateAsked = "visit-state-asked",
+    VisitStateAccepted = "visit-state-accepted",
+    VisitStateScheduled = "visit-state-scheduled",
+    VisitStateOnTheWay = "visit-state-on-the-way",
+    VisitStateDone = "visit-state-done",
+    VisitStateDeclined = "visit-state-declined",
+    VisitStateCancelled = "visit-state-cancelled",
+    VisitStateMissed = "visit-state-missed",
+    VisitListTitle = "visit-list-title",
+    VisitListGuide = "visit-list-guide",
+    VisitListTime = "visit-list-time",
+    VisitListWhere = "visit-list-where",
+    VisitListWho = "visit-list-who",
+    VisitListPeople = "visit-list-people",
+    VisitListPhone = "visit-list-phone",
+    VisitListNotes = "visit-list-notes",
+    VisitListCode = "visit-list-code",
+    VisitListDone = "visit-list-done",
+    VisitListNumber = "visit-list-number",
+    VisitListUrgent = "visit-list-urgent",
+    VisitListPrivate = "visit-list-private",
+    VisitListCount { count } = "visit-list-count",
     // locales/*/workers.ftl
     WorkBroadcast = "work-broadcast",
     WorkToday = "work-today",
@@ -247,22 +296,25 @@ texts! {
 /// The attribute that holds the short form for text messages.
 const SMS: &str = "sms";
 
-const ZH_HANS: [&str; 4] = [
+const ZH_HANS: [&str; 5] = [
     include_str!("../../locales/zh-Hans/conversation.ftl"),
     include_str!("../../locales/zh-Hans/notices.ftl"),
     include_str!("../../locales/zh-Hans/incidents.ftl"),
+    include_str!("../../locales/zh-Hans/visits.ftl"),
     include_str!("../../locales/zh-Hans/workers.ftl"),
 ];
-const ZH_HANT: [&str; 4] = [
+const ZH_HANT: [&str; 5] = [
     include_str!("../../locales/zh-Hant/conversation.ftl"),
     include_str!("../../locales/zh-Hant/notices.ftl"),
     include_str!("../../locales/zh-Hant/incidents.ftl"),
+    include_str!("../../locales/zh-Hant/visits.ftl"),
     include_str!("../../locales/zh-Hant/workers.ftl"),
 ];
-const EN: [&str; 4] = [
+const EN: [&str; 5] = [
     include_str!("../../locales/en/conversation.ftl"),
     include_str!("../../locales/en/notices.ftl"),
     include_str!("../../locales/en/incidents.ftl"),
+    include_str!("../../locales/en/visits.ftl"),
     include_str!("../../locales/en/workers.ftl"),
 ];
 
@@ -372,22 +424,27 @@ pub fn span(
         said.push_str(&hour(language, to, true));
         return said;
     }
+    said.push_str(&hours(language, from, to));
+    said
+}
+
+/// From and to of one day: `下午2:10–2:30`, `2:10–2:30 pm`.
+pub fn hours(language: Language, from: NaiveTime, to: NaiveTime) -> String {
     let same_part = part_of_day(language, from) == part_of_day(language, to);
     // Chinese puts the part of the day before the first time, English after the last.
     let (name_first, name_last) = match language {
         Language::En => (!same_part, true),
         Language::ZhHans | Language::ZhHant => (true, !same_part),
     };
-    let _ = write!(
-        said,
+    format!(
         "{}–{}",
         hour(language, from, name_first),
         hour(language, to, name_last)
-    );
-    said
+    )
 }
 
-fn day(language: Language, date: NaiveDate, today: bool) -> String {
+/// A date as people say it: `9月3日(周六)`; English ends with a comma, for the time that follows.
+pub fn day(language: Language, date: NaiveDate, today: bool) -> String {
     if language == Language::En {
         let date = date.format("%a %-d %b");
         return if today {
@@ -514,7 +571,7 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(Language, [&str; 4]); 3] = [
+    const FILES: [(Language, [&str; 5]); 3] = [
         (Language::ZhHans, ZH_HANS),
         (Language::ZhHant, ZH_HANT),
         (Language::En, EN),

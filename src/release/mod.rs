@@ -10,3 +10,5 @@ pub mod pacer;
 pub mod plan;
 pub mod releaser;
 pub mod replan;
+pub mod starts;
+pub mod status;

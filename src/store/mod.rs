@@ -15,6 +15,7 @@ mod incidents;
 mod keys;
 mod load;
 mod manual;
+mod moving;
 mod outbox;
 mod pacing;
 mod places;
@@ -22,6 +23,8 @@ mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod teams;
+mod visits;
 mod windows;
 mod workers;
 
@@ -43,6 +46,7 @@ pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
 pub use load::LoadMinute;
 pub use manual::{ManualChange, ManualRegistration, OwnTime, Returned, SheetPerson, SheetWindow};
+pub use moving::{Movable, OwnWindow, RoundStart, WindowMove};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -56,7 +60,8 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
+pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
+pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 pub use workers::{Accepted, DeskRow, Invitation, NewInvitation, NewWorker};
 
 /// Connections that read while one writes.

@@ -247,8 +247,8 @@ const FOLLOW_BROADCAST: &str = "update deliveries \
     where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.broadcast_id = o.id \
       and deliveries.state = 'queued'";
 
-/// What a dispatcher gives back after its window moved says what is no longer so.
-const DROP_SUPERSEDED: &str = "update deliveries set state = 'cancelled', history = history || $2 || ' cancelled its window moved' || $3 \
+/// What a dispatcher gives back after its window or its visit changed says what is no longer so.
+const DROP_SUPERSEDED: &str = "update deliveries set state = 'cancelled', history = history || $2 || ' cancelled what it says has changed since' || $3 \
     from {rows} where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.state = 'queued' \
       and deliveries.superseded = 1";
 

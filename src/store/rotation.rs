@@ -16,6 +16,8 @@ use super::{
     manual::PERSON,
     on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
+    teams::MEMBERS,
+    visits::{VISIT, VISIT_WORDS},
     workers::{DESK_STATE, INVITED_PHONE, WORKER_NAME},
 };
 use crate::domain::{Address, PhoneNumber, UnitPlace};
@@ -23,7 +25,7 @@ use crate::domain::{Address, PhoneNumber, UnitPlace};
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 15] = [
+const SEALED: [(&str, &str, &str, &str); 18] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -34,6 +36,9 @@ const SEALED: [(&str, &str, &str, &str); 15] = [
     (INCIDENT_WORDS, "incidents", "id", "words"),
     (LOG_WORDS, "incident_log", "id", "words"),
     (PERSON, "manual_registrations", "id", "person"),
+    (VISIT, "visits", "id", "personal"),
+    (VISIT_WORDS, "visit_log", "id", "words"),
+    (MEMBERS, "teams", "id", "members"),
     (WORKER_NAME, "workers", "id", "name"),
     (INVITED_PHONE, "invitations", "id", "phone"),
     (DESK_STATE, "desks", "contact_id", "state"),

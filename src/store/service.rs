@@ -156,6 +156,12 @@ impl Store {
                 "update broadcasts set words = '' where words <> '' and ended_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",
+                "update visit_log set words = '' where words <> '' and visit_id in (select v.id from visits v \
+                   where v.state in ('done', 'declined', 'cancelled', 'missed') and v.changed_at < $1)",
+                "delete from visit_contacts where visit_id in (select v.id from visits v \
+                   where v.state in ('done', 'declined', 'cancelled', 'missed') and v.changed_at < $1)",
+                "update visits set personal = '', asker_id = null where personal <> '' \
+                   and state in ('done', 'declined', 'cancelled', 'missed') and changed_at < $1",
                 // That somebody is not planned for stays known; what their row held does not.
                 "update refused_rows set cells = '', place = '' where cells <> '' \
                    and import_id in (select i.id from imports i where i.started_at < $1)",
