@@ -259,7 +259,7 @@ async fn a_wrong_or_old_count_sends_nothing() {
 async fn a_large_one_waits_for_a_second_person_and_one_approval_counts() {
     on_both(async |test| {
         let app = TestApp::set(test, Clock::manual(afternoon()), |scene| {
-            scene.config.broadcast.approval_size = 5
+            scene.config.broadcast.approval_size = 5;
         })
         .await;
         app.import(CITY).await;

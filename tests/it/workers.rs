@@ -241,7 +241,7 @@ async fn an_invitation_works_once_in_its_time_and_for_its_phone() {
             .await
             .expect("answers");
         assert_eq!(late, Accepted::Gone);
-        let taken = store
+        let outcome = store
             .accept_invitation(me, &phone(1), evening())
             .await
             .expect("answers");
@@ -249,9 +249,9 @@ async fn an_invitation_works_once_in_its_time_and_for_its_phone() {
             invitation,
             worker: accepted,
             invited_by,
-        } = taken
+        } = outcome
         else {
-            panic!("{taken:?}")
+            panic!("{outcome:?}")
         };
         assert_eq!(
             (accepted.id, accepted.contact, invited_by),
@@ -397,13 +397,13 @@ async fn whatever_is_done_to_the_log_is_named_by_its_first_line() {
             false,
         ),
         (
-            "a row taken out",
+            "a row outcome out",
             vec!["delete from audit where id = 2"],
             2,
             false,
         ),
         (
-            "the first taken out",
+            "the first outcome out",
             vec!["delete from audit where id = 1"],
             1,
             false,
@@ -532,13 +532,13 @@ async fn workers_and_the_log_stay_whole_through_backup_rotation_and_erasure() {
         );
         let me = chat(&store, 1).await;
         assert!(store.open_invitation(&token, me, evening()).await.expect("opens"));
-        let taken = store
+        let outcome = store
             .accept_invitation(me, &phone(1), evening())
             .await
             .expect("answers");
         assert!(
-            matches!(taken, Accepted::Now { .. }),
-            "the phone is found by its new hash: {taken:?}"
+            matches!(outcome, Accepted::Now { .. }),
+            "the phone is found by its new hash: {outcome:?}"
         );
         store.erase_old(evening() + minutes(60)).await.expect("erases");
         let erased = store
@@ -636,7 +636,7 @@ const CITY: &str = "\
 锦江区,春熙街道,银杏社区,1栋,1单元,101,王伟,+8619900000002,zh-Hans,\n";
 
 impl Office {
-    async fn open() -> Self {
+    fn open() -> Self {
         let office = Self {
             folder: tempfile::tempdir().expect("a folder"),
         };
@@ -664,7 +664,7 @@ impl Office {
 #[tokio::test(flavor = "multi_thread")]
 #[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn on_the_command_line_each_acts_by_name_within_their_rights_and_on_record() {
-    let office = Office::open().await;
+    let office = Office::open();
     // Until there is a worker the machine's owner acts, on record.
     office
         .does(&["import", "roster.csv", "--sites", "sites.csv"])
@@ -869,9 +869,9 @@ async fn the_end_of_the_log_is_exported_each_day() {
         timetable.step(now - minutes(30), now).await.expect("runs");
         timetable.step(now - minutes(30), now).await.expect("runs once");
     }
-    let text = std::fs::read_to_string(folder.join("audit-heads.txt")).expect("is written");
-    assert_eq!(text.lines().count(), 2, "{text}");
-    let written = text
+    let exported = std::fs::read_to_string(folder.join("audit-heads.txt")).expect("is written");
+    assert_eq!(exported.lines().count(), 2, "{exported}");
+    let written = exported
         .lines()
         .next()
         .and_then(|line| line.rsplit(' ').next())
