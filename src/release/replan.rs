@@ -162,7 +162,9 @@ async fn asked(
                 minute: &|at| first_minute(calendar, at),
             },
         };
-        moves(&windows, &buildings, &sites, calendar, quota, &ground, &beside, two_step, now)
+        moves(
+            &windows, &buildings, &sites, calendar, quota, &ground, &beside, two_step, now,
+        )
     });
     moves.added = added(
         store,
