@@ -13,6 +13,7 @@ pub mod incidents;
 pub mod jobs;
 pub mod outbox;
 pub mod pacing;
+pub mod passes;
 pub mod planner;
 pub mod registration;
 pub mod rehearsal;

@@ -45,4 +45,6 @@ ids! {
     IncidentId,
     /// One recorded message from a person.
     InboundId,
+    /// A talk between a resident and the workers of their community.
+    ThreadId,
 }

@@ -6,8 +6,10 @@ mod incident;
 mod load;
 mod message;
 mod place;
+mod policy;
 mod proof;
 mod round;
+mod thread;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
@@ -15,5 +17,7 @@ pub use incident::{IncidentScope, ManualState};
 pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};
+pub use policy::{CountedFrom, Need, Policy, Purpose};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
+pub use thread::{ThreadAuthor, ThreadReason};

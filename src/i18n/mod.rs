@@ -3,6 +3,7 @@
 //! Each text is a Fluent message; its attribute `.sms`, where there is one, is the short form for text messages.
 
 pub mod notices;
+mod set;
 
 use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
@@ -12,6 +13,9 @@ use fluent::{FluentArgs, FluentError, FluentResource, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;
 
 use crate::domain::{ChannelKind, Language};
+use set::SetWords;
+
+pub use set::{BadSetText, NewWords};
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident $({ $($argument:ident),+ })? = $key:literal,)*) => {
@@ -168,9 +172,10 @@ const EN: [&str; 3] = [
     include_str!("../../locales/en/incidents.ftl"),
 ];
 
-/// Every text in every language. Cheap to clone.
+/// Every text in every language, and those that a coordinator has set in other words: clones share them. Cheap to
+/// clone.
 #[derive(Clone)]
-pub struct Texts(Arc<[FluentBundle<FluentResource>; 3]>);
+pub struct Texts(Arc<[FluentBundle<FluentResource>; 3]>, SetWords);
 
 /// A file under `locales/` is not as the code needs it; the tests find this before anything ships.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -186,23 +191,33 @@ impl Texts {
     /// Reads the built-in texts and fills each one once, so that afterwards none can lack anything.
     pub fn load() -> Result<Self, LocaleFault> {
         let [simplified, traditional, english] = Language::ALL;
-        Ok(Self(Arc::new([
+        let built_in = [
             bundle(simplified, &ZH_HANS)?,
             bundle(traditional, &ZH_HANT)?,
             bundle(english, &EN)?,
-        ])))
+        ];
+        Ok(Self(Arc::new(built_in), SetWords::default()))
     }
 
     /// The words of `text`, in the short form where the channel is SMS and there is one.
     pub(crate) fn say(&self, language: Language, channel: ChannelKind, text: &Text<'_>) -> String {
-        let bundle = &self.0[match language {
+        let bundle = self.bundle(language);
+        let short = channel == ChannelKind::Sms && has_short_form(bundle, text.key());
+        if let Some(words) = self.1.say(language, text.key(), short, &text.arguments()) {
+            return words;
+        }
+        format(bundle, text.key(), short, &text.arguments())
+            .expect("load has filled every text of every language")
+    }
+}
+
+impl Texts {
+    fn bundle(&self, language: Language) -> &FluentBundle<FluentResource> {
+        &self.0[match language {
             Language::ZhHans => 0,
             Language::ZhHant => 1,
             Language::En => 2,
-        }];
-        let short = channel == ChannelKind::Sms && has_short_form(bundle, text.key());
-        format(bundle, text.key(), short, &text.arguments())
-            .expect("load has filled every text of every language")
+        }]
     }
 }
 
@@ -253,6 +268,21 @@ impl Voice<'_> {
 impl std::fmt::Debug for Texts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Texts")
+    }
+}
+
+/// One moment as people say it: `9月3日(周六)下午2:10`, `Sat 3 Sep, 2:10 pm`.
+pub fn moment(language: Language, tz: Tz, at: DateTime<Utc>) -> String {
+    let local = at.with_timezone(&tz);
+    day(language, local.date_naive(), false) + &hour(language, local.time(), true)
+}
+
+/// A day without its weekday: `9月3日`, `3 September`.
+pub fn date(language: Language, tz: Tz, at: DateTime<Utc>) -> String {
+    let local = at.with_timezone(&tz);
+    match language {
+        Language::En => local.format("%-d %B").to_string(),
+        Language::ZhHans | Language::ZhHant => format!("{}月{}日", local.month(), local.day()),
     }
 }
 

@@ -51,6 +51,7 @@ const TABLES_OF_INCIDENTS: [&str; 7] = [
     "manual_registrations",
     "load_minutes",
 ];
+const TABLES_OF_CONVERSATION: [&str; 4] = ["policies", "set_texts", "threads", "thread_messages"];
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -77,6 +78,7 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
         .chain(TABLES_LATE)
         .chain(TABLES_PACING)
         .chain(TABLES_OF_INCIDENTS)
+        .chain(TABLES_OF_CONVERSATION)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {

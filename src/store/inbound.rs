@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Result, Store, in_transaction, json, on_pool, outbox::NewDelivery, service::instant, take_ids};
+use super::{
+    Result, Store, ThreadChange, in_transaction, json, on_pool, outbox::NewDelivery, service::instant, take_ids,
+    threads::change_thread,
+};
 use crate::domain::{ContactId, Inbound, InboundContent, InboundId, Language, ResidentId, UnitId};
 
 const CONTENT: &str = "inbound.content";
@@ -58,6 +61,10 @@ pub struct ReplyRow {
     pub link: Option<ResidentId>,
     /// The chat no longer stands for anybody.
     pub unlink: bool,
+    /// What becomes of the person's talk with a worker.
+    pub thread: Option<ThreadChange>,
+    /// Erase what the person wrote, was told and chose: see [`Store::answer`].
+    pub forget: bool,
     /// The replies.
     pub replies: Vec<NewDelivery>,
 }
@@ -224,6 +231,14 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
                 }
+                if let Some(change) = &step.thread {
+                    change_thread!(self, tx, contact.0, change, now_ms);
+                }
+                if step.forget {
+                    for sql in FORGET {
+                        sqlx::query(sql).bind(contact.0).bind(now_ms).execute(&mut *tx).await?;
+                    }
+                }
                 if !step.replies.is_empty() {
                     let first = take_ids!(tx, "deliveries", step.replies.len());
                     let (rows, bodies) = self.delivery_rows(&step.replies, first, now);
@@ -238,6 +253,19 @@ impl Store {
         }))
     }
 }
+
+/// Erases what is kept of the person behind contact $1 beside the roster: words, choices, links. That something was
+/// said, sent and asked stays, without what. Each statement names both parameters, as PostgreSQL asks.
+const FORGET: [&str; 7] = [
+    "update inbound set content = '' where contact_id = $1 and answered_at is not null and $2 > 0",
+    "delete from dialogues where contact_id = $1 and $2 > 0",
+    "update thread_messages set words = '' where $2 > 0 and thread_id in (select id from threads where contact_id = $1)",
+    "update threads set state = 'closed', closed_at = $2, closed_by = 'resident' where contact_id = $1 and state = 'open'",
+    "delete from bodies where $2 > 0 and delivery_id in (select id from deliveries where contact_id = $1 \
+       and state not in ('held', 'queued', 'sending'))",
+    "update residents set chat_contact_id = null where chat_contact_id = $1 and $2 > 0",
+    "update contacts set language = null, language_chosen = 0, unit_id = null, changed_at = $2 where id = $1",
+];
 
 /// Each change of the contact as a statement over (contact, now, value).
 fn contact_changes(step: &ReplyRow) -> Vec<(&'static str, i64)> {

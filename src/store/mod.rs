@@ -14,10 +14,12 @@ mod manual;
 mod outbox;
 mod pacing;
 mod places;
+mod policies;
 mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod threads;
 mod windows;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -44,11 +46,13 @@ pub use pacing::{
     StartBucket, ToldBucket, ToldCount, ToldRound,
 };
 pub use places::{BuildingPoint, UnitRow};
+pub use policies::{PolicyRow, SetText};
 pub use roster::{
     ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
+pub use threads::{Thread, ThreadChange, ThreadFilter, ThreadMessage};
 pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
 
 /// Connections that read while one writes.

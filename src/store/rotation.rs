@@ -14,13 +14,14 @@ use super::{
     manual::PERSON,
     on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
+    threads::THREAD_WORDS,
 };
 use crate::domain::UnitPlace;
 
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 10] = [
+const SEALED: [(&str, &str, &str, &str); 11] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -31,6 +32,7 @@ const SEALED: [(&str, &str, &str, &str); 10] = [
     (INCIDENT_WORDS, "incidents", "id", "words"),
     (LOG_WORDS, "incident_log", "id", "words"),
     (PERSON, "manual_registrations", "id", "person"),
+    (THREAD_WORDS, "thread_messages", "id", "words"),
 ];
 
 impl Store {

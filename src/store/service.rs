@@ -152,6 +152,8 @@ impl Store {
                 "delete from residents where moved_out_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",
+                "update thread_messages set words = '' where words <> '' and at < $1 \
+                   and thread_id in (select id from threads where state = 'closed')",
                 // That somebody is not planned for stays known; what their row held does not.
                 "update refused_rows set cells = '', place = '' where cells <> '' \
                    and import_id in (select i.id from imports i where i.started_at < $1)",
