@@ -20,3 +20,4 @@ pub mod rehearsal;
 pub mod release;
 pub mod roster;
 pub mod store;
+pub mod understanding;

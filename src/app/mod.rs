@@ -22,7 +22,7 @@ use crate::{
     },
     clock::Clock,
     config::Config,
-    conversation::runner::Runner,
+    conversation::{keeper::Keeper, runner::Runner},
     domain::{Address, ChannelKind, Language, PhoneNumber},
     i18n::Texts,
     incidents::{drain::Drain, teller::Teller},
@@ -225,9 +225,18 @@ impl Service {
             clock.clone(),
             self.texts.clone(),
             config.clone(),
-            written,
+            self.registration.clone(),
+            written.clone(),
         );
         loops.spawn(runner.run(arrived, stop.clone()));
+        let keeper = Keeper {
+            store: store.clone(),
+            clock: clock.clone(),
+            texts: self.texts.clone(),
+            config: config.clone(),
+            written,
+        };
+        loops.spawn(keeper.run(stop.clone()));
         let timetable = Timetable {
             store,
             clock,

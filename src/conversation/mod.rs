@@ -4,8 +4,10 @@
 
 mod challenge;
 pub mod dialogue;
+pub mod keeper;
 mod menu;
 pub mod places;
+mod proofs;
 pub mod runner;
 mod times;
 mod words;

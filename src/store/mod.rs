@@ -31,7 +31,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-pub use contacts::{ContactState, Person, PhoneResident};
+pub use contacts::{ContactState, KnownResident, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
 pub use incidents::{
     Incident, IncidentNote, IncidentWindow, LoadMinute, NewIncident, NoticeCount, WindowCount,

@@ -51,6 +51,7 @@ impl Talk<'_> {
                 None => self.ask_home(None, 0),
             },
             Change::StopEverywhere => self.keep_stopped_everywhere(),
+            Change::Forget => self.keep_forgotten(),
         }
         true
     }

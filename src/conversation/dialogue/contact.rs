@@ -92,7 +92,7 @@ impl Talk<'_> {
 }
 
 /// A name as it may be shown to whoever holds the phone: 陈*英, 陈*, J***.
-pub(super) fn masked(name: &str) -> String {
+pub(in crate::conversation) fn masked(name: &str) -> String {
     let chars: Vec<char> = name.trim().chars().collect();
     match chars.as_slice() {
         [] => "*".into(),

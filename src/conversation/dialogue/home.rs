@@ -11,20 +11,16 @@ use crate::{
 };
 
 impl Talk<'_> {
-    /// Takes a text for an address, or says that it was not understood.
-    pub(super) fn search(&mut self, text: &str) {
-        let chosen = match &self.turn.state.step {
-            Step::Home { within } => Some(*within),
+    /// Takes a text for the address of the person's home; false if it is none that is known.
+    pub(super) fn search(&mut self, text: &str) -> bool {
+        if let Some(unit) = self.known.places.unit_by_code(text) {
+            self.set_home(unit);
+            return true;
+        }
+        let within = match &self.turn.state.step {
+            Step::Home { within } => *within,
             _ => None,
         };
-        if chosen.is_none() && self.home.is_some() {
-            self.lead(&Text::Unknown);
-            return self.menu();
-        }
-        if let Some(unit) = self.known.places.unit_by_code(text) {
-            return self.set_home(unit);
-        }
-        let within = chosen.flatten();
         // Who writes another building's or community's name has changed their mind.
         let community = within.map(|area| Area {
             level: area.level.min(Level::Community),
@@ -36,16 +32,7 @@ impl Talk<'_> {
             .find(|found| !found.is_empty())
             .unwrap_or_default();
         match found.as_slice() {
-            [] if matches!(self.turn.state.step, Step::Idle) => {
-                self.lead(&Text::Unknown);
-                self.menu();
-            }
-            [] => {
-                if chosen.is_some() {
-                    self.lead(&Text::NotFound);
-                }
-                self.ask_home(within, 0);
-            }
+            [] => return false,
             [only] => self.enter(*only),
             few if few.len() <= OPTIONS_SHOWN_MAX => {
                 let menu = Menu::list(&self.entries(None, few)).with_row(self.start_over());
@@ -57,6 +44,23 @@ impl Talk<'_> {
                 self.ask_home(within, 0);
             }
         }
+        true
+    }
+
+    /// The text is neither an address nor anything else that is known.
+    pub(super) fn not_understood(&mut self) {
+        let chosen = match &self.turn.state.step {
+            Step::Home { within } => Some(*within),
+            _ => None,
+        };
+        if chosen.is_none() && (self.home.is_some() || matches!(self.turn.state.step, Step::Idle)) {
+            self.lead(&Text::Unknown);
+            return self.menu();
+        }
+        if chosen.is_some() {
+            self.lead(&Text::NotFound);
+        }
+        self.ask_home(chosen.flatten(), 0);
     }
 
     pub(super) fn enter(&mut self, area: Area) {

@@ -7,8 +7,15 @@ mod contact;
 mod home;
 mod notices;
 mod other_time;
+mod pass;
+mod privacy;
+mod question;
 mod state;
+mod talk;
 mod turn;
+mod window;
+
+use chrono::TimeDelta;
 
 use super::{
     body,
@@ -16,15 +23,19 @@ use super::{
     words,
 };
 use crate::{
-    domain::{InboundContent, Language, UnitId},
+    domain::{ChannelKind, InboundContent, Language, ThreadReason, UnitId},
     i18n::{Text, Voice},
 };
 use state::{Change, Offer, Step};
 
+pub(super) use contact::masked;
 pub use state::State;
 pub use turn::{
-    Effect, Fetched, Known, Person, PersonResident, PhoneMatch, Reply, Time, TimeOffer, Turn, Want,
+    Effect, Fetched, FoundProofs, Known, Person, PersonResident, PhoneMatch, Reply, Time, TimeOffer, Turn, Want,
 };
+
+/// That only words are read is said once in this time.
+const WORDS_ONLY_AGAIN: TimeDelta = TimeDelta::minutes(1);
 
 /// Choices on one screen.
 const OPTIONS_SHOWN_MAX: usize = 8;
@@ -43,6 +54,8 @@ struct Talk<'a> {
     home: Option<UnitId>,
     linked: bool,
     stopped: bool,
+    /// A worker speaks with the person: the bot is silent but for what is asked of it by name.
+    in_talk: bool,
     /// What the next message begins with.
     lead: Vec<String>,
     turn: Turn,
@@ -75,6 +88,7 @@ impl<'a> Talk<'a> {
                 .or(person.residents.first().map(|resident| resident.unit)),
             linked: !person.residents.is_empty(),
             stopped: person.stopped,
+            in_talk: known.in_talk,
             lead: Vec::new(),
             turn: Turn {
                 state: state.clone(),
@@ -98,21 +112,15 @@ impl<'a> Talk<'a> {
             // Nothing can be said to somebody who blocked the bot, and nothing needs to be on their return.
             InboundContent::Membership { allowed: false } => self.turn.effects = vec![Effect::Stop],
             InboundContent::Membership { allowed: true } => self.turn.effects.clear(),
-            InboundContent::Other => {
-                self.lead(&Text::WordsOnly);
-                self.resume();
-            }
+            InboundContent::Other => self.pass_over(),
         }
     }
 
+    /// In this order: danger, the fixed words, an answer that was asked for, a digit, an address, a question.
     fn read(&mut self, text: &str) {
         let text = words::normalise(text);
-        let emergency_number = self.known.city.emergency_number.as_str();
-        if words::is_emergency(&text, emergency_number) {
-            // The dialogue stays where it is.
-            let advice = self.voice.say(&Text::Emergency { emergency_number });
-            let body = body(&self.voice, &[advice], &Menu::default());
-            return self.turn.replies.push(Reply::Say(body));
+        if words::is_emergency(&text, &self.known.city.emergency_number) {
+            return self.danger(&text);
         }
         if let Some(choice) = words::choice(&text) {
             return self.choose(choice);
@@ -120,10 +128,25 @@ impl<'a> Talk<'a> {
         if self.confirm(&text) {
             return;
         }
-        match self.numbered(&text) {
-            Some(choice) => self.choose(choice),
-            None => self.search(&text),
+        if let Some(choice) = self.numbered(&text) {
+            return self.choose(choice);
         }
+        let asked_home = matches!(self.turn.state.step, Step::Home { .. });
+        if self.in_talk && !asked_home {
+            return self.add_to_talk(&text);
+        }
+        self.understand(&text);
+    }
+
+    /// What cannot be read: a photo, a sticker, a voice message, a place on the map.
+    fn pass_over(&mut self) {
+        let (said, now) = (self.turn.state.words_only_at, self.known.now);
+        if said.is_some_and(|at| at <= now && now < at + WORDS_ONLY_AGAIN) {
+            return;
+        }
+        self.turn.state.words_only_at = Some(now);
+        self.lead(&Text::WordsOnly);
+        self.resume();
     }
 
     /// The choice that a digit stands for, as last shown.
@@ -135,6 +158,9 @@ impl<'a> Talk<'a> {
             .checked_sub(1)?;
         let State { step, options, .. } = &self.turn.state;
         let asks_home = matches!(step, Step::Home { .. }) || self.home.is_none() && matches!(step, Step::New);
+        if options.is_empty() && self.in_talk {
+            return None;
+        }
         if options.is_empty() && !asks_home {
             // After a notice, or an answer without choices, digits are those of the main menu.
             return Menu::main(&self.voice, self.stopped).choices().nth(index);
@@ -190,10 +216,14 @@ impl<'a> Talk<'a> {
                 self.lead(&Text::Help { emergency_number });
                 self.resume();
             }
-            Choice::Person => {
-                self.lead(&Text::NoPerson);
-                self.resume();
-            }
+            Choice::Pass => self.pass(None),
+            Choice::PassOf(resident) => self.pass(Some(resident)),
+            Choice::Look(area) => self.look_at(area),
+            Choice::Person => self.hand_over(ThreadReason::Asked),
+            Choice::Done => self.end_talk(),
+            Choice::Privacy => self.privacy(),
+            Choice::Forget => self.forget(),
+            Choice::ForgetYes => self.keep_forgotten(),
         }
     }
 
@@ -217,15 +247,6 @@ impl<'a> Talk<'a> {
             let sender = self.known.sender_name;
             self.lead.insert(0, self.voice.say(&Text::Greeting { sender }));
         }
-    }
-
-    fn windows(&mut self) {
-        if self.home.is_none() {
-            return self.ask_home(None, 0);
-        }
-        self.turn.state.step = Step::Idle;
-        self.turn.state.options.clear();
-        self.turn.replies.push(Reply::Windows);
     }
 
     /// The main menu; a newcomer is first asked where they live.
@@ -261,6 +282,20 @@ impl<'a> Talk<'a> {
         self.turn
             .replies
             .push(Reply::Say(body(&self.voice, &lines, &Menu::default())));
+    }
+
+    /// Says these words, and leaves the dialogue where it stands: digits and buttons mean what they meant.
+    fn answer(&mut self, words: String) {
+        let mut lines = std::mem::take(&mut self.lead);
+        lines.push(words);
+        let menu = Menu::list(&[(self.voice.say(&Text::MenuOpen), Choice::Menu)]);
+        let menu = match self.voice.channel {
+            ChannelKind::Telegram => menu,
+            ChannelKind::Sms => Menu::default(),
+        };
+        self.turn
+            .replies
+            .push(Reply::Say(body(&self.voice, &lines, &menu)));
     }
 
     /// Says a text with its choices, after what leads to it.

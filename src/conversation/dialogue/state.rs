@@ -1,5 +1,6 @@
 //! Where a person's dialogue stands between two messages.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::turn::TimeOffer;
@@ -22,6 +23,9 @@ pub struct State {
     /// When codes were sent to this person.
     #[serde(default)]
     pub(super) codes: CodesSent,
+    /// When it was last said that only words are read: an album is one message for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) words_only_at: Option<DateTime<Utc>>,
 }
 
 impl State {
@@ -86,4 +90,5 @@ pub(super) enum Change {
     Home(UnitId),
     StopEverywhere,
     Time(TimeOffer),
+    Forget,
 }

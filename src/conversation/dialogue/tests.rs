@@ -5,12 +5,13 @@ use chrono_tz::Asia::Shanghai;
 
 use super::{contact::masked, *};
 use crate::{
+    understanding::{Intent, Slots, Understood},
     config::CityConfig,
     conversation::places::{Places, tests::places},
     domain::{Body, Button, ChannelKind, ResidentId, RoundId, SiteId},
     i18n::{
         Texts,
-        notices::{tests::view, windows},
+        notices::{AskedWindows, asked_windows, tests::view, windows},
     },
 };
 
@@ -47,6 +48,8 @@ struct Script {
     transcript: String,
     /// What the runner would find out.
     fetched: Vec<Fetched>,
+    /// A talk with a worker is open.
+    in_talk: bool,
 }
 
 const SMALL_CITY: [&str; 5] = [
@@ -77,6 +80,7 @@ impl Script {
             now: view(0).starts_at,
             transcript: String::new(),
             fetched: Vec::new(),
+            in_talk: false,
         }
     }
 
@@ -161,6 +165,10 @@ impl Script {
             phone_matches,
             fetched,
             fresh_code: "4821",
+            in_talk: self.in_talk,
+            kept_days: 30,
+            understand: &understood,
+            answer: &|_, intent| (intent == Intent::GreenLane).then(|| "采样点设有绿色通道。".to_owned()),
             now: self.now,
         };
         step(&known, &self.state, content)
@@ -175,6 +183,13 @@ impl Script {
                 Effect::Start => self.person.stopped = false,
                 Effect::SetHome(unit) => self.person.home = Some(unit),
                 Effect::Unlink => self.person.residents.clear(),
+                Effect::OpenTalk { .. } => self.in_talk = true,
+                Effect::AddToTalk { .. } => {}
+                Effect::CloseTalk => self.in_talk = false,
+                Effect::Forget => {
+                    self.in_talk = false;
+                    self.person = Person::default();
+                }
                 Effect::Link(resident) => {
                     let unit = matches
                         .iter()
@@ -188,6 +203,7 @@ impl Script {
             let body = match reply {
                 Reply::Say(body) => body,
                 Reply::Windows => self.windows(),
+                Reply::WindowsOf(unit) => self.windows_of(unit),
             };
             let _ = writeln!(self.transcript, "{}", body.text);
             for row in &body.buttons {
@@ -226,6 +242,26 @@ impl Script {
         windows(&voice, Shanghai, &views, chrono::NaiveDate::MIN)
     }
 
+    /// The same of any unit.
+    fn windows_of(&self, unit: UnitId) -> Body {
+        let views: Vec<_> = (unit == UnitId(3)).then(|| view(0)).into_iter().collect();
+        let voice = Voice {
+            texts: &self.texts,
+            language: self.person.language.unwrap_or_default(),
+            channel: self.channel,
+            sender_name: "社区通知",
+        };
+        let place = self.places.place(unit);
+        let asked = AskedWindows {
+            windows: &views,
+            missed: &[],
+            of: place.as_ref(),
+            maps: &[],
+            today: chrono::NaiveDate::MIN,
+        };
+        asked_windows(&voice, Shanghai, &asked)
+    }
+
     fn button(&self, wanted: &str) -> String {
         let mut datas = self.buttons.iter().filter_map(|button| match button {
             Button::Choice { data, .. } => Some(data),
@@ -238,8 +274,34 @@ impl Script {
     }
 }
 
+/// A reader of a few messages, in place of the trained one.
+fn understood(text: &str, _language: Language) -> Understood {
+    let (intent, urgent) = match text {
+        "绿色通道怎么走" => (Intent::GreenLane, false),
+        "我的证明还算数吗" => (Intent::CheckPassValidity, false),
+        "我发烧了怎么办" => (Intent::Human, false),
+        "什么时候轮到3栋2单元做啊" => (Intent::FindTimeWindow, false),
+        "别再烦我了" => (Intent::OptOut, false),
+        "菜涨价了" => (Intent::PriceGougingReport, false),
+        "急诊现在开着吗" => (Intent::EmergencyCare, false),
+        "有人要打我" => (Intent::Human, true),
+        _ => (Intent::None, false),
+    };
+    let mut slots = Slots::default();
+    if text.contains("3栋2单元") {
+        (slots.building, slots.unit) = (Some("3".into()), Some("2".into()));
+    }
+    Understood {
+        intent,
+        score: 1.0,
+        urgent,
+        slots,
+    }
+}
+
 fn wanted(want: &Want) -> String {
     match want {
+        Want::Pass(of) => format!("pass of {of:?}"),
         Want::OtherTimes(of) => format!("other times of {of:?}"),
         Want::Take(offer) => format!("take {}", offer.starts_at.format("%H:%M")),
     }

@@ -7,8 +7,11 @@ use super::state::State;
 use crate::{
     config::CityConfig,
     conversation::places::Places,
-    domain::{Body, ChannelKind, Language, ResidentId, RoundId, SiteId, UnitId},
-    i18n::Texts,
+    domain::{
+        Body, ChannelKind, Language, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason, UnitId,
+    },
+    i18n::{Texts, Voice},
+    understanding::{Intent, Understood},
 };
 
 /// All that a turn may depend on beside the state and the message.
@@ -32,6 +35,14 @@ pub struct Known<'a> {
     pub fresh_code: &'a str,
     /// What the turn wanted to know: see [`Turn::wants`].
     pub fetched: Option<&'a Fetched>,
+    /// The person has a talk with a worker that is not closed.
+    pub in_talk: bool,
+    /// Texts are kept so many days.
+    pub kept_days: i64,
+    /// Reads what is no word, digit or address.
+    pub understand: &'a (dyn Fn(&str, Language) -> Understood + Sync),
+    /// The approved answer to what a message asks, where there is one.
+    pub answer: &'a (dyn Fn(&Voice<'_>, Intent) -> Option<String> + Sync),
     /// The present instant.
     pub now: DateTime<Utc>,
 }
@@ -43,6 +54,8 @@ pub enum Want {
     OtherTimes(Option<(RoundId, UnitId)>),
     /// To take one of them.
     Take(TimeOffer),
+    /// What is known of a resident's tests; of which one, if the person said.
+    Pass(Option<ResidentId>),
 }
 
 /// The answer to a [`Want`].
@@ -67,6 +80,35 @@ pub enum Fetched {
     },
     /// It is theirs.
     Taken,
+    /// Several residents are behind the contact, with where they live and their masked names.
+    Whose(Vec<(ResidentId, UnitId, String)>),
+    /// What is known of the tests of one.
+    Proofs {
+        /// Their masked name.
+        name: String,
+        /// What is known.
+        found: FoundProofs,
+    },
+}
+
+/// What is known of a resident's tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundProofs {
+    /// The roster has no id of theirs in the registration system.
+    NoReference,
+    /// There is no registration system to ask.
+    NotConnected,
+    /// It does not answer now.
+    Unavailable,
+    /// It does not know them.
+    Unknown,
+    /// Their tests, and the rules on record.
+    Known {
+        /// The newest first.
+        proofs: Vec<Proof>,
+        /// In force or not.
+        policies: Vec<Policy>,
+    },
 }
 
 /// When and where, as it is shown.
@@ -152,6 +194,8 @@ pub enum Reply {
     Say(Body),
     /// The person's windows, as they are after the effects: see [`windows`](crate::i18n::notices::windows).
     Windows,
+    /// The windows of a unit, which are public.
+    WindowsOf(UnitId),
 }
 
 /// Something to do.
@@ -171,4 +215,20 @@ pub enum Effect {
     Link(ResidentId),
     /// This contact is none of the residents it was linked to.
     Unlink,
+    /// Open a talk with the workers of the person's community, with the message they sent.
+    OpenTalk {
+        /// Why.
+        reason: ThreadReason,
+        /// Danger was spoken of.
+        urgent: bool,
+    },
+    /// Add the message to the talk.
+    AddToTalk {
+        /// Danger was spoken of.
+        urgent: bool,
+    },
+    /// End the talk.
+    CloseTalk,
+    /// Erase what the person wrote, was told and chose.
+    Forget,
 }
