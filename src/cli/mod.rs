@@ -8,11 +8,13 @@ mod incident;
 mod invite;
 mod output;
 mod pacing;
+mod policy;
 mod registration;
 mod registration_sim;
 mod rehearse;
 mod round;
 mod send_test;
+mod text;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -81,6 +83,12 @@ enum Command {
     /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// The rules about passes: what a test is good for, for how long, since when.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Say approved texts in other words, until a date.
+    #[command(subcommand)]
+    Text(text::TextCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
     /// Ask the registration system.
@@ -183,6 +191,8 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rehearse(args) => rehearse::run(&args, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
+        Command::Policy(command) => policy::run(command, &session).await,
+        Command::Text(command) => text::run(command, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,

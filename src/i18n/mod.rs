@@ -111,6 +111,7 @@ texts! {
     HandedOver = "handed-over",
     HandedOverDanger = "handed-over-danger",
     CannotAnswer = "cannot-answer",
+    TalkEnd = "talk-end",
     TalkEnded = "talk-ended",
     TalkTimedOut = "talk-timed-out",
     TooMany { emergency_number } = "too-many",

@@ -15,3 +15,4 @@ mod round;
 mod store;
 mod support;
 mod tidy;
+mod transcripts;

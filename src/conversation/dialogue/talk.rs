@@ -2,8 +2,12 @@
 
 use super::{Effect, Reply, Step, Talk};
 use crate::{
-    conversation::{body, menu::Menu, words},
-    domain::ThreadReason,
+    conversation::{
+        body,
+        menu::{Choice, Menu},
+        words,
+    },
+    domain::{ChannelKind, ThreadReason},
     i18n::Text,
     understanding::Intent,
 };
@@ -34,7 +38,15 @@ impl Talk<'_> {
         self.greet();
         self.turn.state.step = Step::Idle;
         self.lead(&Text::HandedOver);
-        self.say_lead();
+        let menu = match self.voice.channel {
+            ChannelKind::Telegram => Menu::list(&[(self.voice.say(&Text::TalkEnd), Choice::Done)]),
+            ChannelKind::Sms => Menu::default(),
+        };
+        let lines = std::mem::take(&mut self.lead);
+        // Digits that follow are the person's words to the worker.
+        self.turn.state.options.clear();
+        let body = body(&self.voice, &lines, &menu);
+        self.turn.replies.push(Reply::Say(body));
     }
 
     /// The same without a word of it.

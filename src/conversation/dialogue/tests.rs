@@ -8,7 +8,7 @@ use crate::{
     understanding::{Intent, Slots, Understood},
     config::CityConfig,
     conversation::places::{Places, tests::places},
-    domain::{Body, Button, ChannelKind, ResidentId, RoundId, SiteId},
+    domain::{Body, Button, ChannelKind, CountedFrom, Need, Policy, Proof, ProofResult, Purpose, ResidentId, RoundId, SiteId},
     i18n::{
         Texts,
         notices::{AskedWindows, asked_windows, tests::view, windows},
@@ -390,7 +390,7 @@ fn a_forged_or_old_choice_takes_nothing() {
     }
 }
 
-const TELEGRAM_ACTS: [Act<'_>; 24] = [
+const TELEGRAM_ACTS: [Act<'_>; 25] = [
     Start(""),
     Type("99栋"),
     Tap("community:1"),
@@ -409,6 +409,7 @@ const TELEGRAM_ACTS: [Act<'_>; 24] = [
     Photo,
     Type("我妈晕倒了"),
     Type("人工"),
+    Tap("done"),
     Tap("stop"),
     Type("START"),
     Tap("home"),
@@ -431,7 +432,7 @@ fn telegram_from_greeting_to_later() {
 
 const SMS_ACTS: [Act<'_>; 26] = [
     Type("0"),
-    Type("2"),
+    Type("3"),
     Type("55"),
     Type("2"),
     Type("9"),
@@ -448,7 +449,7 @@ const SMS_ACTS: [Act<'_>; 26] = [
     Type("改地址"),
     Type("望江社区2 10栋"),
     Type("4821"),
-    Type("3"),
+    Type("4"),
     Type("0"),
     Type("120"),
     Photo,
@@ -633,4 +634,189 @@ fn names_are_masked() {
     ] {
         assert_eq!(masked(name), shown);
     }
+}
+
+fn at(text: &str) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(text).expect("an instant").to_utc()
+}
+
+/// A negative test of 2 September, and the rules of 3 September.
+fn proofs(counted_from: Option<CountedFrom>) -> FoundProofs {
+    let rule = |id: &str, purposes: &[Purpose], needs: &[Need]| Policy {
+        id: id.into(),
+        purposes: purposes.to_vec(),
+        hours: 48,
+        counted_from,
+        needs: needs.to_vec(),
+        from: at("2022-09-03T00:00:00+08:00"),
+        to: None,
+        source: String::new(),
+    };
+    FoundProofs::Known {
+        proofs: vec![Proof {
+            sampled_at: at("2022-09-02T10:00:00+08:00"),
+            result: ProofResult::Negative,
+            reported_at: Some(at("2022-09-02T22:30:00+08:00")),
+        }],
+        policies: vec![
+            rule(
+                "48h",
+                &[Purpose::Gate, Purpose::PublicTransport],
+                &[Need::EntryCard, Need::EPass],
+            ),
+            rule("48h-hospital", &[Purpose::Hospital], &[]),
+        ],
+    }
+}
+
+fn of_chen(found: FoundProofs) -> Fetched {
+    Fetched::Proofs {
+        name: "陈*英".into(),
+        found,
+    }
+}
+
+#[test]
+fn a_pass_is_told_by_the_rule_and_never_guessed() {
+    for language in Language::ALL {
+        let mut transcript = String::new();
+        for channel in ChannelKind::ALL {
+            let mut script = Script::new(channel, None);
+            script.person.language = Some(language);
+            script.person.residents = [7, 8]
+                .map(|resident| PersonResident {
+                    resident: ResidentId(resident),
+                    unit: UnitId(3),
+                })
+                .to_vec();
+            let positive = FoundProofs::Known {
+                proofs: vec![Proof {
+                    sampled_at: at("2022-09-02T10:00:00+08:00"),
+                    result: ProofResult::Positive,
+                    reported_at: Some(at("2022-09-02T22:30:00+08:00")),
+                }],
+                policies: match proofs(None) {
+                    FoundProofs::Known { policies, .. } => policies,
+                    _ => Vec::new(),
+                },
+            };
+            script.fetched = vec![
+                Fetched::Whose(vec![
+                    (ResidentId(7), UnitId(3), "陈*英".into()),
+                    (ResidentId(8), UnitId(3), "王*".into()),
+                ]),
+                of_chen(proofs(Some(CountedFrom::SampledAt))),
+                of_chen(proofs(Some(CountedFrom::ReportedAt))),
+                of_chen(proofs(None)),
+                of_chen(FoundProofs::Unavailable),
+                of_chen(FoundProofs::Unknown),
+                of_chen(FoundProofs::NoReference),
+                of_chen(positive),
+                of_chen(FoundProofs::Known {
+                    proofs: Vec::new(),
+                    policies: match proofs(None) {
+                        FoundProofs::Known { policies, .. } => policies,
+                        _ => Vec::new(),
+                    },
+                }),
+                of_chen(proofs(Some(CountedFrom::SampledAt))),
+            ];
+            let pick = match channel {
+                ChannelKind::Telegram => Tap("pass:7"),
+                ChannelKind::Sms => Type("1"),
+            };
+            let ask = Type("通行证明");
+            transcript += &script.play(&[
+                ask,
+                pick,
+                ask,
+                ask,
+                Type("结束"),
+                ask,
+                ask,
+                Type("结束"),
+                ask,
+                Type("结束"),
+                ask,
+                Type("结束"),
+                ask,
+                Wait(40 * 60),
+                Type("我的证明还算数吗"),
+            ]);
+        }
+        insta::assert_snapshot!(format!("pass-{}", language.code()), transcript);
+    }
+}
+
+#[test]
+fn a_pass_is_told_to_nobody_else() {
+    let mut script = Script::new(ChannelKind::Sms, Some(Language::ZhHans));
+    let turn = script.turn(&InboundContent::Choice("pass:7".into()), None);
+    assert_eq!(turn.wants, None, "nobody is proven to be behind this number");
+    script.person.residents = vec![PersonResident {
+        resident: ResidentId(8),
+        unit: UnitId(3),
+    }];
+    let turn = script.turn(&InboundContent::Choice("pass:7".into()), None);
+    assert_eq!(turn.wants, Some(Want::Pass(None)), "a forged button names nobody");
+}
+
+const QUESTIONS: [Act<'_>; 24] = [
+    Type("绿色通道怎么走"),
+    Type("3栋2单元"),
+    Type("望江社区2 10栋"),
+    Type("什么时候轮到3栋2单元做啊"),
+    Type("什么是黑洞?"),
+    Type("别再烦我了"),
+    Type("急诊现在开着吗"),
+    Type("菜涨价了"),
+    Type("白菜十块一斤"),
+    Photo,
+    Photo,
+    Type("时段"),
+    Type("结束"),
+    Type("我发烧了怎么办"),
+    Type("done"),
+    Type("人工"),
+    Type("有人要打我"),
+    Type("结束"),
+    Type("我妈晕倒了"),
+    Type("结束"),
+    Type("隐私"),
+    Type("删除我的信息"),
+    Type("4821"),
+    Type("你好"),
+];
+
+#[test]
+fn a_question_is_answered_or_handed_over() {
+    for language in Language::ALL {
+        let mut transcript = String::new();
+        for channel in ChannelKind::ALL {
+            let mut script = Script::new(channel, None);
+            script.city.emergency_number = "120".into();
+            script.person.language = Some(language);
+            script.person.home = Some(UnitId(3));
+            let mut acts = QUESTIONS;
+            if channel == ChannelKind::Telegram {
+                acts[22] = Tap("forget_yes");
+            }
+            transcript += &script.play(&acts);
+        }
+        insta::assert_snapshot!(format!("questions-{}", language.code()), transcript);
+    }
+}
+
+#[test]
+fn a_newcomers_question_is_answered_first() {
+    let mut transcript = String::new();
+    for channel in ChannelKind::ALL {
+        let script = Script::new(channel, Some(Language::ZhHans));
+        transcript += &script.play(&[
+            Type("绿色通道怎么走"),
+            Type("我的证明还算数吗"),
+            Type("什么时候轮到3栋2单元做啊"),
+        ]);
+    }
+    insta::assert_snapshot!(transcript);
 }
