@@ -125,7 +125,7 @@ other-time-done = 换好了。您和用这个号码登记的家人，请按新�
 
 handed-over = 已转给社区工作人员，会在这里答复您。
     工作人员答复以前，我不自动回答。要结束，请回复“结束”。
-    .sms = 已转社区工作人员，会在这里答复。此前我不自动回答。要结束，请回复：结束
+    .sms = 已转工作人员答复，我暂不自动回答。结束请回复：结束
 handed-over-danger = 我也已通知社区工作人员。
 cannot-answer = 这个问题我不能回答。
 talk-end = 结束
@@ -153,6 +153,7 @@ pass-not-registered = 名册里没有这个号码，不能用它查通行证明�
 pass-whose = 要查哪一位的？
     .sms = 要查哪一位的？请回复数字：
 pass-heading = { $name }的核酸证明：
+    .sms = { $name }：
 pass-until-sampled = 有效到{ $until }。
     规定：{ $hours }小时({ $since }起)，从采样时间算。采样时间：{ $at }。
     .sms = 有效到{ $until }。按{ $hours }小时规定({ $since }起)，从采样{ $at }算。
@@ -169,27 +170,30 @@ pass-open = 规定：{ $hours }小时({ $since }起)。
     从采样时间算，到{ $sampled }。
     从出结果的时间算，到{ $reported }。
     规定没有写明从哪个时间算，由社区确定。
-    .sms = 按{ $hours }小时规定({ $since }起)：从采样算，到{ $sampled }；从出结果算，到{ $reported }。从哪个算，由社区确定。
+    .sms = { $hours }小时规定({ $since }起)，从采样算到{ $sampled }，从出结果算到{ $reported }，由社区确定。
 pass-open-sampled = 规定：{ $hours }小时({ $since }起)。
     从采样时间算，到{ $sampled }。
     规定没有写明从哪个时间算，由社区确定。
-    .sms = 按{ $hours }小时规定({ $since }起)：从采样算，到{ $sampled }。从哪个时间算，由社区确定。
+    .sms = { $hours }小时规定({ $since }起)，从采样算到{ $sampled }，从哪个时间算由社区确定。
 pass-for-with = { $purposes }，还要出示：{ $needs }，有一样就行。
-    .sms = { $purposes }还要看{ $needs }，有一样就行。
+    .sms = { $purposes }还要看{ $needs }。
 pass-for = { $purposes }，出示这份证明。
     .sms = { $purposes }看这份证明。
 purpose-gate = 进出小区
 purpose-public-transport = 坐公交、地铁
+    .sms = 坐公交地铁
 purpose-hospital = 去医院看病
+    .sms = 去医院
 need-entry-card = 小区出入登记卡
-    .sms = 出入登记卡
+    .sms = 登记卡
 need-e-pass = 电子通行证
     .sms = 电子通行证
 list-and = {"，"}
     .sms = {"、"}
 list-or = {"或"}
 pass-awaited = 最近一次采样的结果还没有出来。
-pass-none = 没有查到核酸阴性证明。
+pass-none = 没有查到核酸阴性证明。什么时候做核酸，请回复“时段”。
+    .sms = 没有查到核酸阴性证明。做核酸的时间，请回复：时段
 pass-no-record = 登记系统里没有查到记录。
 pass-not-linked = 我查不到这份核酸记录。
 pass-unavailable = 现在查不到：登记系统没有回应。请过一会儿再查。

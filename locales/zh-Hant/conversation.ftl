@@ -125,7 +125,7 @@ other-time-done = 換好了。您和用這個號碼登記的家人，請按新�
 
 handed-over = 已轉給社區工作人員，會在這裡答覆您。
     工作人員答覆以前，我不自動回答。要結束，請回覆“結束”。
-    .sms = 已轉社區工作人員，會在這裡答覆。此前我不自動回答。要結束，請回覆：結束
+    .sms = 已轉工作人員答覆，我暫不自動回答。結束請回覆：結束
 handed-over-danger = 我也已通知社區工作人員。
 cannot-answer = 這個問題我不能回答。
 talk-end = 結束
@@ -153,6 +153,7 @@ pass-not-registered = 名冊裡沒有這個號碼，不能用它查通行證明�
 pass-whose = 要查哪一位的？
     .sms = 要查哪一位的？請回覆數字：
 pass-heading = { $name }的核酸證明：
+    .sms = { $name }：
 pass-until-sampled = 有效到{ $until }。
     規定：{ $hours }小時({ $since }起)，從採樣時間算。採樣時間：{ $at }。
     .sms = 有效到{ $until }。按{ $hours }小時規定({ $since }起)，從採樣{ $at }算。
@@ -169,27 +170,30 @@ pass-open = 規定：{ $hours }小時({ $since }起)。
     從採樣時間算，到{ $sampled }。
     從出結果的時間算，到{ $reported }。
     規定沒有寫明從哪個時間算，由社區確定。
-    .sms = 按{ $hours }小時規定({ $since }起)：從採樣算，到{ $sampled }；從出結果算，到{ $reported }。從哪個算，由社區確定。
+    .sms = { $hours }小時規定({ $since }起)，從採樣算到{ $sampled }，從出結果算到{ $reported }，由社區確定。
 pass-open-sampled = 規定：{ $hours }小時({ $since }起)。
     從採樣時間算，到{ $sampled }。
     規定沒有寫明從哪個時間算，由社區確定。
-    .sms = 按{ $hours }小時規定({ $since }起)：從採樣算，到{ $sampled }。從哪個時間算，由社區確定。
+    .sms = { $hours }小時規定({ $since }起)，從採樣算到{ $sampled }，從哪個時間算由社區確定。
 pass-for-with = { $purposes }，還要出示：{ $needs }，有一樣就行。
-    .sms = { $purposes }還要看{ $needs }，有一樣就行。
+    .sms = { $purposes }還要看{ $needs }。
 pass-for = { $purposes }，出示這份證明。
     .sms = { $purposes }看這份證明。
 purpose-gate = 進出小區
 purpose-public-transport = 坐公交、地鐵
+    .sms = 坐公交地鐵
 purpose-hospital = 去醫院看病
+    .sms = 去醫院
 need-entry-card = 小區出入登記卡
-    .sms = 出入登記卡
+    .sms = 登記卡
 need-e-pass = 電子通行證
     .sms = 電子通行證
 list-and = {"，"}
     .sms = {"、"}
 list-or = {"或"}
 pass-awaited = 最近一次採樣的結果還沒有出來。
-pass-none = 沒有查到核酸陰性證明。
+pass-none = 沒有查到核酸陰性證明。什麼時候做核酸，請回覆“時段”。
+    .sms = 沒有查到核酸陰性證明。做核酸的時間，請回覆：時段
 pass-no-record = 登記系統裡沒有查到記錄。
 pass-not-linked = 我查不到這份核酸記錄。
 pass-unavailable = 現在查不到：登記系統沒有回應。請過一會儿再查。

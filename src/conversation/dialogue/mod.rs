@@ -145,6 +145,10 @@ impl<'a> Talk<'a> {
             return;
         }
         self.turn.state.words_only_at = Some(now);
+        if self.in_talk {
+            let words = self.voice.say(&Text::WordsOnly);
+            return self.answer(words);
+        }
         self.lead(&Text::WordsOnly);
         self.resume();
     }
