@@ -125,7 +125,7 @@ other-time-done = Done. You, and those of your family with this number, please c
 
 handed-over = I have passed this to a community worker, who will answer here.
     Until then I do not answer by myself. To end this, reply DONE.
-    .sms = Passed to a community worker, who will answer here. Until then I do not answer by myself. To end, reply DONE
+    .sms = Passed to a worker, who will answer. Until then I am silent. To end reply DONE
 handed-over-danger = I have told the community workers too.
 cannot-answer = I cannot answer that.
 talk-end = Done
@@ -170,7 +170,7 @@ pass-open = Rule: { $hours } hours (since { $since }).
     Counted from the sample: until { $sampled }.
     Counted from the result: until { $reported }.
     The rule does not say which. Your community decides.
-    .sms = { $hours }-hour rule (since { $since }): from the sample until { $sampled }; from the result until { $reported }. Your community decides which.
+    .sms = { $hours }h rule (since { $since }): from sample until { $sampled }, from result until { $reported }; your community decides.
 pass-open-sampled = Rule: { $hours } hours (since { $since }).
     Counted from the sample: until { $sampled }.
     The rule does not say from when to count. Your community decides.
@@ -189,7 +189,7 @@ need-entry-card = your community entry card
 need-e-pass = your electronic pass
     .sms = e-pass
 list-and = {" and "}
-    .sms = {" and "}
+    .sms = {", "}
 list-or = {" or "}
 pass-awaited = The result of the latest sample is not out yet.
 pass-none = I found no negative test. For the time of your next test reply MY TIME.
