@@ -84,7 +84,16 @@ async fn list(session: &Session) -> Result<()> {
     rows.sort_by_key(|row| !row.policy.is_in_force(now));
     session.out.answer(&json!({ "policies": rows }), || {
         let cells: Vec<Vec<String>> = rows.iter().map(|row| cells(row, now, session)).collect();
-        let head = ["rule", "for", "hours", "counted from", "and show one of", "from", "to", "by"];
+        let head = [
+            "rule",
+            "for",
+            "hours",
+            "counted from",
+            "and show one of",
+            "from",
+            "to",
+            "by",
+        ];
         let sources = rows
             .iter()
             .map(|row| format!("{}: {}", row.policy.id, row.policy.source))
@@ -105,7 +114,11 @@ fn cells(row: &PolicyRow, now: DateTime<Utc>, session: &Session) -> Vec<String> 
         ..
     } = &row.policy;
     let words = |list: Vec<&str>| list.join(", ");
-    let in_force = if row.policy.is_in_force(now) { "" } else { " (not in force)" };
+    let in_force = if row.policy.is_in_force(now) {
+        ""
+    } else {
+        " (not in force)"
+    };
     vec![
         format!("{id}{in_force}"),
         words(purposes.iter().map(|one| one.as_str()).collect()),
@@ -129,7 +142,9 @@ async fn add(args: AddArgs, session: &Session) -> Result<()> {
     }
     let source = args.source.trim().to_owned();
     if source.is_empty() || source.chars().count() > SOURCE_CHARACTERS_MAX {
-        bail!("--source: say in up to {SOURCE_CHARACTERS_MAX} characters who said so, and where it can be read");
+        bail!(
+            "--source: say in up to {SOURCE_CHARACTERS_MAX} characters who said so, and where it can be read"
+        );
     }
     let (from, to) = (
         instant(args.from, session)?,
@@ -160,7 +175,10 @@ async fn add(args: AddArgs, session: &Session) -> Result<()> {
             "{} holds from {}{}. Residents who ask about their pass are told by it",
             policy.id,
             local(policy.from, session),
-            policy.to.map(|to| format!(" to {}", local(to, session))).unwrap_or_default(),
+            policy
+                .to
+                .map(|to| format!(" to {}", local(to, session)))
+                .unwrap_or_default(),
         )
     })
 }

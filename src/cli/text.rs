@@ -97,7 +97,10 @@ async fn list(all: bool, session: &Session) -> Result<()> {
                 ]
             })
             .collect();
-        let mut said = table(&["text", "language", "form", "set", "by", "until", "words"], &rows);
+        let mut said = table(
+            &["text", "language", "form", "set", "by", "until", "words"],
+            &rows,
+        );
         if all {
             said.push_str(&format!("\n\nall texts: {}", keys.join(" ")));
         }
@@ -159,22 +162,22 @@ async fn set(args: SetArgs, session: &Session) -> Result<()> {
     };
     session.store().await?.set_text(&text).await?;
     let parts = segment::parts(&text.words);
-    session.out.answer(&json!({ "set": text, "sms_parts": parts }), || {
-        format!(
-            "{} says in {} until {}:\n{}\n({parts} parts as a text message of its own)",
-            text.key,
-            text.language.code(),
-            local(text.until, session),
-            text.words
-        )
-    })
+    session
+        .out
+        .answer(&json!({ "set": text, "sms_parts": parts }), || {
+            format!(
+                "{} says in {} until {}:\n{}\n({parts} parts as a text message of its own)",
+                text.key,
+                text.language.code(),
+                local(text.until, session),
+                text.words
+            )
+        })
 }
 
 async fn end(key: &str, language: Option<Language>, session: &Session) -> Result<()> {
     let store = session.store().await?;
-    let ended = store
-        .end_text(key, language, OWNER, session.clock.now())
-        .await?;
+    let ended = store.end_text(key, language, OWNER, session.clock.now()).await?;
     if ended == 0 {
         bail!("nothing is set of {key}: see `weir text list`");
     }

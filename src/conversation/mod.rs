@@ -26,6 +26,7 @@ fn body(voice: &Voice<'_>, paragraphs: &[String], menu: &Menu) -> Body {
         ChannelKind::Telegram => Body {
             text,
             buttons: menu.buttons(),
+            replaces: None,
         },
         ChannelKind::Sms => Body::text(text + &menu.numbered()),
     }

@@ -32,7 +32,9 @@ impl Proofs<'_> {
             return Ok(Fetched::NotProven);
         };
         if rest > 0 {
-            let people = known.iter().map(|one| (one.resident, one.unit, masked(&one.name)));
+            let people = known
+                .iter()
+                .map(|one| (one.resident, one.unit, masked(&one.name)));
             return Ok(Fetched::Whose(people.collect()));
         }
         let found = match (&first.reference, self.registration) {

@@ -201,7 +201,10 @@ impl Runner {
         for effect in &turn.effects {
             apply(effect, &heard, &mut row);
         }
-        let bodies = self.render(turn.replies, &heard, &row, directory).await?;
+        let mut bodies = self.render(turn.replies, &heard, &row, directory).await?;
+        if let (true, Some(first)) = (turn.in_place, bodies.first_mut()) {
+            first.replaces = message.tapped;
+        }
         if let Some(ThreadChange::Open { words, .. }) = &mut row.thread {
             // Whoever takes over sees what the person was told.
             for body in &bodies {
@@ -229,8 +232,7 @@ impl Runner {
         let in_talk = self.store.open_thread(heard.message.contact).await?.is_some();
         let fresh_code = format!("{:04}", rand::random_range(0..10_000));
         let kept_days = self.config.privacy.retention.as_secs().div_ceil(24 * 60 * 60);
-        let understand =
-            |text: &str, language: Language| Understanding::shared().understand(text, language);
+        let understand = |text: &str, language: Language| Understanding::shared().understand(text, language);
         let answer = |voice: &Voice<'_>, intent: Intent| approved(voice, intent);
         let known = Known {
             channel: heard.channel,
@@ -289,7 +291,11 @@ impl Runner {
             row.replies = vec![heard.reply(0, Body::text(voice.message(&[words])))];
         }
         let contact = heard.message.contact;
-        if self.store.answer(heard.message.id, contact, &row, heard.now).await? {
+        if self
+            .store
+            .answer(heard.message.id, contact, &row, heard.now)
+            .await?
+        {
             self.written.send_modify(|count| *count += 1);
         }
         Ok(())

@@ -226,6 +226,7 @@ fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Bo
             ChannelKind::Telegram => vec![vec![button]],
             ChannelKind::Sms => Vec::new(),
         },
+        replaces: None,
     }
 }
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    Result, Store, ThreadChange, in_transaction, json, on_pool, outbox::NewDelivery, service::instant, take_ids,
-    threads::change_thread,
+    Result, Store, ThreadChange, in_transaction, json, on_pool, outbox::NewDelivery, service::instant,
+    take_ids, threads::change_thread,
 };
 use crate::domain::{ContactId, Inbound, InboundContent, InboundId, Language, ResidentId, UnitId};
 
@@ -37,6 +37,8 @@ pub struct WaitingInbound {
     pub language: Option<Language>,
     /// When.
     pub received_at: DateTime<Utc>,
+    /// The message under which a button was tapped, by the channel's number.
+    pub tapped: Option<i64>,
 }
 
 /// What a conversation step changes, stored together with its replies.
@@ -73,6 +75,8 @@ pub struct ReplyRow {
 struct StoredContent {
     content: InboundContent,
     language: Option<Language>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tapped: Option<i64>,
 }
 
 impl Store {
@@ -88,6 +92,7 @@ impl Store {
         let stored = StoredContent {
             content: inbound.content.clone(),
             language: inbound.language,
+            tapped: inbound.tapped,
         };
         let plain = serde_json::to_vec(&stored).expect("plain content always serialises");
         let channel = inbound.from.channel().as_str();
@@ -147,10 +152,10 @@ impl Store {
             .map(|(id, contact, sealed, received_at)| {
                 let plain = self.keys.open(CONTENT, id, &sealed).ok();
                 let stored = plain.and_then(|plain| serde_json::from_slice::<StoredContent>(&plain).ok());
-                let (content, language) = match stored {
-                    Some(stored) => (stored.content, stored.language),
+                let (content, language, tapped) = match stored {
+                    Some(stored) => (stored.content, stored.language, stored.tapped),
                     // It cannot be read; it is answered like anything else that cannot, and stops nobody.
-                    None => (InboundContent::Other, None),
+                    None => (InboundContent::Other, None, None),
                 };
                 WaitingInbound {
                     id: InboundId(id),
@@ -158,6 +163,7 @@ impl Store {
                     content,
                     language,
                     received_at: instant(received_at),
+                    tapped,
                 }
             })
             .collect())
@@ -236,7 +242,11 @@ impl Store {
                 }
                 if step.forget {
                     for sql in FORGET {
-                        sqlx::query(sql).bind(contact.0).bind(now_ms).execute(&mut *tx).await?;
+                        sqlx::query(sql)
+                            .bind(contact.0)
+                            .bind(now_ms)
+                            .execute(&mut *tx)
+                            .await?;
                     }
                 }
                 if !step.replies.is_empty() {

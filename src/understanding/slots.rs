@@ -24,7 +24,10 @@ pub struct Slots {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<SaidDate>,
     /// A time of the day, `14:30`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_hours_and_minutes")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "as_hours_and_minutes"
+    )]
     pub time: Option<NaiveTime>,
     /// A person's name, as written.
     #[serde(skip_serializing_if = "Option::is_none")]

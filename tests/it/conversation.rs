@@ -657,8 +657,17 @@ async fn a_flood_gets_one_polite_line_and_stop_and_danger_are_heard() {
     assert_eq!(polite, 1, "{said:?}");
     app.bot_api.user_says(770, "zh-hans", "居民", "退订");
     eventually("STOP is obeyed", async || {
-        let contact = app.store().find_contact(&Address::Chat(770)).await.expect("reads")?;
-        app.store().person(contact).await.expect("reads").stopped.then_some(())
+        let contact = app
+            .store()
+            .find_contact(&Address::Chat(770))
+            .await
+            .expect("reads")?;
+        app.store()
+            .person(contact)
+            .await
+            .expect("reads")
+            .stopped
+            .then_some(())
     })
     .await;
     app.bot_api.user_says(770, "zh-hans", "居民", "我爸晕倒了");
@@ -675,11 +684,23 @@ async fn a_talk_that_nobody_goes_on_with_ends_by_itself() {
         app.import(CITY).await;
         let said = app.text("+8619900000001", "人工", 1).await;
         assert!(said[0].contains("结束"), "{said:?}");
-        app.smsc.deliver_text("+8619900000001", "我想问入学的事").await.expect("taken");
+        app.smsc
+            .deliver_text("+8619900000001", "我想问入学的事")
+            .await
+            .expect("taken");
         app.quiet().await;
         assert_eq!(app.to_phone("+8619900000001").len(), 1, "silence");
-        let filter = weir::store::ThreadFilter { open: true, ..Default::default() };
-        let thread = app.store().threads(&filter).await.expect("reads").pop().expect("open");
+        let filter = weir::store::ThreadFilter {
+            open: true,
+            ..Default::default()
+        };
+        let thread = app
+            .store()
+            .threads(&filter)
+            .await
+            .expect("reads")
+            .pop()
+            .expect("open");
         let messages = app.store().thread_messages(thread.id).await.expect("reads");
         assert!(messages[1].words.contains("入学"));
         app.no_reply_open().await;
@@ -720,4 +741,36 @@ async fn a_text_set_in_other_words_is_said_by_the_running_service() {
         said[0].contains("今天不做核酸").then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn menus_turn_in_place_and_answers_stay() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    let said = app.ask(780, "/start", 1).await;
+    assert!(said[0].contains("哪个社区"), "{said:?}");
+    let shown = app.to_chat(780).pop().expect("a message");
+    let data = button(&app, 780, "梧桐");
+    app.bot_api.user_taps_under(780, shown.message_id, &data);
+    eventually("the same message asks for the unit", async || {
+        let all = app.to_chat(780);
+        (all.len() == 1 && all[0].text.contains("几单元")).then_some(())
+    })
+    .await;
+    // Tapped twice, as impatient people do: nothing changes, and nothing is sent anew.
+    app.bot_api.user_taps_under(780, shown.message_id, &data);
+    app.quiet().await;
+    assert_eq!(app.to_chat(780).len(), 1);
+    // The answer is a message of its own, and the menu under it another.
+    let data = button(&app, 780, "1单元");
+    app.bot_api.user_taps_under(780, shown.message_id, &data);
+    let said = app.heard(780, 1, 3).await;
+    assert!(
+        said[0].contains("已记住") && said[1].contains("没有采样安排"),
+        "{said:?}"
+    );
+    // A message that Telegram does not have any more.
+    app.bot_api.user_taps_under(780, 4_000_000, "languages");
+    let said = app.heard(780, 4, 1).await;
+    assert!(said[0].contains("语言"), "{said:?}");
 }

@@ -4,13 +4,14 @@ use weir::{
     domain::{
         Address, ChannelKind, ContactId, CountedFrom, DeliveryId, DeliveryState, GreenWindow, Inbound,
         InboundContent, IncidentId, IncidentScope, Lane, Language, ManualState, Need, NoticeKind, Policy,
-        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, ThreadAuthor, ThreadReason, UnitId, Window,
+        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, ThreadAuthor, ThreadReason, UnitId,
+        Window,
     },
     store::{
         Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
         ManualChange, MovedStart, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow,
-        PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, Steering, Store,
-        SetText, StoreError, ThreadChange, ThreadFilter, ToldCount, WindowMove,
+        PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, SetText, Steering,
+        Store, StoreError, ThreadChange, ThreadFilter, ToldCount, WindowMove,
     },
 };
 
@@ -686,6 +687,7 @@ async fn link(store: &Store, chat: weir::domain::ContactId, resident: weir::doma
         received_at: evening(),
         content: InboundContent::Other,
         language: None,
+        tapped: None,
     };
     store.record_inbound(&inbound).await.expect("records");
     let waiting = store.waiting_inbound(1).await.expect("reads");
@@ -712,6 +714,7 @@ async fn a_message_is_recorded_once_and_answered_once() {
             received_at: evening() + minutes(after),
             content: InboundContent::Text("我的时段".into()),
             language: None,
+            tapped: None,
         };
         assert_eq!(
             store
@@ -2166,18 +2169,40 @@ async fn policies_begin_and_end_on_record() {
             source: "一个通知".into(),
         };
         assert!(store.add_policy(&policy, "owner", evening()).await.expect("adds"));
-        assert!(!store.add_policy(&policy, "owner", evening()).await.expect("adds"), "a name is given once");
+        assert!(
+            !store.add_policy(&policy, "owner", evening()).await.expect("adds"),
+            "a name is given once"
+        );
         let end = evening() + minutes(60);
-        assert!(store.end_policy("24h", end, "worker:1", evening()).await.expect("ends"));
-        assert!(!store.end_policy("24h", end + minutes(1), "owner", evening()).await.expect("ends"), "not later");
-        assert!(!store.end_policy("no-such", end, "owner", evening()).await.expect("ends"));
+        assert!(
+            store
+                .end_policy("24h", end, "worker:1", evening())
+                .await
+                .expect("ends")
+        );
+        assert!(
+            !store
+                .end_policy("24h", end + minutes(1), "owner", evening())
+                .await
+                .expect("ends"),
+            "not later"
+        );
+        assert!(
+            !store
+                .end_policy("no-such", end, "owner", evening())
+                .await
+                .expect("ends")
+        );
         let rows = store.policies().await.expect("reads");
         let kept = rows.iter().find(|row| row.policy.id == "24h").expect("is there");
         let ended = Policy {
             to: Some(end),
             ..policy
         };
-        assert_eq!((&kept.policy, kept.ended_by.as_deref()), (&ended, Some("worker:1")));
+        assert_eq!(
+            (&kept.policy, kept.ended_by.as_deref()),
+            (&ended, Some("worker:1"))
+        );
     })
     .await;
 }
@@ -2204,10 +2229,26 @@ async fn a_text_in_other_words_holds_until_its_date() {
             let held = store.set_texts(Some(at)).await.expect("reads");
             held.into_iter().map(|text| text.words).collect::<Vec<_>>()
         };
-        assert_eq!(words(evening()).await, ["二"], "the later takes the place of the earlier");
-        assert!(words(evening() + minutes(30)).await.is_empty(), "up to its date and not beyond");
-        assert_eq!(store.set_texts(None).await.expect("reads").len(), 2, "both are on record");
-        let end = async |language, at| store.end_text("no-window", language, "owner", at).await.expect("ends");
+        assert_eq!(
+            words(evening()).await,
+            ["二"],
+            "the later takes the place of the earlier"
+        );
+        assert!(
+            words(evening() + minutes(30)).await.is_empty(),
+            "up to its date and not beyond"
+        );
+        assert_eq!(
+            store.set_texts(None).await.expect("reads").len(),
+            2,
+            "both are on record"
+        );
+        let end = async |language, at| {
+            store
+                .end_text("no-window", language, "owner", at)
+                .await
+                .expect("ends")
+        };
         assert_eq!(end(Some(Language::En), evening()).await, 0);
         assert_eq!(end(None, evening() + minutes(1)).await, 1);
         assert!(words(evening() + minutes(2)).await.is_empty());
@@ -2232,6 +2273,7 @@ async fn a_talk_is_opened_once_answered_and_closed() {
                 received_at: evening(),
                 content: InboundContent::Text("x".into()),
                 language: None,
+                tapped: None,
             };
             store.record_inbound(&inbound).await.expect("records");
             let id = store.waiting_inbound(1).await.expect("reads")[0].id;
@@ -2272,15 +2314,30 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         assert_eq!(listed(vec![weir::domain::CommunityId(community.0 + 1)]).await, 0);
         let answer = delivery("t", contact, NoticeKind::Reply);
         let worker = ThreadAuthor::Worker(3);
-        assert!(store.answer_thread(thread.id, worker, "四", &answer, evening()).await.expect("answers"));
+        assert!(
+            store
+                .answer_thread(thread.id, worker, "四", &answer, evening())
+                .await
+                .expect("answers")
+        );
         let messages = store.thread_messages(thread.id).await.expect("reads");
         let words: Vec<_> = messages.iter().map(|one| one.words.as_str()).collect();
         assert_eq!(words, ["一", "二", "三", "四"]);
         assert_eq!(messages[3].author, worker);
         let ending = delivery("u", contact, NoticeKind::Reply);
-        let close = async || store.close_thread(thread.id, worker, Some(&ending), evening()).await.expect("closes");
+        let close = async || {
+            store
+                .close_thread(thread.id, worker, Some(&ending), evening())
+                .await
+                .expect("closes")
+        };
         assert!(close().await && !close().await);
-        assert!(!store.answer_thread(thread.id, worker, "五", &ending, evening()).await.expect("answers"));
+        assert!(
+            !store
+                .answer_thread(thread.id, worker, "五", &ending, evening())
+                .await
+                .expect("answers")
+        );
         assert_eq!(claim(store, 10).await.len(), 2, "the answer and the ending");
         let closed = store.thread(thread.id).await.expect("reads").expect("is there");
         assert_eq!((closed.open, closed.closed_by.as_str()), (false, "worker:3"));
@@ -2296,6 +2353,7 @@ async fn a_talk_is_opened_once_answered_and_closed() {
             received_at: evening(),
             content: InboundContent::Text("x".into()),
             language: None,
+            tapped: None,
         };
         store.record_inbound(&inbound).await.expect("records");
         let id = store.waiting_inbound(1).await.expect("reads")[0].id;
@@ -2305,16 +2363,31 @@ async fn a_talk_is_opened_once_answered_and_closed() {
             home: Some(unit),
             ..ReplyRow::default()
         };
-        assert!(store.answer(id, contact, &forget, evening()).await.expect("answers"));
+        assert!(
+            store
+                .answer(id, contact, &forget, evening())
+                .await
+                .expect("answers")
+        );
         for thread in [thread.id, second.id] {
             let messages = store.thread_messages(thread).await.expect("reads");
             assert!(!messages.is_empty() && messages.iter().all(|one| one.words.is_empty()));
         }
         assert_eq!(store.dialogue(contact).await.expect("reads"), None);
         let person = store.person(contact).await.expect("reads");
-        assert_eq!((person.home, person.residents.len()), (None, 1), "the roster is the community's");
-        let residents = store.known_residents(&[person.residents[0].0]).await.expect("reads");
-        assert_eq!((residents[0].name.as_str(), &residents[0].reference), ("陈桂英", &None));
+        assert_eq!(
+            (person.home, person.residents.len()),
+            (None, 1),
+            "the roster is the community's"
+        );
+        let residents = store
+            .known_residents(&[person.residents[0].0])
+            .await
+            .expect("reads");
+        assert_eq!(
+            (residents[0].name.as_str(), &residents[0].reference),
+            ("陈桂英", &None)
+        );
     })
     .await;
 }

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use weir::{
     clock::Clock,
     domain::{
-        Address, Body, Button, ChannelKind, ContactId, CountedFrom, DeliveryState, Language, Need, NoticeKind,
-        Policy, Purpose, ThreadAuthor,
+        Address, Body, Button, ChannelKind, ContactId, CountedFrom, DeliveryState, Language, Need,
+        NoticeKind, Policy, Purpose, ThreadAuthor,
     },
     roster::import::{self, ImportOptions},
     store::{NewDelivery, ThreadFilter},
@@ -326,7 +326,11 @@ impl Person<'_> {
                 let _ = writeln!(self.out, "> {}  ", labels.collect::<Vec<_>>().join(" "));
             }
             if self.channel == ChannelKind::Sms {
-                let _ = writeln!(self.out, ">\n> *{parts} {}*", if parts == 1 { "part" } else { "parts" });
+                let _ = writeln!(
+                    self.out,
+                    ">\n> *{parts} {}*",
+                    if parts == 1 { "part" } else { "parts" }
+                );
             }
             self.out.push('\n');
             self.last = text;

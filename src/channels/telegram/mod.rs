@@ -15,11 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use teloxide::{
     ApiError, Bot, RequestError,
-    payloads::{SendMessage, SendMessageSetters},
+    payloads::{EditMessageText, EditMessageTextSetters, SendMessage, SendMessageSetters},
     requests::{JsonRequest, Payload},
     types::{
         ButtonRequest, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, KeyboardButton, KeyboardMarkup,
-        LinkPreviewOptions, ReplyMarkup,
+        LinkPreviewOptions, MessageId, ReplyMarkup,
     },
 };
 use tokio::{sync::OnceCell, time::timeout};
@@ -148,6 +148,11 @@ impl Telegram {
             )));
         }
         let keyboard = keyboard(&message.body.buttons)?;
+        if let (Some(replaced), [only]) = (message.body.replaces, parts.as_slice())
+            && let Some(edited) = self.edit(ChatId(chat), replaced, only, keyboard.as_ref()).await
+        {
+            return edited;
+        }
         let mut refs = Vec::with_capacity(parts.len());
         let sending = self.send_parts(ChatId(chat), &parts, keyboard, &mut refs);
         match timeout(SEND_TIMEOUT, sending).await {
@@ -162,6 +167,42 @@ impl Telegram {
                 "nothing within {} s",
                 SEND_TIMEOUT.as_secs()
             ))),
+        }
+    }
+
+    /// Puts other words and buttons in the place of a message; none where Telegram no longer has it, or does not let it
+    /// be changed: then a new one must be sent.
+    async fn edit(
+        &self,
+        chat: ChatId,
+        replaced: i64,
+        text: &str,
+        keyboard: Option<&ReplyMarkup>,
+    ) -> Option<Result<Taken, SendError>> {
+        let mut edit = EditMessageText::new(chat, MessageId(replaced.try_into().ok()?), text)
+            .link_preview_options(NO_PREVIEW);
+        match keyboard {
+            None => {}
+            Some(ReplyMarkup::InlineKeyboard(keys)) => edit.reply_markup = Some(keys.clone()),
+            Some(_) => return None,
+        }
+        let sent = JsonRequest::new(self.0.bot.clone(), EditText(edit));
+        let Ok(edited) = timeout(SEND_TIMEOUT, sent.into_future()).await else {
+            return Some(Err(SendError::Ambiguous(format!(
+                "nothing within {} s",
+                SEND_TIMEOUT.as_secs()
+            ))));
+        };
+        let taken = Taken {
+            refs: vec![replaced.to_string()],
+            receipts_follow: false,
+        };
+        match edited.map_err(|error| send_error(&error)) {
+            Ok(_) => Some(Ok(taken)),
+            // A second tap on the same button: it says so already.
+            Err(SendError::Refused(reason)) if reason.contains("is not modified") => Some(Ok(taken)),
+            Err(SendError::Refused(_)) => None,
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -239,6 +280,16 @@ struct SentId {
 impl Payload for SendText {
     type Output = SentId;
     const NAME: &'static str = "SendMessage";
+}
+
+/// The same for editMessageText.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct EditText(EditMessageText);
+
+impl Payload for EditText {
+    type Output = SentId;
+    const NAME: &'static str = "EditMessageText";
 }
 
 /// getMe, of whose answer only the name is read: Bot API servers of other ages know other fields.

@@ -23,7 +23,7 @@ use super::{
     words,
 };
 use crate::{
-    domain::{ChannelKind, InboundContent, Language, ThreadReason, UnitId},
+    domain::{Button, ChannelKind, InboundContent, Language, ThreadReason, UnitId},
     i18n::{Text, Voice},
 };
 use state::{Change, Offer, Step};
@@ -31,7 +31,8 @@ use state::{Change, Offer, Step};
 pub(super) use contact::masked;
 pub use state::State;
 pub use turn::{
-    Effect, Fetched, FoundProofs, Known, Person, PersonResident, PhoneMatch, Reply, Time, TimeOffer, Turn, Want,
+    Effect, Fetched, FoundProofs, Known, Person, PersonResident, PhoneMatch, Reply, Time, TimeOffer, Turn,
+    Want,
 };
 
 /// That only words are read is said once in this time.
@@ -45,6 +46,14 @@ pub fn step(known: &Known<'_>, state: &State, content: &InboundContent) -> Turn 
     let mut talk = Talk::new(known, state, content);
     talk.hear(content);
     talk.turn
+}
+
+/// It leads from one screen of choices to the next. Never those under an answer, which must stay to be read.
+fn is_screen(choice: Choice) -> bool {
+    matches!(
+        choice,
+        Choice::Home | Choice::Area(_) | Choice::Page { .. } | Choice::Languages | Choice::Speak(_)
+    )
 }
 
 /// One turn in the making.
@@ -93,6 +102,7 @@ impl<'a> Talk<'a> {
             turn: Turn {
                 state: state.clone(),
                 replies: Vec::new(),
+                in_place: false,
                 effects,
                 wants: None,
             },
@@ -103,7 +113,10 @@ impl<'a> Talk<'a> {
         match content {
             InboundContent::Text(text) => self.read(text),
             InboundContent::Choice(data) => match data.parse() {
-                Ok(choice) => self.choose(choice),
+                Ok(choice) => {
+                    self.choose(choice);
+                    self.turn.in_place = is_screen(choice) && self.says_choices_alone();
+                }
                 Err(_) => self.menu(),
             },
             InboundContent::Start(code) => self.arrive(code),
@@ -113,6 +126,15 @@ impl<'a> Talk<'a> {
             InboundContent::Membership { allowed: false } => self.turn.effects = vec![Effect::Stop],
             InboundContent::Membership { allowed: true } => self.turn.effects.clear(),
             InboundContent::Other => self.pass_over(),
+        }
+    }
+
+    /// One message, with choices of which none asks for the phone: those are keys, which cannot replace anything.
+    fn says_choices_alone(&self) -> bool {
+        let is_choice = |button: &Button| matches!(button, Button::Choice { .. });
+        match self.turn.replies.as_slice() {
+            [Reply::Say(body)] => !body.buttons.is_empty() && body.buttons.iter().flatten().all(is_choice),
+            _ => false,
         }
     }
 

@@ -78,7 +78,11 @@ impl Talk<'_> {
         match judgement {
             Judgement::Person(_) => self.lead(&Text::PassDoubt),
             Judgement::NoProof { awaited } => {
-                self.lead(if *awaited { &Text::PassAwaited } else { &Text::PassNone });
+                self.lead(if *awaited {
+                    &Text::PassAwaited
+                } else {
+                    &Text::PassNone
+                });
                 self.lead(&Text::PassStillHolds);
             }
             Judgement::Told { passes, awaited } => {
@@ -125,10 +129,30 @@ impl Talk<'_> {
                 let (until, at) = (say(until), at);
                 let (until, at) = (until.as_str(), at.as_str());
                 self.voice.say(&match (valid, from) {
-                    (true, CountedFrom::SampledAt) => Text::PassUntilSampled { until, hours, since, at },
-                    (true, CountedFrom::ReportedAt) => Text::PassUntilReported { until, hours, since, at },
-                    (false, CountedFrom::SampledAt) => Text::PassOverSampled { until, hours, since, at },
-                    (false, CountedFrom::ReportedAt) => Text::PassOverReported { until, hours, since, at },
+                    (true, CountedFrom::SampledAt) => Text::PassUntilSampled {
+                        until,
+                        hours,
+                        since,
+                        at,
+                    },
+                    (true, CountedFrom::ReportedAt) => Text::PassUntilReported {
+                        until,
+                        hours,
+                        since,
+                        at,
+                    },
+                    (false, CountedFrom::SampledAt) => Text::PassOverSampled {
+                        until,
+                        hours,
+                        since,
+                        at,
+                    },
+                    (false, CountedFrom::ReportedAt) => Text::PassOverReported {
+                        until,
+                        hours,
+                        since,
+                        at,
+                    },
                 })
             }
             Until::Open { sampled, reported } => {
@@ -141,7 +165,11 @@ impl Talk<'_> {
                         sampled,
                         reported: &reported,
                     }),
-                    None => self.voice.say(&Text::PassOpenSampled { hours, since, sampled }),
+                    None => self.voice.say(&Text::PassOpenSampled {
+                        hours,
+                        since,
+                        sampled,
+                    }),
                 }
             }
         }

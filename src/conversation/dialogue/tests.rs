@@ -5,14 +5,17 @@ use chrono_tz::Asia::Shanghai;
 
 use super::{contact::masked, *};
 use crate::{
-    understanding::{Intent, Slots, Understood},
     config::CityConfig,
     conversation::places::{Places, tests::places},
-    domain::{Body, Button, ChannelKind, CountedFrom, Need, Policy, Proof, ProofResult, Purpose, ResidentId, RoundId, SiteId},
+    domain::{
+        Body, Button, ChannelKind, CountedFrom, Need, Policy, Proof, ProofResult, Purpose, ResidentId,
+        RoundId, SiteId,
+    },
     i18n::{
         Texts,
         notices::{AskedWindows, asked_windows, tests::view, windows},
     },
+    understanding::{Intent, Slots, Understood},
 };
 
 /// What a person does, in a script.
@@ -744,7 +747,10 @@ fn a_pass_is_told_by_the_rule_and_never_guessed() {
                 Type("我的证明还算数吗"),
             ]);
         }
-        for message in transcript.split("\n\n").filter(|one| one.contains("【社区通知】")) {
+        for message in transcript
+            .split("\n\n")
+            .filter(|one| one.contains("【社区通知】"))
+        {
             let text = &message[message.find('【').unwrap_or_default()..];
             let units = text.encode_utf16().count();
             // Two parts, and three in English where both times are told.

@@ -7,9 +7,7 @@ use super::state::State;
 use crate::{
     config::CityConfig,
     conversation::places::Places,
-    domain::{
-        Body, ChannelKind, Language, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason, UnitId,
-    },
+    domain::{Body, ChannelKind, Language, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason, UnitId},
     i18n::{Texts, Voice},
     understanding::{Intent, Understood},
 };
@@ -181,6 +179,8 @@ pub struct Turn {
     pub state: State,
     /// In order.
     pub replies: Vec<Reply>,
+    /// The reply is another screen of the same menu: it may take the place of the message that was tapped.
+    pub in_place: bool,
     /// To be carried out in order, before the replies are sent.
     pub effects: Vec<Effect>,
     /// Set when this is no turn yet: find it out, and step again from the same state with [`Known::fetched`].
