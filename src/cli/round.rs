@@ -332,7 +332,10 @@ async fn explain(id: RoundId, unit: &str, session: &Session) -> Result<()> {
         None => places.search(None, unit),
     };
     let unit = match found[..] {
-        [] => bail!("no unit is called {unit}: write it as 锦绣社区1 3栋2单元, or give the code at its door"),
+        [] => bail!(
+            "no unit is called {unit}: write community, building and unit as `weir round show {id} --windows` does, \
+             or give the code at its door"
+        ),
         [area] if area.level == Level::Unit => area.unit,
         [area] => match places.narrow(Some(area)) {
             Narrowed::Unit(unit) => unit,

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::Config,
-    domain::{ChannelKind, IncidentScope, LoadSample, RoundState},
+    domain::{ChannelKind, IncidentId, IncidentScope, LoadSample, RoundState},
     pacing::{
         forecast::Forecast,
         kernel::{BUCKET_SECONDS, Responses},
@@ -622,10 +622,12 @@ pub struct PacingStatus {
     pub nominal_capacity: Option<f64>,
     /// Somebody holds or frees it.
     pub by_hand: Option<ByHandRecord>,
+    /// Open incidents: what they concern is not released, whatever the rate.
+    pub incidents: Vec<IncidentId>,
 }
 
 impl PacingStatus {
-    /// How pacing stands at this moment.
+    /// How pacing stands at this moment, whatever incidents are open.
     pub fn of(config: &Config, row: &PacingRow, now: DateTime<Utc>) -> Self {
         let steered = is_steered(config);
         let held = is_held(row);
@@ -635,8 +637,11 @@ impl PacingStatus {
         let law: State = serde_json::from_str(&row.law).unwrap_or_default();
         let nominal = config.pacing.nominal_capacity.or(row.nominal_capacity);
         let mut reasons = row.reasons.clone();
-        if !steered {
-            reasons = vec![if held { "held by hand" } else { NOT_STEERED }.to_owned()];
+        if held {
+            // What the law thought before says nothing of why it stands still now.
+            reasons = vec!["held by hand".to_owned()];
+        } else if !steered {
+            reasons = vec![NOT_STEERED.to_owned()];
         } else if stale {
             reasons.insert(
                 0,
@@ -676,19 +681,26 @@ impl PacingStatus {
                 .map(|nominal| law.capacity_share * nominal),
             nominal_capacity: nominal,
             by_hand: row.by_hand.clone(),
+            incidents: Vec::new(),
         }
     }
 
     /// One line that names the mode and says why.
     pub fn words(&self) -> String {
         let why = self.reasons.join("; ");
-        match (self.per_second, self.steered) {
+        let incidents: String = self
+            .incidents
+            .iter()
+            .map(|id| format!("\nincident {id} is open: what it concerns is not released until `weir incident close {id}`"))
+            .collect();
+        let pacing = match (self.per_second, self.steered) {
             (None, _) => format!("pacing: {why}"),
             (Some(rate), true) => {
                 format!("pacing is {}: {rate:.1} recipients a second ({why})", self.mode)
             }
             (Some(_), false) => format!("pacing is {}: nothing is released ({why})", self.mode),
-        }
+        };
+        pacing + &incidents
     }
 }
 

@@ -541,7 +541,7 @@ async fn deadlines(
     id: RoundId,
     spec: &RoundSpec,
 ) -> Result<(Vec<(DateTime<Utc>, u32)>, u64), StoreError> {
-    let units = store.units_to_tell(id, usize::MAX >> 1).await?;
+    let units = store.untold_units(id).await?;
     let lead = TimeDelta::minutes(spec.lead_minutes);
     let recipients = units.iter().map(|unit| u64::from(unit.recipients)).sum();
     Ok((
@@ -564,7 +564,7 @@ pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Res
     if round.pace_per_minute.is_some_and(|pace| pace < needed) {
         tracing::warn!(
             round = round.id.0,
-            pace_per_minute = needed,
+            pace_per_minute = (needed * 10.0).round() / 10.0,
             "round {} fell behind; the rest is told faster",
             round.id
         );

@@ -8,8 +8,10 @@
 mod contacts;
 mod copy;
 mod inbound;
+mod incident_notices;
 mod incidents;
 mod keys;
+mod load;
 mod manual;
 mod outbox;
 mod pacing;
@@ -33,11 +35,11 @@ use sqlx::{
 
 pub use contacts::{ContactState, KnownResident, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
-pub use incidents::{
-    Incident, IncidentNote, IncidentWindow, LoadMinute, NewIncident, NoticeCount, WindowCount,
-};
+pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
+pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
-pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetWindow};
+pub use load::LoadMinute;
+pub use manual::{ManualChange, ManualRegistration, OwnTime, Returned, SheetPerson, SheetWindow};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -188,15 +190,18 @@ macro_rules! in_transaction {
     };
 }
 
-/// Takes `count` fresh ids of a table within a transaction; gives the first.
+/// Takes `count` fresh ids of a table within a transaction; gives the first. A store restored from a backup that is older
+/// than the table has no row for it yet.
 macro_rules! take_ids {
     ($tx:ident, $table:literal, $count:expr) => {{
-        let (next,): (i64,) =
-            sqlx::query_as("update ids set next = next + $2 where name = $1 returning next")
-                .bind($table)
-                .bind($count as i64)
-                .fetch_one(&mut *$tx)
-                .await?;
+        let (next,): (i64,) = sqlx::query_as(
+            "insert into ids (name, next) values ($1, 1 + $2) \
+                 on conflict (name) do update set next = ids.next + $2 returning next",
+        )
+        .bind($table)
+        .bind($count as i64)
+        .fetch_one(&mut *$tx)
+        .await?;
         next - $count as i64
     }};
 }

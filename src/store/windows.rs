@@ -38,7 +38,7 @@ pub struct DueReminder {
 }
 
 /// The times that a unit's people have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Appointment {
     /// The unit's window.
     Unit,
@@ -638,14 +638,15 @@ impl Store {
                  from windows w where w.round_id = $3 and w.reminded_at is null and w.released_at is not null \
                    and w.starts_at <= $1 and {running} \
                  union all \
-                 select cast(1 as bigint), w.id, w.unit_id, w.green_starts_at, coalesce(w.corrected_at, w.released_at) \
-                 from windows w where w.round_id = $3 and w.green_reminded_at is null \
-                   and w.green_starts_at is not null and w.released_at is not null and w.green_starts_at <= $1 \
-                   and {running} \
+                 select cast(1 as bigint), w.id, w.unit_id, w.starts_at, w.told_at \
+                 from (select id, round_id, unit_id, green_site_id as site_id, green_starts_at as starts_at, \
+                     coalesce(corrected_at, released_at) as told_at from windows where round_id = $3 \
+                     and green_reminded_at is null and green_starts_at is not null and released_at is not null) w \
+                 where w.starts_at <= $1 and {running} \
                  union all \
-                 select cast(2 as bigint), o.id, o.unit_id, o.starts_at, o.changed_at \
-                 from own_windows o join windows w on w.round_id = o.round_id and w.unit_id = o.unit_id \
-                 where o.round_id = $3 and o.reminded_at is null and o.starts_at <= $1 and {running} \
+                 select cast(2 as bigint), w.id, w.unit_id, w.starts_at, w.changed_at \
+                 from own_windows w join windows u on u.round_id = w.round_id and u.unit_id = w.unit_id \
+                 where w.round_id = $3 and w.reminded_at is null and w.starts_at <= $1 and {running} \
                  order by 4, 1, 2 limit $2",
             ))
             .bind(before.timestamp_millis())

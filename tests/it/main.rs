@@ -8,6 +8,7 @@ mod crash;
 mod incidents;
 mod limits;
 mod pacing;
+mod paper;
 mod planning;
 mod privacy;
 mod registration;

@@ -21,7 +21,7 @@ use weir::{
         releaser::Releaser,
     },
     roster::import::{self, ImportOptions},
-    store::{DeliveryFilter, DeliveryRow, Store},
+    store::{DeliveryFilter, DeliveryRow, NewIncident, Store},
 };
 
 use crate::{
@@ -101,6 +101,7 @@ impl World {
             config: self.config.clone(),
             written: watch::channel(0).0,
             audience_seen: Arc::default(),
+            incidents_seen: Default::default(),
         }
     }
 
@@ -460,6 +461,58 @@ async fn a_pause_declares_an_incident_where_that_is_set_and_what_it_holds_waits_
             minutes
                 .iter()
                 .any(|minute| minute.mode == "paused" && minute.error_rate > 0.3)
+        );
+    })
+    .await;
+}
+
+/// An incident holds a round; it may not make the round slow, neither one released meanwhile nor one that waited.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_an_incident_held_is_told_faster_afterwards() {
+    on_both(async |test| {
+        let mut world = World::new(test).await;
+        world.config.pacing.nominal_capacity = None;
+        world.config.registration = Default::default();
+        world.import(&many(400)).await;
+        let (store, now) = (world.store().clone(), world.clock.now());
+        let held = world.plan(|_| {}).await;
+        let pace = async |round| {
+            let round = store.round(round).await.expect("reads").expect("is there");
+            round.pace_per_minute.expect("is released")
+        };
+        let incident = NewIncident {
+            reason: "the system is down".into(),
+            actor: "a test".into(),
+            ..NewIncident::default()
+        };
+        let (incident, _) = store
+            .open_incident(&incident, now + minutes(60), now)
+            .await
+            .expect("opens");
+        plan::release_round(&store, held, false, now)
+            .await
+            .expect("releases");
+        assert!(
+            pace(held).await > 3.0,
+            "400 contacts have two hours: {}",
+            pace(held).await
+        );
+        let releaser = world.releaser();
+        releaser.step().await.expect("steps");
+        world.clock.advance(minutes(30));
+        releaser.step().await.expect("steps");
+        let before = pace(held).await;
+        assert!(
+            store
+                .close_incident(incident, "a test", "it works", world.clock.now())
+                .await
+                .expect("closes")
+        );
+        releaser.step().await.expect("steps");
+        assert!(
+            pace(held).await > before * 1.2,
+            "{before} then {}",
+            pace(held).await
         );
     })
     .await;
