@@ -774,3 +774,28 @@ async fn menus_turn_in_place_and_answers_stay() {
     let said = app.heard(780, 4, 1).await;
     assert!(said[0].contains("语言"), "{said:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_in_mid_dialogue_loses_no_step_and_keeps_the_order() {
+    on_both(async |test| {
+        let mut app = TestApp::start(test).await;
+        app.import(CITY).await;
+        app.ask(785, "/start", 1).await;
+        app.text("+8619900000050", "你好", 1).await;
+        app.stop_service().await;
+        // Written while nobody listens, and several at once.
+        for text in ["梧桐社区 1栋", "2", "语言", "English", "window"] {
+            app.bot_api.user_says(785, "zh-hans", "居民", text);
+        }
+        app.start_service();
+        let said = app.heard(785, 1, 7).await;
+        assert!(said[0].contains("几单元"), "{said:?}");
+        assert!(said[1].contains("已记住") && said[1].contains("2单元"), "{said:?}");
+        assert!(said[2].contains("没有采样安排"), "{said:?}");
+        assert!(said[3].contains("手机号码"), "{said:?}");
+        assert!(said[4].contains("请选择语言"), "{said:?}");
+        assert!(said[5].contains("English from now on"), "{said:?}");
+        assert!(said[6].contains("No test is planned"), "{said:?}");
+    })
+    .await;
+}

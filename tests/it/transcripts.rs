@@ -169,12 +169,19 @@ fn acts(said: &Words, channel: ChannelKind) -> Vec<Act> {
 }
 
 /// A registration system that knows everybody's test of the day before.
-async fn registration() -> (String, JoinSet<()>) {
+async fn registration(clock: Clock) -> (String, JoinSet<()>) {
     let sampled = afternoon() - TimeDelta::hours(20);
     let answer = json!([{ "sampled_at": sampled, "result": "negative",
         "reported_at": sampled + TimeDelta::hours(9) }]);
     let proofs = move |Path(_): Path<String>| async move { Json(answer) };
-    let router = Router::new().route("/v1/people/{ref}/proofs", get(proofs));
+    let load = move || async move {
+        Json(json!({ "as_of": clock.now(), "sessions_started_per_second": 1.0, "completed_per_second": 1.0,
+            "capacity_per_second": 100.0, "utilisation": 0.01, "queue_seconds": 0.0, "p95_ms": 100.0,
+            "error_rate": 0.0 }))
+    };
+    let router = Router::new()
+        .route("/v1/people/{ref}/proofs", get(proofs))
+        .route("/v1/load", get(load));
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a port");
@@ -271,12 +278,10 @@ impl Person<'_> {
                 let client = self.language.code().to_lowercase();
                 self.app.bot_api.user_says(self.chat, &client, "…", text);
             }
-            ChannelKind::Sms => self
-                .app
-                .smsc
-                .deliver_text(self.phone, text)
-                .await
-                .expect("it is taken"),
+            ChannelKind::Sms => {
+                let taken = self.app.smsc.deliver_text(self.phone, text).await;
+                taken.expect("it is taken");
+            }
         }
         self.hear(count).await;
     }
@@ -400,8 +405,9 @@ async fn transcript(language: Language) -> String {
         language.code()
     );
     for channel in ChannelKind::ALL {
-        let (url, _server) = registration().await;
-        let app = TestApp::start_with(sqlite().await, Clock::manual(afternoon()), |scene| {
+        let clock = Clock::manual(afternoon());
+        let (url, _server) = registration(clock.clone()).await;
+        let app = TestApp::start_with(sqlite().await, clock, |scene| {
             scene.config.registration.url = Some(url);
             scene.config.city.default_language = language;
         })
