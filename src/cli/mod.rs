@@ -1,5 +1,6 @@
 //! The command line: one file per command family.
 
+mod ask;
 mod config;
 mod data;
 mod deliveries;
@@ -83,6 +84,8 @@ enum Command {
     Incident(incident::IncidentCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
+    /// Say what a resident would be answered; or measure how messages are understood.
+    Ask(ask::AskArgs),
     /// Ask the registration system.
     #[command(subcommand)]
     Registration(registration::RegistrationCommand),
@@ -184,6 +187,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Invite(args) => invite::run(&args, &session).await,
+        Command::Ask(args) => ask::run(&args, &session),
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,
         Command::Backup { file } => data::backup(&file, &session).await,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{
     features::{KIND_WEIGHTS, KINDS, Piece},
-    intent::Intent,
 };
+use crate::domain::Intent;
 
 /// The classes: every intent, with `human` and `none` among them.
 pub(super) const CLASSES: usize = Intent::ALL.len();

@@ -3,7 +3,8 @@
 //! A file has a section `## intent` and a phrasing on each line. `[a|b]` stands for one of its parts, which may be
 //! empty; `{name}` for a part that is defined at the head as `name = a|b`.
 
-use super::{features, intent::Intent, normal};
+use super::{features, normal};
+use crate::domain::Intent;
 
 const CHINESE: &str = include_str!("../../locales/zh-Hans/phrasings.txt");
 const ENGLISH: &str = include_str!("../../locales/en/phrasings.txt");
@@ -60,13 +61,7 @@ fn read(file: &'static str) -> Result<Vec<Phrasing>, PhrasingFault> {
             (None, Some((name, choices))) => parts.push((name, choices)),
             (None, None) => return Err(fault()),
             (Some(intent), _) => {
-                let mut pattern = line.to_owned();
-                for (name, choices) in &parts {
-                    pattern = pattern.replace(&format!("{{{name}}}"), &format!("[{choices}]"));
-                }
-                if pattern.contains(['{', '}']) {
-                    return Err(fault());
-                }
+                let pattern = filled(line, &parts).ok_or_else(fault)?;
                 found.push(Phrasing {
                     intent,
                     texts: variants(&pattern).ok_or_else(fault)?,
@@ -75,6 +70,22 @@ fn read(file: &'static str) -> Result<Vec<Phrasing>, PhrasingFault> {
         }
     }
     Ok(found)
+}
+
+/// The line with the parts that it names, which within brackets are more choices among the others.
+fn filled(line: &str, parts: &[(&str, &str)]) -> Option<String> {
+    let mut pattern = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('{') {
+        pattern.push_str(before);
+        let (name, after) = after.split_once('}')?;
+        let (_, choices) = parts.iter().find(|(part, _)| *part == name)?;
+        let within = pattern.rfind('[') > pattern.rfind(']');
+        pattern.push_str(&if within { (*choices).to_owned() } else { format!("[{choices}]") });
+        rest = after;
+    }
+    pattern.push_str(rest);
+    Some(pattern)
 }
 
 /// The texts of a pattern: all of them, or a spread.

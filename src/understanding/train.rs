@@ -31,7 +31,7 @@ pub(super) const SETTINGS: Settings = Settings {
     rounds: 14,
     rate: 0.5,
     decay: 2e-6,
-    lines_min: 1,
+    lines_min: 2,
     smoothing: 0.05,
     line_weight_max: 3.0,
     heard_weight: 0.3,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{features, normal, sounds};
+use super::{features, normal};
 
 const CHINESE: &str = include_str!("../../locales/zh-Hans/concepts.txt");
 const ENGLISH: &str = include_str!("../../locales/en/concepts.txt");
@@ -146,7 +146,7 @@ pub(super) fn stem(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::sounds, *};
 
     #[test]
     fn endings_and_spellings_do_not_matter() {
