@@ -258,3 +258,107 @@ pub(super) fn word_before(text: &[char], at: usize) -> String {
         String::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slots in one line, as `b=3 u=2 r=1203`.
+    fn said(text: &str) -> String {
+        let slots = read(text);
+        let parts = [
+            ("b", slots.building),
+            ("u", slots.unit),
+            ("r", slots.room),
+            ("p", slots.phone),
+            ("d", slots.date.map(|date| date.to_string())),
+            ("t", slots.time.map(|time| time.format("%H:%M").to_string())),
+            ("n", slots.name),
+        ];
+        let known = parts.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        known.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_a_message_names_is_read_in_its_normal_form() {
+        for (text, wanted) in [
+            ("3栋", "b=3"),
+            ("十二栋", "b=12"),
+            ("building 7", "b=7"),
+            ("bldg 7", "b=7"),
+            ("2单元", "u=2"),
+            ("unit 2", "u=2"),
+            ("1203室", "r=1203"),
+            ("1203号", "r=1203"),
+            ("apt 1203", "r=1203"),
+            ("+86 199 0000 0001", "p=19900000001"),
+            ("后天", "d=+2"),
+            ("9月3日", "d=09-03"),
+            ("下午两点半", "t=14:30"),
+            ("5pm", "t=17:00"),
+            ("我叫陈桂英", "n=陈桂英"),
+            ("妈妈走不动,3栋2单元1203,请上门", "b=3 u=2 r=1203"),
+            ("地址2栋1单元301 老人瘫痪 请来采样", "b=2 u=1 r=301"),
+            ("麻烦安排上门 楼号8栋3单元 电话13900000002", "b=8 u=3 p=13900000002"),
+            ("登记一个上门的 6幢2单元 702 张桂芳 86岁", "b=6 u=2 r=702 n=张桂芳"),
+            ("我叫李建国,住六栋502,电话199-0000-0001", "b=6 r=502 p=19900000001 n=李建国"),
+            ("３栋２单元１２０３", "b=3 u=2 r=1203"),
+            ("my mom can't walk, building 3 unit 2 room 1203, please come", "b=3 u=2 r=1203"),
+            ("address building two unit 1 room 301", "b=2 u=1 r=301"),
+            ("My name is John Smith, building 8 unit 3, phone +86 13900000002", "b=8 u=3 p=13900000002 n=John Smith"),
+            ("Sept 3 at 2:30 pm", "d=09-03 t=14:30"),
+            ("on September 3rd", "d=09-03"),
+            ("3 Sep 5 o'clock", "d=09-03 t=05:00"),
+            ("the day after tomorrow at half past two", "d=+2 t=02:30"),
+            ("明天早上九点一刻", "d=+1 t=09:15"),
+            ("今晚8点", "d=+0 t=20:00"),
+            ("大后天上午十点", "d=+3 t=10:00"),
+            ("昨天下午3点做的", "d=-1 t=15:00"),
+            ("能不能早一点", ""),
+            ("采样点在哪", ""),
+            ("48小时核酸", ""),
+            ("2022-09-03 14:30", "d=09-03 t=14:30"),
+            ("9/3 下午3点", "d=09-03 t=15:00"),
+            ("九月三号晚上七点四十", "d=09-03 t=19:40"),
+            ("三天后", "d=+3"),
+            ("我是王秀兰,十栋一单元一二零三", "b=10 u=1 r=1203 n=王秀兰"),
+            ("我妈妈陈桂英,86岁,下不了楼", "n=陈桂英"),
+            ("老人高烧", ""),
+            ("bldg 12 apt 402 tmr 10am", "b=12 r=402 d=+1 t=10:00"),
+            ("3-2-1203", "b=3 u=2 r=1203"),
+            ("幸福社区3栋2单元5楼", "b=3 u=2"),
+            ("wo jiao zhang san, 3 dong 2 dan yuan 1203", "b=3 u=2 r=1203 n=zhang san"),
+            ("I am Mary Lee in unit 3", "u=3 n=Mary Lee"),
+            ("noon tomorrow", "d=+1 t=12:00"),
+            ("凌晨一点", "t=01:00"),
+            ("我住5号楼3单元八零二", "b=5 u=3 r=802"),
+            ("10点到11点", "t=10:00"),
+            ("第三针在哪打", ""),
+            ("电话一三八零零零零零零零一", "p=13800000001"),
+            ("028-87654321", "p=02887654321"),
+            ("A座1203", ""),
+            ("明天14:00", "d=+1 t=14:00"),
+            ("12点半", "t=12:30"),
+            ("中午12点", "t=12:00"),
+            ("晚上十二点", "t=00:00"),
+        ] {
+            assert_eq!(said(text), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_of_the_calendar_is_the_nearest_one() {
+        let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("exists");
+        let today = day(2022, 12, 31);
+        assert_eq!(SaidDate::Calendar { month: 1, day: 2 }.on(today), Some(day(2023, 1, 2)));
+        assert_eq!(SaidDate::Calendar { month: 12, day: 30 }.on(today), Some(day(2022, 12, 30)));
+        assert_eq!(SaidDate::InDays(1).on(today), Some(day(2023, 1, 1)));
+        assert_eq!(SaidDate::InDays(-1).on(today), Some(day(2022, 12, 30)));
+    }
+
+    #[test]
+    fn slots_are_strings() {
+        let json = serde_json::to_string(&read("3栋明天下午两点半")).expect("json");
+        assert_eq!(json, r#"{"building":"3","date":"+1","time":"14:30"}"#);
+    }
+}
