@@ -1,5 +1,6 @@
 //! The command line: one file per command family.
 
+mod ask;
 mod config;
 mod data;
 mod deliveries;
@@ -91,6 +92,8 @@ enum Command {
     Text(text::TextCommand),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
+    /// Say what a resident would be answered; or measure how messages are understood.
+    Ask(ask::AskArgs),
     /// Ask the registration system.
     #[command(subcommand)]
     Registration(registration::RegistrationCommand),
@@ -194,6 +197,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Policy(command) => policy::run(command, &session).await,
         Command::Text(command) => text::run(command, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
+        Command::Ask(args) => ask::run(&args, &session),
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,
         Command::Backup { file } => data::backup(&file, &session).await,

@@ -3,6 +3,7 @@
 mod household;
 mod ids;
 mod incident;
+mod intent;
 mod load;
 mod message;
 mod place;
@@ -13,6 +14,7 @@ mod thread;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
+pub use intent::{Intent, UnknownIntent};
 pub use incident::{IncidentScope, ManualState};
 pub use load::LoadSample;
 pub use message::*;

@@ -2,6 +2,7 @@
 //!
 //! Each text is a Fluent message; its attribute `.sms`, where there is one, is the short form for text messages.
 
+pub mod answers;
 pub mod notices;
 mod set;
 
@@ -201,25 +202,70 @@ texts! {
     SheetPage { page, pages } = "sheet-page",
     SheetIncident { id } = "sheet-incident",
     SheetPrivate = "sheet-private",
+    // locales/*/answers.ftl
+    AnswerWindow { time, site } = "answer-window",
+    AnswerWindowRule = "answer-window-rule",
+    AnswerChangeTimeWindow = "answer-change-time-window",
+    AnswerPassRules = "answer-pass-rules",
+    AnswerProofHours = "answer-proof-hours",
+    AnswerProofOwn { sampled_at, valid_until } = "answer-proof-own",
+    AnswerGetPass = "answer-get-pass",
+    AnswerGetPassPhone { community_phone } = "answer-get-pass-phone",
+    AnswerGetPassHuman = "answer-get-pass-human",
+    AnswerHealthCode = "answer-health-code",
+    AnswerPublicTransportAccess = "answer-public-transport-access",
+    AnswerTransportStatus = "answer-transport-status",
+    AnswerHospitalAccess = "answer-hospital-access",
+    AnswerEmergencyCare = "answer-emergency-care",
+    AnswerEmergencyCareCall { emergency_number } = "answer-emergency-care-call",
+    AnswerHomeSamplingApply = "answer-home-sampling-apply",
+    AnswerHomeSamplingStatus { request_id, request_status } = "answer-home-sampling-status",
+    AnswerHomeSamplingCancel { request_id } = "answer-home-sampling-cancel",
+    AnswerHomeSamplingEligibility = "answer-home-sampling-eligibility",
+    AnswerGreenLane = "answer-green-lane",
+    AnswerWhatToBring = "answer-what-to-bring",
+    AnswerAfterSampling = "answer-after-sampling",
+    AnswerSystemOutage = "answer-system-outage",
+    AnswerNoSmartphone = "answer-no-smartphone",
+    AnswerMissedTestEnrolment = "answer-missed-test-enrolment",
+    AnswerMissedTestEnrolmentNews { official_channel } = "answer-missed-test-enrolment-news",
+    AnswerSuppliesStatus = "answer-supplies-status",
+    AnswerPriceGougingReport = "answer-price-gouging-report",
+    AnswerPriceGougingReportPhone { price_hotline } = "answer-price-gouging-report-phone",
+    AnswerPriceGougingReportWrite = "answer-price-gouging-report-write",
+    AnswerReportIncident = "answer-report-incident",
+    AnswerReportIncidentDanger { emergency_number } = "answer-report-incident-danger",
+    AnswerOptIn = "answer-opt-in",
+    AnswerOptOut = "answer-opt-out",
+    AnswerChangeLanguage = "answer-change-language",
+    AnswerTalkToHuman = "answer-talk-to-human",
+    AnswerCommunityPhone { community_phone } = "answer-community-phone",
+    AnswerHelpMenu = "answer-help-menu",
+    AnswerHuman = "answer-human",
+    AnswerLifeInDanger { emergency_number } = "answer-life-in-danger",
+    AnswerNone = "answer-none",
 }
 
 /// The attribute that holds the short form for text messages.
 const SMS: &str = "sms";
 
-const ZH_HANS: [&str; 3] = [
+const ZH_HANS: [&str; 4] = [
     include_str!("../../locales/zh-Hans/conversation.ftl"),
     include_str!("../../locales/zh-Hans/notices.ftl"),
     include_str!("../../locales/zh-Hans/incidents.ftl"),
+    include_str!("../../locales/zh-Hans/answers.ftl"),
 ];
-const ZH_HANT: [&str; 3] = [
+const ZH_HANT: [&str; 4] = [
     include_str!("../../locales/zh-Hant/conversation.ftl"),
     include_str!("../../locales/zh-Hant/notices.ftl"),
     include_str!("../../locales/zh-Hant/incidents.ftl"),
+    include_str!("../../locales/zh-Hant/answers.ftl"),
 ];
-const EN: [&str; 3] = [
+const EN: [&str; 4] = [
     include_str!("../../locales/en/conversation.ftl"),
     include_str!("../../locales/en/notices.ftl"),
     include_str!("../../locales/en/incidents.ftl"),
+    include_str!("../../locales/en/answers.ftl"),
 ];
 
 /// Every text in every language, and those that a coordinator has set in other words: clones share them. Cheap to
@@ -499,7 +545,7 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(Language, [&str; 3]); 3] = [
+    const FILES: [(Language, [&str; 4]); 3] = [
         (Language::ZhHans, ZH_HANS),
         (Language::ZhHant, ZH_HANT),
         (Language::En, EN),
