@@ -17,12 +17,16 @@ use super::{
 use crate::{
     channels::sms::segment,
     clock::Clock,
-    config::Config,
+    config::{CityConfig, Config},
     domain::{
         Body, ChannelKind, ContactId, DeliveryState, InboundContent, Language, NoticeKind, PhoneNumber,
         ResidentId, Site, UnitId,
     },
-    i18n::{Text, Texts, Voice, notices},
+    i18n::{
+        Text, Texts, Voice,
+        answers::{self, Facts},
+        notices,
+    },
     registration::RegistrationClient,
     store::{self, NewDelivery, ReplyRow, Store, StoreError, ThreadChange, ToldWindow, WaitingInbound},
     understanding::{Intent, Understanding},
@@ -233,7 +237,8 @@ impl Runner {
         let fresh_code = format!("{:04}", rand::random_range(0..10_000));
         let kept_days = self.config.privacy.retention.as_secs().div_ceil(24 * 60 * 60);
         let understand = |text: &str, language: Language| Understanding::shared().understand(text, language);
-        let answer = |voice: &Voice<'_>, intent: Intent| approved(voice, intent);
+        let city = &self.config.city;
+        let answer = |voice: &Voice<'_>, intent: Intent| approved(voice, intent, city);
         let known = Known {
             channel: heard.channel,
             person: heard.person,
@@ -456,8 +461,19 @@ impl Heard<'_> {
 }
 
 /// The approved text that answers a question, where there is one.
-fn approved(_voice: &Voice<'_>, _intent: Intent) -> Option<String> {
-    None
+fn approved(voice: &Voice<'_>, intent: Intent, city: &CityConfig) -> Option<String> {
+    let facts = Facts {
+        emergency_number: &city.emergency_number,
+        price_hotline: Some(city.price_hotline.as_str()).filter(|number| !number.is_empty()),
+        official_channel: Some(city.official_channel.as_str()).filter(|name| !name.is_empty()),
+        ..Facts::default()
+    };
+    // The words alone: the sender is named once, before the whole message.
+    let words = Voice {
+        channel: ChannelKind::Telegram,
+        ..*voice
+    };
+    answers::answer(&words, intent, &facts)
 }
 
 /// Sites whose place is known, with the address of their map.

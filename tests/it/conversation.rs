@@ -790,7 +790,10 @@ async fn a_restart_in_mid_dialogue_loses_no_step_and_keeps_the_order() {
         app.start_service();
         let said = app.heard(785, 1, 7).await;
         assert!(said[0].contains("几单元"), "{said:?}");
-        assert!(said[1].contains("已记住") && said[1].contains("2单元"), "{said:?}");
+        assert!(
+            said[1].contains("已记住") && said[1].contains("2单元"),
+            "{said:?}"
+        );
         assert!(said[2].contains("没有采样安排"), "{said:?}");
         assert!(said[3].contains("手机号码"), "{said:?}");
         assert!(said[4].contains("请选择语言"), "{said:?}");

@@ -175,9 +175,11 @@ async fn registration(clock: Clock) -> (String, JoinSet<()>) {
         "reported_at": sampled + TimeDelta::hours(9) }]);
     let proofs = move |Path(_): Path<String>| async move { Json(answer) };
     let load = move || async move {
-        Json(json!({ "as_of": clock.now(), "sessions_started_per_second": 1.0, "completed_per_second": 1.0,
+        Json(
+            json!({ "as_of": clock.now(), "sessions_started_per_second": 1.0, "completed_per_second": 1.0,
             "capacity_per_second": 100.0, "utilisation": 0.01, "queue_seconds": 0.0, "p95_ms": 100.0,
-            "error_rate": 0.0 }))
+            "error_rate": 0.0 }),
+        )
     };
     let router = Router::new()
         .route("/v1/people/{ref}/proofs", get(proofs))
