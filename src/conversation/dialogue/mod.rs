@@ -235,7 +235,7 @@ impl<'a> Talk<'a> {
                 self.turn.effects.push(Effect::Start);
                 self.stopped = false;
                 self.lead(&Text::Started);
-                self.menu();
+                self.short_menu();
             }
             Choice::Help => {
                 let emergency_number = self.known.city.emergency_number.as_str();
@@ -282,6 +282,17 @@ impl<'a> Talk<'a> {
         }
         self.turn.state.step = Step::Idle;
         self.offer(&Text::Menu, &Menu::main(&self.voice, self.stopped));
+    }
+
+    /// The menu, or by text message how to get it: its lines would cost a part more.
+    fn short_menu(&mut self) {
+        let asks_home = matches!(self.turn.state.step, Step::New) && self.home.is_none();
+        if self.known.channel == ChannelKind::Telegram || asks_home || self.lead.is_empty() {
+            return self.menu();
+        }
+        self.turn.state.step = Step::Idle;
+        self.lead(&Text::MenuHint);
+        self.say_lead();
     }
 
     /// Asks again what was asked last, so that a word in between costs nothing.

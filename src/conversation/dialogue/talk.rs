@@ -73,6 +73,6 @@ impl Talk<'_> {
             self.turn.effects.push(Effect::CloseTalk);
             self.lead(&Text::TalkEnded);
         }
-        self.menu();
+        self.short_menu();
     }
 }
