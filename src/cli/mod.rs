@@ -14,6 +14,7 @@ mod registration;
 mod registration_sim;
 mod rehearse;
 mod round;
+mod round_status;
 mod send_test;
 mod text;
 

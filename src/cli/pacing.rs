@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Session, output::table};
 use crate::{
-    release::pacer::{self, PacingStatus},
+    release::{pacer, status::PacingStatus},
     store::{PacingLogEntry, Store},
 };
 

@@ -9,7 +9,10 @@ use super::{Session, output::table};
 use crate::{
     domain::RoundId,
     pacing::law::Params,
-    rehearsal::{self, CAPACITY_PER_RECIPIENT, Outcome, Rehearsal, Scenario, Scene, Without, city, picture},
+    rehearsal::{
+        self, CAPACITY_PER_RECIPIENT, Outcome, Reading, Readings, Rehearsal, Scenario, Scene, Without, city,
+        picture,
+    },
     store::Store,
 };
 
@@ -42,6 +45,9 @@ pub struct RehearseArgs {
     /// Leave this out, to see what it is for.
     #[arg(long, value_enum)]
     without: Option<Without>,
+    /// Read the reference model another way where it leaves something open; may be given more than once.
+    #[arg(long, value_enum)]
+    reading: Vec<Reading>,
     /// Everything by chance comes from it: the same seed gives the same answer.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -55,6 +61,12 @@ pub struct RehearseArgs {
     /// Write the curve as a picture.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+impl RehearseArgs {
+    fn readings(&self) -> Readings {
+        self.reading.iter().copied().collect()
+    }
 }
 
 /// Rehearses, and tells what came of it. The exit code is 1 where the plan does not hold.
@@ -83,6 +95,7 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
             corrections_per_second: args.corrections,
             seed: args.seed,
             without: args.without,
+            readings: args.readings(),
         };
         outcomes.push(tokio::task::block_in_place(|| rehearsal::rehearse(rehearsal)));
         bar.inc(1);
@@ -151,7 +164,7 @@ async fn scene(args: &RehearseArgs, session: &Session, store: Option<&Store>) ->
         bail!("--recipients is {RECIPIENTS_MIN} or more");
     }
     let params = params(u64::from(recipients));
-    let scene = tokio::task::block_in_place(|| city::made(recipients, &params, args.seed));
+    let scene = tokio::task::block_in_place(|| city::made(recipients, &params, args.readings(), args.seed));
     Ok((scene, params))
 }
 
@@ -184,6 +197,7 @@ fn write_picture(
         corrections_per_second: None,
         seed: args.seed,
         without: None,
+        readings: args.readings(),
     };
     let at_once = tokio::task::block_in_place(|| rehearsal::at_once(behind));
     std::fs::write(file, picture::svg(outcome, &at_once))

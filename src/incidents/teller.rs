@@ -115,7 +115,8 @@ impl Teller {
         let now = self.clock.now();
         let mut deliveries = BTreeMap::new();
         let mut withdrawn = BTreeSet::new();
-        for (round, windows) in by_round(&windows) {
+        // Whoever is told again, also for one of several windows, hears the newest.
+        for ((calmed, round), windows) in by_round(&windows).into_iter().rev() {
             let near = Near {
                 until: now + self.config.incidents.near(),
                 windows,
@@ -134,7 +135,13 @@ impl Teller {
             audience.retain(|contact| concerned.contains(&contact.contact));
             let ends_at = near.windows.iter().map(|window| window.ends_at).max();
             for contact in &audience {
-                let new = self.notice(incident, contact, ends_at.unwrap_or(now) + AFTER_WINDOW, now);
+                let new = self.notice(
+                    incident,
+                    calmed,
+                    contact,
+                    ends_at.unwrap_or(now) + AFTER_WINDOW,
+                    now,
+                );
                 deliveries.entry(contact.contact).or_insert(new);
             }
             withdrawn.extend(self.superseded(round, &near, &concerned, &views).await?);
@@ -168,10 +175,10 @@ impl Teller {
             let noted = near.noted(view);
             for starts_at in noted.into_iter().chain([view.starts_at]) {
                 if starts_at <= near.until {
-                    keys.insert(format!(
-                        "reminder:{round}:{contact}:{}",
-                        starts_at.timestamp() / 60
-                    ));
+                    let minute = starts_at.timestamp() / 60;
+                    keys.insert(format!("reminder:{round}:{contact}:{minute}"));
+                    let revision = stored.plan_revision;
+                    keys.insert(format!("call:{round}:{revision}:{contact}:{minute}"));
                 }
             }
             if noted.unwrap_or(view.starts_at) > near.until {
@@ -179,9 +186,7 @@ impl Teller {
             }
         }
         for contact in concerned.difference(&later) {
-            for kind in ["window", "call"] {
-                keys.insert(format!("{kind}:{round}:{}:{contact}", stored.plan_revision));
-            }
+            keys.insert(format!("window:{round}:{}:{contact}", stored.plan_revision));
         }
         Ok(keys)
     }
@@ -206,7 +211,12 @@ impl Teller {
                 self.over(id, contact, &concerned, now)
             })
             .collect();
-        let withdrawn: Vec<String> = ids.iter().map(|contact| notice_key(id, *contact)).collect();
+        let log = self.store.incident_log(id).await?;
+        let calmed = log.iter().filter(|line| line.kind == "calmed").count() as u32;
+        let withdrawn: Vec<String> = ids
+            .iter()
+            .flat_map(|contact| (0..=calmed).map(|calmed| notice_key(id, calmed, *contact)))
+            .collect();
         self.store.end(id, &ids, &deliveries, &withdrawn, now).await?;
         self.written.send_modify(|count| *count += 1);
         Ok(contacts.len())
@@ -215,6 +225,7 @@ impl Teller {
     fn notice(
         &self,
         incident: &Incident,
+        calmed: u32,
         contact: &AudienceContact,
         expires_at: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -225,7 +236,7 @@ impl Teller {
             Language::ZhHans | Language::ZhHant => incident.message_zh.as_deref(),
         };
         let body = notices::incident(&voice, beside);
-        let key = notice_key(incident.id, contact.contact);
+        let key = notice_key(incident.id, calmed, contact.contact);
         delivery((key, NoticeKind::Incident), contact, body, expires_at, now)
     }
 
@@ -281,14 +292,22 @@ impl Near {
     }
 }
 
-fn notice_key(incident: IncidentId, contact: ContactId) -> String {
-    format!("incident:{incident}:{contact}")
+/// Told again, somebody hears it again.
+fn notice_key(incident: IncidentId, calmed: u32, contact: ContactId) -> String {
+    match calmed {
+        0 => format!("incident:{incident}:{contact}"),
+        again => format!("incident:{incident}:{contact}:{again}"),
+    }
 }
 
-fn by_round(windows: &[IncidentWindow]) -> BTreeMap<RoundId, Vec<IncidentWindow>> {
-    let mut rounds: BTreeMap<RoundId, Vec<IncidentWindow>> = BTreeMap::new();
+/// By how often people are told again, and by round.
+fn by_round(windows: &[IncidentWindow]) -> BTreeMap<(u32, RoundId), Vec<IncidentWindow>> {
+    let mut rounds: BTreeMap<(u32, RoundId), Vec<IncidentWindow>> = BTreeMap::new();
     for window in windows {
-        rounds.entry(window.round).or_default().push(*window);
+        rounds
+            .entry((window.calmed, window.round))
+            .or_default()
+            .push(*window);
     }
     rounds
 }

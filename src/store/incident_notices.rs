@@ -1,12 +1,14 @@
 //! Whom an incident concerns: the times it fell into, who was told of it, and who is to hear that it is over.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{
-    Appointment, AudienceContact, NewDelivery, Result, Store, in_transaction, json, json_ids, on_pool,
+    Appointment, AudienceContact, NewDelivery, Result, Store, in_transaction,
+    incidents::{LOG, LOG_WORDS},
+    json, json_ids, on_pool,
     outbox::{AudienceRow, INSERT, INSERT_BODIES, audience_contact},
     service::instant,
     take_ids,
@@ -15,6 +17,9 @@ use crate::domain::{ContactId, IncidentId, ResidentId, RoundId, UnitId};
 
 /// No window lasts longer: where to begin looking for those that have not ended.
 pub(super) const WINDOW_MAX: TimeDelta = TimeDelta::days(1);
+
+/// Nobody is told to stay calm twice within this.
+const CALM_EVERY_MIN: TimeDelta = TimeDelta::seconds(60);
 
 /// A time that an incident fell into, as it stood then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct IncidentWindow {
     pub starts_at: DateTime<Utc>,
     /// Last instant.
     pub ends_at: DateTime<Utc>,
+    /// How often its people were to be told again since it was noted.
+    pub calmed: u32,
 }
 
 /// What was sent about an incident: deliveries by kind, channel and state.
@@ -87,13 +94,27 @@ pub(super) const REACH: [&str; 3] = [
 ];
 
 /// The times of the incident `$1` that its people have not been told of; the resident is -1 for a unit's window.
-const UNTOLD: &str = "select k.round_id, k.unit_id, k.resident_id, k.starts_at, k.ends_at from ( \
-      select round_id, unit_id, cast(-1 as bigint) as resident_id, starts_at, ends_at from incident_windows \
+const UNTOLD: &str = "select k.round_id, k.unit_id, k.resident_id, k.starts_at, k.ends_at, \
+      (select count(*) from incident_log l where l.incident_id = $1 and l.kind = 'calmed' and l.at >= k.noted_at) from ( \
+      select round_id, unit_id, cast(-1 as bigint) as resident_id, starts_at, ends_at, noted_at from incident_windows \
         where incident_id = $1 and told_at is null \
-      union all select round_id, unit_id, resident_id, starts_at, ends_at from incident_times \
+      union all select round_id, unit_id, resident_id, starts_at, ends_at, noted_at from incident_times \
         where incident_id = $1 and told_at is null) k \
     join windows w on w.round_id = k.round_id and w.unit_id = k.unit_id \
     where w.released_at is not null order by k.starts_at, k.unit_id, k.resident_id limit $2";
+
+/// The times of the incident `$1` that start, as they are now, from `$2` to before `$3`: their people are told again.
+const UNTELL: [&str; 2] = [
+    "update incident_windows set told_at = null where incident_id = $1 and told_at is not null \
+       and exists (select 1 from windows w where w.round_id = incident_windows.round_id \
+         and w.unit_id = incident_windows.unit_id and w.starts_at >= $2 and w.starts_at < $3)",
+    "update incident_times set told_at = null where incident_id = $1 and told_at is not null \
+       and exists (select 1 from windows w left join own_windows o on o.round_id = w.round_id \
+           and o.resident_id = incident_times.resident_id \
+         where w.round_id = incident_times.round_id and w.unit_id = incident_times.unit_id \
+           and coalesce(o.starts_at, w.green_starts_at, w.starts_at) >= $2 \
+           and coalesce(o.starts_at, w.green_starts_at, w.starts_at) < $3)",
+];
 
 const MARK_TOLD: [&str; 2] = [
     "update incident_windows set told_at = $2 from {rows} where incident_id = $3 \
@@ -173,9 +194,56 @@ impl Store {
         }))
     }
 
+    /// Has those told again whom an open incident has told already and whose window, as it is now, starts within `near`:
+    /// the trouble lasts. On its record. False where the incident is not open, or where they were told only just now.
+    pub async fn calm_again(
+        &self,
+        id: IncidentId,
+        near: Range<DateTime<Utc>>,
+        actor: &str,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let now_ms = now.timestamp_millis();
+        Ok(in_transaction!(self, |tx| {
+            // Locks the row. Asked twice, after a crash between this and the law's own record, it is done once.
+            let due = sqlx::query(
+                "update incidents set state = 'open' where id = $1 and state = 'open' and not exists ( \
+                   select 1 from incident_log l where l.incident_id = $1 and l.kind in ('opened', 'calmed') and l.at > $2)",
+            )
+            .bind(id.0)
+            .bind((now - CALM_EVERY_MIN).timestamp_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if due {
+                let line = take_ids!(tx, "incident_log", 1);
+                sqlx::query(LOG)
+                    .bind(line)
+                    .bind(id.0)
+                    .bind(now_ms)
+                    .bind(actor)
+                    .bind("calmed")
+                    .bind(self.keys.seal(LOG_WORDS, line, reason.as_bytes()))
+                    .execute(&mut *tx)
+                    .await?;
+                for sql in UNTELL {
+                    sqlx::query(sql)
+                        .bind(id.0)
+                        .bind(near.start.timestamp_millis())
+                        .bind(near.end.timestamp_millis())
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+            due
+        }))
+    }
+
     /// Times that an incident fell into, whose people knew them and have not been told of it.
     pub async fn windows_to_calm(&self, id: IncidentId, limit: usize) -> Result<Vec<IncidentWindow>> {
-        let rows: Vec<(i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
+        let rows: Vec<(i64, i64, i64, i64, i64, i64)> = on_pool!(self, |pool| {
             sqlx::query_as(UNTOLD)
                 .bind(id.0)
                 .bind(limit as i64)
@@ -184,18 +252,21 @@ impl Store {
         });
         Ok(rows
             .into_iter()
-            .map(|(round, unit, resident, starts_at, ends_at)| IncidentWindow {
-                of: match resident {
-                    -1 => Appointment::Unit,
-                    0 => Appointment::Green,
-                    _ => Appointment::Own,
+            .map(
+                |(round, unit, resident, starts_at, ends_at, calmed)| IncidentWindow {
+                    of: match resident {
+                        -1 => Appointment::Unit,
+                        0 => Appointment::Green,
+                        _ => Appointment::Own,
+                    },
+                    round: RoundId(round),
+                    unit: UnitId(unit),
+                    resident: (resident > 0).then_some(ResidentId(resident)),
+                    starts_at: instant(starts_at),
+                    ends_at: instant(ends_at),
+                    calmed: calmed as u32,
                 },
-                round: RoundId(round),
-                unit: UnitId(unit),
-                resident: (resident > 0).then_some(ResidentId(resident)),
-                starts_at: instant(starts_at),
-                ends_at: instant(ends_at),
-            })
+            )
             .collect())
     }
 
@@ -224,7 +295,8 @@ impl Store {
             .collect();
         let notice = self.sql(
             "insert into incident_notices (incident_id, contact_id, told_at) \
-             select $2, cast(r.value->>'id' as bigint), $3 from {rows} where true on conflict do nothing",
+             select $2, cast(r.value->>'id' as bigint), $3 from {rows} where true \
+             on conflict (incident_id, contact_id) do update set told_at = excluded.told_at",
         );
         let lost = self.sql(
             "update incident_notices set withdrawn = 1 where incident_id = $2 \
@@ -387,9 +459,11 @@ impl Store {
     pub async fn count_incident_notices(&self, id: IncidentId) -> Result<Vec<NoticeCount>> {
         Ok(on_pool!(self, |pool| {
             sqlx::query_as(
-                "select d.kind, d.channel, d.state, count(*) as deliveries from incident_notices n \
+                "select d.kind, d.channel, d.state, count(distinct d.id) as deliveries from incident_notices n \
+                 cross join (select '' as suffix union all select ':' || cast(row_number() over (order by id) as text) \
+                   from incident_log where incident_id = $1 and kind = 'calmed') again \
                  join deliveries d on d.key in (\
-                   'incident:' || cast(n.incident_id as text) || ':' || cast(n.contact_id as text), \
+                   'incident:' || cast(n.incident_id as text) || ':' || cast(n.contact_id as text) || again.suffix, \
                    'incident-over:' || cast(n.incident_id as text) || ':' || cast(n.contact_id as text)) \
                  where n.incident_id = $1 group by d.kind, d.channel, d.state \
                  order by d.kind desc, d.channel, d.state",

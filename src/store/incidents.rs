@@ -369,5 +369,5 @@ impl Store {
     }
 }
 
-const LOG: &str =
+pub(super) const LOG: &str =
     "insert into incident_log (id, incident_id, at, actor, kind, words) values ($1, $2, $3, $4, $5, $6)";

@@ -13,6 +13,7 @@ mod incidents;
 mod keys;
 mod load;
 mod manual;
+mod moving;
 mod outbox;
 mod pacing;
 mod places;
@@ -40,6 +41,7 @@ pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
 pub use load::LoadMinute;
 pub use manual::{ManualChange, ManualRegistration, OwnTime, Returned, SheetPerson, SheetWindow};
+pub use moving::{Movable, OwnWindow, RoundStart, WindowMove};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -55,7 +57,7 @@ pub use roster::{
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 pub use threads::{Thread, ThreadChange, ThreadFilter, ThreadMessage};
-pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
+pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;

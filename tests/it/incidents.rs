@@ -212,7 +212,7 @@ impl Flows {
                 config,
                 written,
                 audience_seen: Arc::default(),
-                incidents_seen: Default::default(),
+                incidents_seen: Arc::default(),
             },
         }
     }

@@ -7,6 +7,7 @@ mod conversation;
 mod crash;
 mod incidents;
 mod limits;
+mod moving;
 mod pacing;
 mod paper;
 mod planning;

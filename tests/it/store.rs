@@ -9,7 +9,7 @@ use weir::{
     },
     store::{
         Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
-        ManualChange, MovedStart, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow,
+        ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow,
         PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, SetText, Steering,
         Store, StoreError, ThreadChange, ThreadFilter, ToldCount, WindowMove,
     },
@@ -1471,6 +1471,8 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
                 starts_at: window.starts_at + minutes(90),
                 ends_at: window.ends_at + minutes(90),
                 over_capacity: false,
+                stay_behind: 0.325,
+                is_called: false,
             })
             .collect();
         assert!(
@@ -1678,6 +1680,8 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
                 starts_at: own.starts_at + minutes(60),
                 ends_at: own.ends_at + minutes(60),
                 over_capacity: false,
+                stay_behind: 0.325,
+                is_called: false,
             })
             .collect();
         let now = read(store, round).await;
@@ -2056,20 +2060,6 @@ async fn what_pacing_knows_outlives_a_process_and_a_backup() {
             [("mode", "moved"), ("by_hand", "held"), ("mode", "slowed")]
         );
 
-        let start = evening() + minutes(30);
-        let moved = MovedStart {
-            starts_at: start,
-            sms: 2.5,
-            chat: -0.25,
-        };
-        store.add_moved(&[moved]).await.expect("adds");
-        store.add_moved(&[moved]).await.expect("adds");
-        let found = store.moved(evening(), start + minutes(1)).await.expect("reads");
-        assert_eq!(
-            found.iter().map(|one| (one.sms, one.chat)).collect::<Vec<_>>(),
-            [(5.0, -0.5)]
-        );
-
         let file = test.folder.path().join("pacing.backup");
         store.backup(&file, later).await.expect("writes");
         store
@@ -2081,13 +2071,6 @@ async fn what_pacing_knows_outlives_a_process_and_a_backup() {
         assert_eq!(restored, row);
         store.erase_old(later + minutes(60)).await.expect("erases");
         assert!(store.pacing_log(10).await.expect("reads").is_empty());
-        assert!(
-            store
-                .moved(evening(), start + minutes(1))
-                .await
-                .expect("reads")
-                .is_empty()
-        );
     })
     .await;
 }
