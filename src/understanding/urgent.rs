@@ -44,11 +44,15 @@ impl<T> Rule<T> {
 impl Rules {
     pub(super) fn load() -> Self {
         let chinese = |way: &str| Some(compact(&folded(&plain(way))));
-        let spelt = |way: &str| Some(chinese(way)?.chars().map(features::heard).collect::<Vec<u32>>());
+        // One syllable alone is too many words.
+        let spelt = |way: &str| {
+            let sounds: Vec<u32> = chinese(way)?.chars().map(features::heard).collect();
+            (sounds.len() > 1).then_some(sounds)
+        };
         let english = |way: &str| Some(stems(way));
         Self {
             chinese: normal::lines(CHINESE).map(|line| Rule::read(line, chinese)).collect(),
-            spelt: normal::lines(CHINESE).map(|line| heard(Rule::read(line, spelt))).collect(),
+            spelt: normal::lines(CHINESE).map(|line| Rule::read(line, spelt)).collect(),
             english: normal::lines(ENGLISH).map(|line| Rule::read(line, english)).collect(),
         }
     }
@@ -75,14 +79,6 @@ impl Rules {
             self.spelt.iter().any(|rule| rule.holds(|way| contains(&heard, way)))
         })
     }
-}
-
-/// A rule as it is heard. One syllable alone is too many words to begin a rule with.
-fn heard(mut rule: Rule<Vec<u32>>) -> Rule<Vec<u32>> {
-    if let Some(first) = rule.parts.first_mut() {
-        first.retain(|way| way.len() > 1);
-    }
-    rule
 }
 
 /// Letters and digits alone: signs and spaces do not part what belongs together in Chinese.
