@@ -26,7 +26,10 @@ const ROWS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("edges", &["channels", "registration", "store"]),
-    ("decisions", &["planner", "pacing", "knowledge", "understanding", "i18n"]),
+    (
+        "decisions",
+        &["planner", "pacing", "knowledge", "understanding", "i18n"],
+    ),
     ("nouns", &["domain", "config", "clock"]),
 ];
 const DECISIONS: usize = 3;
