@@ -40,13 +40,21 @@ pub fn measure() -> Result<()> {
     let load_ms = started.elapsed().as_secs_f64() * 1000.0;
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/questions.jsonl");
     let file = std::fs::read_to_string(path).context(path)?;
-    let questions = file.lines().map(serde_json::from_str).collect::<Result<Vec<Question>, _>>()?;
+    let questions = file
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<Vec<Question>, _>>()?;
     for (name, languages) in [
         ("all", &Language::ALL[..]),
         ("Chinese", &[Language::ZhHans, Language::ZhHant][..]),
         ("English", &[Language::En][..]),
     ] {
-        let counts = count(&loaded, questions.iter().filter(|question| languages.contains(&question.lang)));
+        let counts = count(
+            &loaded,
+            questions
+                .iter()
+                .filter(|question| languages.contains(&question.lang)),
+        );
         let right = match name {
             "Chinese" => 92.0,
             "English" => 82.0,
@@ -54,7 +62,11 @@ pub fn measure() -> Result<()> {
         };
         Report::new("ask", &format!("held-out questions, {name}"))
             .figure("questions", f64::from(counts.all), None)
-            .figure("right_percent", percent(counts.right, counts.all), Some(Goal::AtLeast(right)))
+            .figure(
+                "right_percent",
+                percent(counts.right, counts.all),
+                Some(Goal::AtLeast(right)),
+            )
             .figure(
                 "outside_recognised_percent",
                 percent(counts.outside_recognised, counts.outside),
@@ -66,7 +78,11 @@ pub fn measure() -> Result<()> {
                 Some(Goal::AtLeast(90.0)),
             )
             .figure("urgent", f64::from(counts.urgent), None)
-            .figure("urgent_answered_as_ordinary", f64::from(counts.urgent_ordinary), Some(Goal::AtMost(0.0)))
+            .figure(
+                "urgent_answered_as_ordinary",
+                f64::from(counts.urgent_ordinary),
+                Some(Goal::AtMost(0.0)),
+            )
             .print();
     }
     speed(&loaded, &questions, load_ms)
@@ -112,7 +128,11 @@ fn speed(reader: &Understanding, questions: &[Question], load_ms: f64) -> Result
         .figure("load_ms", load_ms, Some(Goal::AtMost(300.0)))
         .figure("training_seconds", train_seconds, None)
         .figure("weights_mb", weights.len() as f64 / 1e6, None)
-        .figure("weights_reproduced", f64::from(u8::from(weights == understanding::WEIGHTS)), Some(Goal::AtLeast(1.0)))
+        .figure(
+            "weights_reproduced",
+            f64::from(u8::from(weights == understanding::WEIGHTS)),
+            Some(Goal::AtLeast(1.0)),
+        )
         .print();
     Ok(())
 }

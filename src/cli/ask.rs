@@ -24,9 +24,11 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// `weir ask`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  weir ask 我们楼今天几点做核酸\n  weir ask --lang en \"Do I need my ID?\"\n  \
+#[command(
+    after_help = "Examples:\n  weir ask 我们楼今天几点做核酸\n  weir ask --lang en \"Do I need my ID?\"\n  \
     weir ask --jsonl < questions.jsonl\n\nNothing is stored and nobody is told. Answers that depend on the person \
-    (the own window, pass or request) are given in general words.")]
+    (the own window, pass or request) are given in general words."
+)]
 pub struct AskArgs {
     /// What a resident might write; without it, each line of standard input is a message.
     text: Vec<String>,
@@ -40,7 +42,8 @@ pub struct AskArgs {
 }
 
 fn language(text: &str) -> Result<Language, String> {
-    text.parse().map_err(|error: crate::domain::UnknownLanguage| error.to_string())
+    text.parse()
+        .map_err(|error: crate::domain::UnknownLanguage| error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -112,7 +115,11 @@ impl Asker<'_> {
 
     fn classify(&self, question: &Question) -> Result<()> {
         // A language that Weir does not speak is no reason to leave the message unread.
-        let lang = question.lang.as_deref().and_then(Language::nearest).unwrap_or(self.args.lang);
+        let lang = question
+            .lang
+            .as_deref()
+            .and_then(Language::nearest)
+            .unwrap_or(self.args.lang);
         let said = self.understanding.understand(&question.text, lang);
         let reading = serde_json::to_string(&reading(&question.text, &said))?;
         // A reader that has gone away is no fault of the command.
@@ -154,7 +161,10 @@ fn reading<'a>(text: &'a str, said: &'a Understood) -> Reading<'a> {
 /// The next line, whatever its bytes; one that is too long is passed over to its end.
 fn next_line(input: &mut impl BufRead) -> Result<Line> {
     let mut bytes = Vec::new();
-    let read = input.by_ref().take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut bytes)?;
+    let read = input
+        .by_ref()
+        .take(LINE_BYTES_MAX as u64 + 1)
+        .read_until(b'\n', &mut bytes)?;
     if read == 0 {
         return Ok(Line::End);
     }

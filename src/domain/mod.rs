@@ -14,8 +14,8 @@ mod thread;
 
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
-pub use intent::{Intent, UnknownIntent};
 pub use incident::{IncidentScope, ManualState};
+pub use intent::{Intent, UnknownIntent};
 pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace};

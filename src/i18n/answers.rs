@@ -25,7 +25,10 @@ pub struct Facts<'a> {
 /// The approved answer; `None` where nothing of it can be said without what is not known: a person takes it then.
 pub fn answer(voice: &Voice<'_>, intent: Intent, facts: &Facts<'_>) -> Option<String> {
     let joint = if voice.language == Language::En { " " } else { "" };
-    let said: Vec<String> = sentences(intent, facts).iter().map(|text| voice.say(text)).collect();
+    let said: Vec<String> = sentences(intent, facts)
+        .iter()
+        .map(|text| voice.say(text))
+        .collect();
     let words = said.join(joint);
     let message = match voice.channel {
         ChannelKind::Telegram => words.clone(),
@@ -44,7 +47,10 @@ fn sentences<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
         }
         Intent::CheckPassValidity => {
             said.push(Text::AnswerProofHours);
-            said.extend(facts.proof.map(|(sampled_at, valid_until)| Text::AnswerProofOwn { sampled_at, valid_until }));
+            said.extend(facts.proof.map(|(sampled_at, valid_until)| Text::AnswerProofOwn {
+                sampled_at,
+                valid_until,
+            }));
         }
         Intent::GetPass => said.extend([
             Text::AnswerGetPass,
@@ -54,18 +60,34 @@ fn sentences<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
             },
         ]),
         Intent::EmergencyCare => {
-            said.extend([Text::AnswerEmergencyCare, Text::AnswerEmergencyCareCall { emergency_number }]);
+            said.extend([
+                Text::AnswerEmergencyCare,
+                Text::AnswerEmergencyCareCall { emergency_number },
+            ]);
         }
-        Intent::HomeSamplingStatus => said.extend(
-            facts.request.map(|(request_id, request_status)| Text::AnswerHomeSamplingStatus { request_id, request_status }),
-        ),
+        Intent::HomeSamplingStatus => {
+            said.extend(
+                facts
+                    .request
+                    .map(|(request_id, request_status)| Text::AnswerHomeSamplingStatus {
+                        request_id,
+                        request_status,
+                    }),
+            )
+        }
         Intent::HomeSamplingCancel => {
-            said.extend(facts.request.map(|(request_id, _)| Text::AnswerHomeSamplingCancel { request_id }));
+            said.extend(
+                facts
+                    .request
+                    .map(|(request_id, _)| Text::AnswerHomeSamplingCancel { request_id }),
+            );
         }
         Intent::MissedTestEnrolment => {
             said.push(Text::AnswerMissedTestEnrolment);
             let news = facts.official_channel;
-            said.extend(news.map(|official_channel| Text::AnswerMissedTestEnrolmentNews { official_channel }));
+            said.extend(
+                news.map(|official_channel| Text::AnswerMissedTestEnrolmentNews { official_channel }),
+            );
         }
         Intent::PriceGougingReport => said.extend([
             Text::AnswerPriceGougingReport,
@@ -75,7 +97,10 @@ fn sentences<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
             },
         ]),
         Intent::ReportIncident => {
-            said.extend([Text::AnswerReportIncident, Text::AnswerReportIncidentDanger { emergency_number }]);
+            said.extend([
+                Text::AnswerReportIncident,
+                Text::AnswerReportIncidentDanger { emergency_number },
+            ]);
         }
         Intent::TalkToHuman => {
             said.push(Text::AnswerTalkToHuman);
@@ -92,7 +117,9 @@ fn sentences<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
 }
 
 fn phone<'a>(facts: &Facts<'a>) -> Option<Text<'a>> {
-    facts.community_phone.map(|community_phone| Text::AnswerCommunityPhone { community_phone })
+    facts
+        .community_phone
+        .map(|community_phone| Text::AnswerCommunityPhone { community_phone })
 }
 
 /// The answers that nothing fills.
@@ -175,13 +202,19 @@ mod tests {
     fn every_answer_is_there_and_danger_always_has_its_number() {
         for language in Language::ALL {
             for intent in Intent::ALL {
-                assert!(said(language, ChannelKind::Sms, intent, &ALL).is_some(), "{intent}");
+                assert!(
+                    said(language, ChannelKind::Sms, intent, &ALL).is_some(),
+                    "{intent}"
+                );
             }
             for intent in [Intent::Human, Intent::EmergencyCare, Intent::ReportIncident] {
                 let words = said(language, ChannelKind::Sms, intent, &NOTHING).expect("an answer");
                 assert!(words.contains("120"), "{intent} {language:?}");
             }
-            assert_eq!(said(language, ChannelKind::Sms, Intent::HomeSamplingStatus, &NOTHING), None);
+            assert_eq!(
+                said(language, ChannelKind::Sms, Intent::HomeSamplingStatus, &NOTHING),
+                None
+            );
         }
     }
 }

@@ -160,13 +160,13 @@ pub fn asked_windows(voice: &Voice<'_>, tz: Tz, asked: &AskedWindows<'_>) -> Bod
     if voice.channel == ChannelKind::Telegram {
         let shown = |site: &str| windows.iter().any(|window| window.site_name == site);
         let maps = asked.maps.iter().filter(|(site, _)| shown(site));
-        let links = maps.map(|(site, url)| {
+        let map_rows = maps.map(|(site, url)| {
             vec![Button::Link {
                 label: voice.say(&Text::OpenMap { site }),
                 url: url.clone(),
             }]
         });
-        answer.buttons.splice(0..0, links);
+        answer.buttons.splice(0..0, map_rows);
     }
     answer
 }

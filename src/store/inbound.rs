@@ -240,15 +240,6 @@ impl Store {
                 if let Some(change) = &step.thread {
                     change_thread!(self, tx, contact.0, change, now_ms);
                 }
-                if step.forget {
-                    for sql in FORGET {
-                        sqlx::query(sql)
-                            .bind(contact.0)
-                            .bind(now_ms)
-                            .execute(&mut *tx)
-                            .await?;
-                    }
-                }
                 if !step.replies.is_empty() {
                     let first = take_ids!(tx, "deliveries", step.replies.len());
                     let (rows, bodies) = self.delivery_rows(&step.replies, first, now);
@@ -265,16 +256,20 @@ impl Store {
 }
 
 /// Erases what is kept of the person behind contact $1 beside the roster: words, choices, links. That something was
-/// said, sent and asked stays, without what. Each statement names both parameters, as PostgreSQL asks.
+/// said, sent and asked stays, without what. Statements as in
+/// [`contact_changes`].
 const FORGET: [&str; 7] = [
-    "update inbound set content = '' where contact_id = $1 and answered_at is not null and $2 > 0",
-    "delete from dialogues where contact_id = $1 and $2 > 0",
-    "update thread_messages set words = '' where $2 > 0 and thread_id in (select id from threads where contact_id = $1)",
-    "update threads set state = 'closed', closed_at = $2, closed_by = 'resident' where contact_id = $1 and state = 'open'",
-    "delete from bodies where $2 > 0 and delivery_id in (select id from deliveries where contact_id = $1 \
-       and state not in ('held', 'queued', 'sending'))",
-    "update residents set chat_contact_id = null where chat_contact_id = $1 and $2 > 0",
-    "update contacts set language = null, language_chosen = 0, unit_id = null, changed_at = $2 where id = $1",
+    "update inbound set content = '' where contact_id = $1 and answered_at is not null and $2 > 0 and $3 = 0",
+    "delete from dialogues where contact_id = $1 and $2 > 0 and $3 = 0",
+    "update thread_messages set words = '' where $2 > 0 and $3 = 0 \
+       and thread_id in (select id from threads where contact_id = $1)",
+    "update threads set state = 'closed', closed_at = $2, closed_by = 'resident' \
+       where contact_id = $1 and state = 'open' and $3 = 0",
+    "delete from bodies where $2 > 0 and $3 = 0 and delivery_id in (select id from deliveries \
+       where contact_id = $1 and state not in ('held', 'queued', 'sending'))",
+    "update residents set chat_contact_id = null where chat_contact_id = $1 and $2 > 0 and $3 = 0",
+    "update contacts set language = null, language_chosen = 0, unit_id = null, changed_at = $2 \
+       where id = $1 and $3 = 0",
 ];
 
 /// Each change of the contact as a statement over (contact, now, value).
@@ -336,6 +331,9 @@ fn contact_changes(step: &ReplyRow) -> Vec<(&'static str, i64)> {
             "update residents set chat_contact_id = $1 where id = $3 and $2 > 0",
             resident.0,
         ));
+    }
+    if step.forget {
+        changes.extend(FORGET.map(|sql| (sql, 0)));
     }
     changes
 }

@@ -156,8 +156,11 @@ macro_rules! change_thread {
                 .fetch_optional(&mut *$tx)
                 .await?;
         match ($change, open) {
-            ($crate::store::ThreadChange::Open { urgent, words, .. }, Some((id,)))
-            | ($crate::store::ThreadChange::Add { urgent, words }, Some((id,))) => {
+            (
+                $crate::store::ThreadChange::Open { urgent, words, .. }
+                | $crate::store::ThreadChange::Add { urgent, words },
+                Some((id,)),
+            ) => {
                 $crate::store::threads::add_message!(
                     $store,
                     $tx,

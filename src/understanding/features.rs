@@ -83,8 +83,13 @@ fn masked(text: &str) -> String {
             at += digits;
             continue;
         }
-        let numerals = text[at..].iter().take_while(|c| "零一二两三四五六七八九十百".contains(**c)).count();
-        let measured = text.get(at + numerals).is_some_and(|c| "栋幢座单号楼室点月日岁块元".contains(*c));
+        let numerals = text[at..]
+            .iter()
+            .take_while(|c| "零一二两三四五六七八九十百".contains(**c))
+            .count();
+        let measured = text
+            .get(at + numerals)
+            .is_some_and(|c| "栋幢座单号楼室点月日岁块元".contains(*c));
         if numerals > 0 && measured {
             masked.push('#');
             at += numerals;
@@ -101,7 +106,8 @@ fn runs(text: &str) -> Vec<Run> {
     let mut joined = false; // nothing stands between this character and the last one
     for c in text.chars() {
         let is_latin = c.is_ascii_alphanumeric() || c == '\'' || ('\u{c0}'..='\u{24f}').contains(&c);
-        let is_han = ('\u{4e00}'..='\u{9fff}').contains(&c) || c == '#' || ('\u{3400}'..='\u{4dbf}').contains(&c);
+        let is_han =
+            ('\u{4e00}'..='\u{9fff}').contains(&c) || c == '#' || ('\u{3400}'..='\u{4dbf}').contains(&c);
         match runs.last_mut() {
             // Spaces and signs between Chinese characters say little: voice input and old people leave them out.
             Some(Run::Han(run)) if is_han => run.push(c),
@@ -167,7 +173,9 @@ fn sounds_of(runs: &[Run], lexicon: &Lexicon, found: &mut Vec<Piece>, concepts: 
                 }
             }
             Run::Word(word) => match sounds::syllables(word) {
-                Some(syllables) => spoken.extend(syllables.iter().map(|syllable| hash(&[syllable.as_bytes()]))),
+                Some(syllables) => {
+                    spoken.extend(syllables.iter().map(|syllable| hash(&[syllable.as_bytes()])))
+                }
                 None => spoken.push(hash(&[b"-"])),
             },
             Run::Other => {}
@@ -248,4 +256,3 @@ pub(super) fn hash(parts: &[&[u8]]) -> u32 {
     }
     (hash ^ (hash >> 32)) as u32
 }
-

@@ -98,7 +98,11 @@ impl Understanding {
         let best = Intent::ALL[best];
         if urgent {
             let stays = best == Intent::EmergencyCare && score >= SHARE_MIN;
-            return (if stays { best } else { Intent::Human }, score.max(SHARE_MIN), true);
+            return (
+                if stays { best } else { Intent::Human },
+                score.max(SHARE_MIN),
+                true,
+            );
         }
         let unanswered = matches!(best, Intent::Human | Intent::None);
         if unanswered || score >= SHARE_MIN {
@@ -147,9 +151,16 @@ mod tests {
     fn every_intent_has_phrasings_in_both_languages() {
         let all = phrasings::all().expect("the files can be read");
         for intent in Intent::ALL {
-            let (english, chinese): (Vec<_>, Vec<_>) =
-                all.iter().filter(|one| one.intent == intent).partition(|one| one.texts[0].is_ascii());
-            assert!(english.len() >= 50 && chinese.len() >= 50, "{intent}: {} {}", english.len(), chinese.len());
+            let (english, chinese): (Vec<_>, Vec<_>) = all
+                .iter()
+                .filter(|one| one.intent == intent)
+                .partition(|one| one.texts[0].is_ascii());
+            assert!(
+                english.len() >= 50 && chinese.len() >= 50,
+                "{intent}: {} {}",
+                english.len(),
+                chinese.len()
+            );
         }
     }
 
@@ -181,10 +192,23 @@ mod tests {
         for text in include_str!("danger.txt").lines().filter(|line| !line.is_empty()) {
             let said = Understanding::shared().understand(text, Language::ZhHans);
             assert!(said.urgent, "{text}");
-            assert!(matches!(said.intent, Intent::Human | Intent::EmergencyCare), "{text}: {}", said.intent);
+            assert!(
+                matches!(said.intent, Intent::Human | Intent::EmergencyCare),
+                "{text}: {}",
+                said.intent
+            );
         }
-        for text in ["手机没电了能做核酸吗", "采样点在哪里", "my phone died, can I still test", "系统崩溃了", "下楼捅喉咙"] {
-            assert!(!Understanding::shared().understand(text, Language::ZhHans).urgent, "{text}");
+        for text in [
+            "手机没电了能做核酸吗",
+            "采样点在哪里",
+            "my phone died, can I still test",
+            "系统崩溃了",
+            "下楼捅喉咙",
+        ] {
+            assert!(
+                !Understanding::shared().understand(text, Language::ZhHans).urgent,
+                "{text}"
+            );
         }
     }
 
@@ -200,7 +224,8 @@ mod tests {
             urgent: bool,
         }
         let unanswered = |intent: Intent| matches!(intent, Intent::Human | Intent::None);
-        let (mut all, mut right, mut out, mut recognised, mut answered, mut answered_right) = (0, 0, 0, 0, 0, 0);
+        let (mut all, mut right, mut out, mut recognised, mut answered, mut answered_right) =
+            (0, 0, 0, 0, 0, 0);
         for line in include_str!("../../tests/data/questions.jsonl").lines() {
             let question: Question = serde_json::from_str(line).expect("a question");
             let said = Understanding::shared().understand(&question.text, question.lang);
@@ -212,12 +237,19 @@ mod tests {
             answered += u32::from(!unanswered(said.intent));
             answered_right += u32::from(!unanswered(said.intent) && is_right);
             if question.urgent {
-                assert!(unanswered(said.intent) || said.intent == Intent::EmergencyCare, "{}", question.text);
+                assert!(
+                    unanswered(said.intent) || said.intent == Intent::EmergencyCare,
+                    "{}",
+                    question.text
+                );
             }
         }
         assert!(right * 100 >= all * 89, "{right} of {all} right");
         assert!(recognised * 100 >= out * 85, "{recognised} of {out} recognised");
-        assert!(answered_right * 100 >= answered * 90, "{answered_right} of {answered} answered rightly");
+        assert!(
+            answered_right * 100 >= answered * 90,
+            "{answered_right} of {answered} answered rightly"
+        );
     }
 
     proptest! {

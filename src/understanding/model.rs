@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{
-    features::{KIND_WEIGHTS, KINDS, Piece},
-};
+use super::features::{KIND_WEIGHTS, KINDS, Piece};
 use crate::domain::Intent;
 
 /// The classes: every intent, with `human` and `none` among them.
@@ -138,7 +136,11 @@ impl Model {
 
     /// The file's bytes.
     pub(super) fn store(trained: &Trained, fingerprint: u64) -> Vec<u8> {
-        let largest = trained.rows.iter().flat_map(|(_, _, row)| row).fold(0.0_f32, |a, b| a.max(b.abs()));
+        let largest = trained
+            .rows
+            .iter()
+            .flat_map(|(_, _, row)| row)
+            .fold(0.0_f32, |a, b| a.max(b.abs()));
         let scale = largest.max(f32::MIN_POSITIVE) / 127.0;
         let mut bytes = MAGIC.to_vec();
         bytes.extend(fingerprint.to_le_bytes());

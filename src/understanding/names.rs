@@ -2,7 +2,20 @@
 
 /// What a name is said with. After these nearly anything is a name.
 const SAID_WITH: [&str; 14] = [
-    "我叫", "我的名字叫", "我的名字是", "名字叫", "名字是", "名叫", "姓名:", "姓名", "名字:", "她叫", "他叫", "老人叫", "wo jiao", "患者",
+    "我叫",
+    "我的名字叫",
+    "我的名字是",
+    "名字叫",
+    "名字是",
+    "名叫",
+    "姓名:",
+    "姓名",
+    "名字:",
+    "她叫",
+    "他叫",
+    "老人叫",
+    "wo jiao",
+    "患者",
 ];
 /// After these a name must begin with a surname, and end there.
 #[rustfmt::skip]
@@ -20,11 +33,14 @@ const NO_NAMES: &[&str] = &[
     "明白", "向您", "向你", "曾经", "时空", "乐观", "严重", "严格", "安全", "安静", "康复", "康复科", "于是", "方法", "方式", "何种", "路口", "花钱", "贝贝", "明早", "明晚", "白血病",
 ];
 /// No name goes on with these.
-const STOPS: &str = "住在的是要想电手今家我来申请有男女吗吧跟需岁号地身联楼栋单了,。不能去做请家到被和也還还已岁歲";
+const STOPS: &str =
+    "住在的是要想电手今家我来申请有男女吗吧跟需岁号地身联楼栋单了,。不能去做请家到被和也還还已岁歲";
 
 /// The first name that is said.
 pub(super) fn read(text: &[char], lower: &[char]) -> Option<String> {
-    chinese(text).or_else(|| english(text, lower)).or_else(|| alone(text))
+    chinese(text)
+        .or_else(|| english(text, lower))
+        .or_else(|| alone(text))
 }
 
 fn is_han(c: char) -> bool {
@@ -40,7 +56,10 @@ fn chinese(text: &[char]) -> Option<String> {
                     continue;
                 }
                 let from = at + word.len();
-                let signs = text[from..].iter().take_while(|c| " :,是叫".contains(**c)).count();
+                let signs = text[from..]
+                    .iter()
+                    .take_while(|c| " :,是叫".contains(**c))
+                    .count();
                 if let Some(name) = name_at(text, from + signs, sure) {
                     return Some(name);
                 }
@@ -52,15 +71,32 @@ fn chinese(text: &[char]) -> Option<String> {
 
 /// A name of two to four characters; where it is not sure that one follows, it must look like one and end.
 fn name_at(text: &[char], from: usize, sure: bool) -> Option<String> {
-    let run: Vec<char> = text.get(from..)?.iter().copied().take_while(|c| is_han(*c)).take(8).collect();
+    let run: Vec<char> = text
+        .get(from..)?
+        .iter()
+        .copied()
+        .take_while(|c| is_han(*c))
+        .take(8)
+        .collect();
     let first = *run.first()?;
     let known = SURNAMES.contains(first);
     if !known && !sure {
         return None;
     }
-    let double = ["欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "夏侯", "司徒", "令狐", "慕容", "端木", "歐陽", "諸葛"];
-    let longest = if run.len() > 1 && double.contains(&run[..2].iter().collect::<String>().as_str()) { 4 } else { 3 };
-    let stop = run.iter().skip(1).position(|c| STOPS.contains(*c)).map_or(run.len(), |at| at + 1);
+    let double = [
+        "欧阳", "司马", "上官", "诸葛", "东方", "皇甫", "尉迟", "夏侯", "司徒", "令狐", "慕容", "端木",
+        "歐陽", "諸葛",
+    ];
+    let longest = if run.len() > 1 && double.contains(&run[..2].iter().collect::<String>().as_str()) {
+        4
+    } else {
+        3
+    };
+    let stop = run
+        .iter()
+        .skip(1)
+        .position(|c| STOPS.contains(*c))
+        .map_or(run.len(), |at| at + 1);
     let length = if stop <= longest {
         stop
     } else if sure && known {
@@ -69,7 +105,10 @@ fn name_at(text: &[char], from: usize, sure: bool) -> Option<String> {
         return None;
     };
     let name: String = run[..length].iter().collect();
-    let title = ["婆婆", "大爷", "阿姨", "先生", "女士", "老师", "医生", "人", "者", "们", "院长", "叔叔", "奶奶", "爷爷"];
+    let title = [
+        "婆婆", "大爷", "阿姨", "先生", "女士", "老师", "医生", "人", "者", "们", "院长", "叔叔", "奶奶",
+        "爷爷",
+    ];
     let titled = title.iter().any(|word| name.ends_with(word));
     (length >= 2 && !NO_NAMES.iter().any(|word| name.starts_with(word)) && !titled).then_some(name)
 }
@@ -80,12 +119,17 @@ fn alone(text: &[char]) -> Option<String> {
     if !said.chars().any(|c| c.is_ascii_digit()) {
         return None;
     }
-    let mut parts = said.split(|c: char| c.is_whitespace() || ",，;；。、/:：".contains(c)).filter(|part| !part.is_empty());
+    let mut parts = said
+        .split(|c: char| c.is_whitespace() || ",，;；。、/:：".contains(c))
+        .filter(|part| !part.is_empty());
     let count = parts.clone().count();
     parts.find_map(|part| {
         let run: Vec<char> = part.chars().collect();
         let fits = count > 1 && (2..=3).contains(&run.len()) && run.iter().all(|c| is_han(*c));
-        let whole = |name: &String| name.chars().count() == run.len() && !run.iter().any(|c| "房楼栋室单区街路村社点码卡证".contains(*c));
+        let whole = |name: &String| {
+            name.chars().count() == run.len()
+                && !run.iter().any(|c| "房楼栋室单区街路村社点码卡证".contains(*c))
+        };
         fits.then(|| name_at(&run, 0, false)).flatten().filter(whole)
     })
 }
@@ -134,11 +178,19 @@ fn latin_name(rest: &str, sure: bool) -> Option<String> {
         let bare = word.trim_end_matches([',', '.', ';', '!', '?', ':']);
         let letters = !bare.is_empty() && bare.chars().all(|c| c.is_alphabetic() || c == '-' || c == '\'');
         let capital = bare.starts_with(char::is_uppercase);
-        if !letters || !bare.is_ascii() || ENDS.contains(&bare.to_ascii_lowercase().as_str()) || (!sure && !capital) {
+        if !letters
+            || !bare.is_ascii()
+            || ENDS.contains(&bare.to_ascii_lowercase().as_str())
+            || (!sure && !capital)
+        {
             break;
         }
         // After a capital name, a small word is no part of it.
-        if name.first().is_some_and(|first| first.starts_with(char::is_uppercase)) && !capital {
+        if name
+            .first()
+            .is_some_and(|first| first.starts_with(char::is_uppercase))
+            && !capital
+        {
             break;
         }
         name.push(bare);

@@ -23,7 +23,11 @@ pub(super) fn number_at(text: &[char], at: usize) -> Option<(String, usize)> {
         let mut end = at + digits.len();
         let ending: String = text[end..].iter().take(3).collect();
         // 3rd, 2nd
-        if ["st", "nd", "rd", "th"].iter().any(|word| ending.starts_with(word)) && ending.chars().nth(2).is_none_or(|c| !c.is_alphabetic()) {
+        if ["st", "nd", "rd", "th"]
+            .iter()
+            .any(|word| ending.starts_with(word))
+            && ending.chars().nth(2).is_none_or(|c| !c.is_alphabetic())
+        {
             end += 2;
         }
         return Some((digits, end));
@@ -32,12 +36,21 @@ pub(super) fn number_at(text: &[char], at: usize) -> Option<(String, usize)> {
         if before.is_some_and(is_numeral) {
             return None;
         }
-        let run: Vec<char> = text[at..].iter().copied().take_while(|c| is_numeral(*c)).take(LENGTH_MAX).collect();
+        let run: Vec<char> = text[at..]
+            .iter()
+            .copied()
+            .take_while(|c| is_numeral(*c))
+            .take(LENGTH_MAX)
+            .collect();
         let end = at + run.len();
         return Some((numerals(&run)?, end));
     }
     if first.is_ascii_alphabetic() && !before.is_some_and(|c| c.is_ascii_alphanumeric()) {
-        let word: String = text[at..].iter().take_while(|c| c.is_ascii_alphabetic()).take(LENGTH_MAX).collect();
+        let word: String = text[at..]
+            .iter()
+            .take_while(|c| c.is_ascii_alphabetic())
+            .take(LENGTH_MAX)
+            .collect();
         let (_, digits) = ENGLISH.iter().find(|(english, _)| *english == word)?;
         return Some(((*digits).to_owned(), at + word.len()));
     }

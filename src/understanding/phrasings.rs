@@ -81,7 +81,11 @@ fn filled(line: &str, parts: &[(&str, &str)]) -> Option<String> {
         let (name, after) = after.split_once('}')?;
         let (_, choices) = parts.iter().find(|(part, _)| *part == name)?;
         let within = pattern.rfind('[') > pattern.rfind(']');
-        pattern.push_str(&if within { (*choices).to_owned() } else { format!("[{choices}]") });
+        pattern.push_str(&if within {
+            (*choices).to_owned()
+        } else {
+            format!("[{choices}]")
+        });
         rest = after;
     }
     pattern.push_str(rest);
@@ -99,11 +103,17 @@ fn variants(pattern: &str) -> Option<Vec<String>> {
         rest = &rest[close + 1..];
     }
     pieces.push(vec![rest]);
-    let total = pieces.iter().fold(1_usize, |total, choices| total.saturating_mul(choices.len()));
+    let total = pieces
+        .iter()
+        .fold(1_usize, |total, choices| total.saturating_mul(choices.len()));
     let count = total.min(VARIANTS_MAX);
     // Where there are too many, each text takes its parts by a fixed shuffle, so that every part is seen.
     let chance = |variant: usize, at: usize| {
-        features::hash(&[pattern.as_bytes(), &(variant as u64).to_le_bytes(), &(at as u64).to_le_bytes()]) as usize
+        features::hash(&[
+            pattern.as_bytes(),
+            &(variant as u64).to_le_bytes(),
+            &(at as u64).to_le_bytes(),
+        ]) as usize
     };
     let mut texts: Vec<String> = (0..count)
         .map(|variant| {

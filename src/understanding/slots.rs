@@ -92,9 +92,17 @@ fn as_hours_and_minutes<S: Serializer>(time: &Option<NaiveTime>, serializer: S) 
 
 /// What a message names. The first of each kind counts.
 pub fn read(text: &str) -> Slots {
-    let text: Vec<char> = text.chars().take(CHARACTERS_MAX).nfkc().take(2 * CHARACTERS_MAX).collect();
+    let text: Vec<char> = text
+        .chars()
+        .take(CHARACTERS_MAX)
+        .nfkc()
+        .take(2 * CHARACTERS_MAX)
+        .collect();
     // Lower case character by character, so that positions stay the same.
-    let mut lower: Vec<char> = text.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect();
+    let mut lower: Vec<char> = text
+        .iter()
+        .map(|c| c.to_lowercase().next().unwrap_or(*c))
+        .collect();
     let mut slots = Slots {
         name: names::read(&text, &lower),
         phone: phone(&mut lower),
@@ -127,7 +135,10 @@ fn phone(text: &mut [char]) -> Option<String> {
             }
             ends.push((digits.clone(), end));
         }
-        let found = ends.iter().rev().find_map(|(digits, end)| Some((national(digits)?, *end)));
+        let found = ends
+            .iter()
+            .rev()
+            .find_map(|(digits, end)| Some((national(digits)?, *end)));
         if let Some((number, end)) = found {
             text[at..end].fill(' ');
             return Some(number);
@@ -139,7 +150,10 @@ fn phone(text: &mut [char]) -> Option<String> {
 
 /// The number without country code, if it is one of mainland China.
 fn national(digits: &str) -> Option<String> {
-    let bare = digits.strip_prefix("0086").or_else(|| digits.strip_prefix("86")).unwrap_or(digits);
+    let bare = digits
+        .strip_prefix("0086")
+        .or_else(|| digits.strip_prefix("86"))
+        .unwrap_or(digits);
     [digits, bare].into_iter().find_map(|number| {
         let bytes = number.as_bytes();
         let mobile = number.len() == 11 && bytes[0] == b'1' && (b'3'..=b'9').contains(&bytes[1]);
@@ -153,7 +167,9 @@ const BUILDING_AFTER: [&str; 9] = ["栋", "棟", "幢", "座", "号楼", "號樓
 const UNIT_AFTER: [&str; 6] = ["单元", "單元", "门洞", "danyuan", "dan yuan", "unit"];
 const ROOM_AFTER: [&str; 6] = ["室", "号房", "號房", "房间", "房", "shi"];
 /// What stands before a number in English.
-const BUILDING_BEFORE: [&str; 9] = ["building", "bldg", "bld", "buildin", "block", "blk", "tower", "bulding", "house"];
+const BUILDING_BEFORE: [&str; 9] = [
+    "building", "bldg", "bld", "buildin", "block", "blk", "tower", "bulding", "house",
+];
 const UNIT_BEFORE: [&str; 4] = ["unit", "entrance", "stairwell", "un"];
 const ROOM_BEFORE: [&str; 8] = ["room", "rm", "apt", "apartment", "flat", "door", "suite", "apt"];
 /// Doors' numbers are not longer.
@@ -171,15 +187,23 @@ fn place(text: &[char], slots: &mut Slots) {
         };
         let word = word_before(text, at);
         let after = rest_after(text, end);
-        let follows = |words: &[&str]| words.iter().find(|word| starts(&after, word)).map(|word| word.chars().count());
+        let follows = |words: &[&str]| {
+            words
+                .iter()
+                .find(|word| starts(&after, word))
+                .map(|word| word.chars().count())
+        };
         let ordinal = text[..at].iter().rev().find(|c| !c.is_whitespace()) == Some(&'第');
         let is = |words: &[&str]| words.contains(&word.as_str());
         let mut next = end;
-        if let Some(length) = follows(&BUILDING_AFTER).filter(|_| !is(&BUILDING_BEFORE) && !is(&UNIT_BEFORE)) {
+        if let Some(length) = follows(&BUILDING_AFTER).filter(|_| !is(&BUILDING_BEFORE) && !is(&UNIT_BEFORE))
+        {
             slots.building.get_or_insert(digits);
             next = skip(text, end, length);
             door_from = Some(next);
-        } else if let Some(length) = follows(&UNIT_AFTER).filter(|_| !is(&BUILDING_BEFORE) && !is(&ROOM_BEFORE)) {
+        } else if let Some(length) =
+            follows(&UNIT_AFTER).filter(|_| !is(&BUILDING_BEFORE) && !is(&ROOM_BEFORE))
+        {
             slots.unit.get_or_insert(digits);
             next = skip(text, end, length);
             door_from = Some(next);
@@ -190,9 +214,14 @@ fn place(text: &[char], slots: &mut Slots) {
             slots.unit.get_or_insert(digits);
             door_from = Some(end);
         } else if digits.len() <= ROOM_DIGITS_MAX && !ordinal {
-            let near_door = door_from.is_some_and(|from| text[from..at].iter().all(|c| " ,，、.-的#".contains(*c)));
-            let numbered = ["号", "號"].iter().any(|word| starts(&after, word)) && (digits.len() >= 3 || near_door);
-            let bare = near_door && (2..=ROOM_DIGITS_MAX).contains(&digits.len()) && digits.len() >= 3 && !goes_on(&after);
+            let near_door =
+                door_from.is_some_and(|from| text[from..at].iter().all(|c| " ,，、.-的#".contains(*c)));
+            let numbered =
+                ["号", "號"].iter().any(|word| starts(&after, word)) && (digits.len() >= 3 || near_door);
+            let bare = near_door
+                && (2..=ROOM_DIGITS_MAX).contains(&digits.len())
+                && digits.len() >= 3
+                && !goes_on(&after);
             if is(&ROOM_BEFORE) || follows(&ROOM_AFTER).is_some() || numbered || bare {
                 slots.room.get_or_insert(digits);
             }
@@ -223,15 +252,19 @@ fn dashed(text: &[char], slots: &mut Slots) {
 
 /// The number is of something else: hours, a year, a date, a price.
 fn goes_on(after: &str) -> bool {
-    ["点", "點", "时", "時", "月", "日", "年", "岁", "歲", "块", "元", "人", "个", "個", "小时", "次", "斤", "天", ":", "hour", "pm", "am", "%", "/"]
-        .iter()
-        .any(|word| after.starts_with(word))
+    [
+        "点", "點", "时", "時", "月", "日", "年", "岁", "歲", "块", "元", "人", "个", "個", "小时", "次",
+        "斤", "天", ":", "hour", "pm", "am", "%", "/",
+    ]
+    .iter()
+    .any(|word| after.starts_with(word))
 }
 
 /// The text begins with the word, which ends there if it is Latin.
 fn starts(text: &str, word: &str) -> bool {
     text.strip_prefix(word).is_some_and(|rest| {
-        !word.ends_with(|c: char| c.is_ascii_alphabetic()) || !rest.starts_with(|c: char| c.is_ascii_alphanumeric())
+        !word.ends_with(|c: char| c.is_ascii_alphabetic())
+            || !rest.starts_with(|c: char| c.is_ascii_alphanumeric())
     })
 }
 
@@ -246,7 +279,14 @@ fn skip(text: &[char], end: usize, length: usize) -> usize {
 
 /// The Latin word before a number, past `no.`, `number`, `#` and the like.
 pub(super) fn word_before(text: &[char], at: usize) -> String {
-    let before: String = text[..at].iter().rev().take(24).collect::<Vec<_>>().into_iter().rev().collect();
+    let before: String = text[..at]
+        .iter()
+        .rev()
+        .take(24)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
     let mut words = before
         .split(|c: char| !c.is_ascii_alphabetic())
         .filter(|word| !word.is_empty())
@@ -278,7 +318,9 @@ mod tests {
             ("t", slots.time.map(|time| time.format("%H:%M").to_string())),
             ("n", slots.name),
         ];
-        let known = parts.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+        let known = parts
+            .iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
         known.collect::<Vec<_>>().join(" ")
     }
 
@@ -302,13 +344,28 @@ mod tests {
             ("我叫陈桂英", "n=陈桂英"),
             ("妈妈走不动,3栋2单元1203,请上门", "b=3 u=2 r=1203"),
             ("地址2栋1单元301 老人瘫痪 请来采样", "b=2 u=1 r=301"),
-            ("麻烦安排上门 楼号8栋3单元 电话13900000002", "b=8 u=3 p=13900000002"),
-            ("登记一个上门的 6幢2单元 702 张桂芳 86岁", "b=6 u=2 r=702 n=张桂芳"),
-            ("我叫李建国,住六栋502,电话199-0000-0001", "b=6 r=502 p=19900000001 n=李建国"),
+            (
+                "麻烦安排上门 楼号8栋3单元 电话13900000002",
+                "b=8 u=3 p=13900000002",
+            ),
+            (
+                "登记一个上门的 6幢2单元 702 张桂芳 86岁",
+                "b=6 u=2 r=702 n=张桂芳",
+            ),
+            (
+                "我叫李建国,住六栋502,电话199-0000-0001",
+                "b=6 r=502 p=19900000001 n=李建国",
+            ),
             ("３栋２单元１２０３", "b=3 u=2 r=1203"),
-            ("my mom can't walk, building 3 unit 2 room 1203, please come", "b=3 u=2 r=1203"),
+            (
+                "my mom can't walk, building 3 unit 2 room 1203, please come",
+                "b=3 u=2 r=1203",
+            ),
             ("address building two unit 1 room 301", "b=2 u=1 r=301"),
-            ("My name is John Smith, building 8 unit 3, phone +86 13900000002", "b=8 u=3 p=13900000002 n=John Smith"),
+            (
+                "My name is John Smith, building 8 unit 3, phone +86 13900000002",
+                "b=8 u=3 p=13900000002 n=John Smith",
+            ),
             ("Sept 3 at 2:30 pm", "d=09-03 t=14:30"),
             ("on September 3rd", "d=09-03"),
             ("3 Sep 5 o'clock", "d=09-03 t=05:00"),
@@ -330,7 +387,10 @@ mod tests {
             ("bldg 12 apt 402 tmr 10am", "b=12 r=402 d=+1 t=10:00"),
             ("3-2-1203", "b=3 u=2 r=1203"),
             ("幸福社区3栋2单元5楼", "b=3 u=2"),
-            ("wo jiao zhang san, 3 dong 2 dan yuan 1203", "b=3 u=2 r=1203 n=zhang san"),
+            (
+                "wo jiao zhang san, 3 dong 2 dan yuan 1203",
+                "b=3 u=2 r=1203 n=zhang san",
+            ),
             ("I am Mary Lee in unit 3", "u=3 n=Mary Lee"),
             ("noon tomorrow", "d=+1 t=12:00"),
             ("凌晨一点", "t=01:00"),
@@ -353,8 +413,14 @@ mod tests {
     fn a_day_of_the_calendar_is_the_nearest_one() {
         let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).expect("exists");
         let today = day(2022, 12, 31);
-        assert_eq!(SaidDate::Calendar { month: 1, day: 2 }.on(today), Some(day(2023, 1, 2)));
-        assert_eq!(SaidDate::Calendar { month: 12, day: 30 }.on(today), Some(day(2022, 12, 30)));
+        assert_eq!(
+            SaidDate::Calendar { month: 1, day: 2 }.on(today),
+            Some(day(2023, 1, 2))
+        );
+        assert_eq!(
+            SaidDate::Calendar { month: 12, day: 30 }.on(today),
+            Some(day(2022, 12, 30))
+        );
         assert_eq!(SaidDate::InDays(1).on(today), Some(day(2023, 1, 1)));
         assert_eq!(SaidDate::InDays(-1).on(today), Some(day(2022, 12, 30)));
     }

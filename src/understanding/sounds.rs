@@ -63,11 +63,13 @@ pub(super) fn blurred(syllable: &str) -> String {
 }
 
 const INITIALS: [&str; 23] = [
-    "zh", "ch", "sh", "b", "p", "m", "f", "d", "t", "n", "l", "g", "k", "h", "j", "q", "x", "r", "z", "c", "s", "y", "w",
+    "zh", "ch", "sh", "b", "p", "m", "f", "d", "t", "n", "l", "g", "k", "h", "j", "q", "x", "r", "z", "c",
+    "s", "y", "w",
 ];
 const FINALS: [&str; 35] = [
-    "iang", "iong", "uang", "ang", "eng", "ing", "ong", "iao", "uai", "ian", "uan", "ai", "ei", "ao", "ou", "an", "en",
-    "in", "un", "ia", "ie", "iu", "ua", "uo", "ui", "ue", "ve", "er", "a", "o", "e", "i", "u", "v", "van",
+    "iang", "iong", "uang", "ang", "eng", "ing", "ong", "iao", "uai", "ian", "uan", "ai", "ei", "ao", "ou",
+    "an", "en", "in", "un", "ia", "ie", "iu", "ua", "uo", "ui", "ue", "ve", "er", "a", "o", "e", "i", "u",
+    "v", "van",
 ];
 /// Longer words are not taken for pinyin.
 const SPELT_MAX: usize = 48;
@@ -110,8 +112,13 @@ fn is_syllable(text: &str) -> bool {
     let rest = &text[initial.len()..];
     FINALS.contains(&rest)
         && match *initial {
-            "j" | "q" | "x" => rest.starts_with(['i', 'u']) && rest != "uang" && rest != "ui" && rest != "uai",
-            "y" => ["a", "an", "ang", "ao", "e", "i", "in", "ing", "o", "ong", "ou", "u", "uan", "ue", "un"].contains(&rest),
+            "j" | "q" | "x" => {
+                rest.starts_with(['i', 'u']) && rest != "uang" && rest != "ui" && rest != "uai"
+            }
+            "y" => [
+                "a", "an", "ang", "ao", "e", "i", "in", "ing", "o", "ong", "ou", "u", "uan", "ue", "un",
+            ]
+            .contains(&rest),
             "w" => ["a", "ai", "an", "ang", "ei", "en", "eng", "o", "u"].contains(&rest),
             "zh" | "ch" | "sh" | "z" | "c" | "s" | "r" | "g" | "k" | "h" => {
                 rest == "i" && !["g", "k", "h"].contains(initial) || !rest.starts_with('i') && rest != "v"

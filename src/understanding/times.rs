@@ -17,9 +17,22 @@ const DAYS: &[(&str, i8)] = &[
     ("ming tian", 1), ("mingtian", 1), ("hou tian", 2), ("houtian", 2), ("jin tian", 0), ("jintian", 0), ("zuo tian", -1), ("zuotian", -1),
     ("qian tian", -2), ("qiantian", -2),
 ];
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
 const MONTHS_WHOLE: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 /// What a part of the day adds to the hours of a clock face.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,7 +60,9 @@ pub(super) fn date(text: &[char]) -> Option<SaidDate> {
     let mut best: Option<(usize, SaidDate)> = calendar;
     let mut covered: Vec<(usize, usize)> = Vec::new();
     for (word, days) in DAYS {
-        let Some(byte) = whole_word(&said, word) else { continue };
+        let Some(byte) = whole_word(&said, word) else {
+            continue;
+        };
         let at = said[..byte].chars().count();
         if covered.iter().any(|(from, to)| (*from..*to).contains(&at)) {
             continue;
@@ -80,9 +95,13 @@ fn distance(text: &[char]) -> Option<(usize, SaidDate)> {
         let days: i8 = digits.parse().ok().filter(|days| *days <= 31)?;
         let after: String = text[end..].iter().take(12).collect();
         let after = after.trim_start();
-        let later = ["天后", "天後", "天之后", "天以后", "days later"].iter().any(|word| after.starts_with(word))
+        let later = ["天后", "天後", "天之后", "天以后", "days later"]
+            .iter()
+            .any(|word| after.starts_with(word))
             || (after.starts_with("day") && word_before(text, at) == "in");
-        let earlier = ["天前", "天之前", "days ago", "day ago"].iter().any(|word| after.starts_with(word));
+        let earlier = ["天前", "天之前", "days ago", "day ago"]
+            .iter()
+            .any(|word| after.starts_with(word));
         if later {
             Some((at, SaidDate::InDays(days)))
         } else if earlier {
@@ -110,10 +129,15 @@ fn calendar(text: &[char]) -> Option<(usize, SaidDate)> {
             let (day, behind) = number_at(text, end + 1).filter(|_| "/-".contains(sign))?;
             let two = digits.len() == 2 && day.len() == 2;
             let before = at.checked_sub(1).map(|index| text[index]);
-            let alone = text.get(behind).is_none_or(|c| !"/-:".contains(*c) && !c.is_ascii_digit());
+            let alone = text
+                .get(behind)
+                .is_none_or(|c| !"/-:".contains(*c) && !c.is_ascii_digit());
             let year = before == Some('-') || before == Some('/');
-            return (alone && day.len() <= 2 && (sign == '/' && before.is_none_or(|c| c != '-') || (two && (year || before.is_none_or(|c| !c.is_ascii_digit())))))
-                .then(|| valid(at, first, day.parse().ok()?))?;
+            return (alone
+                && day.len() <= 2
+                && (sign == '/' && before.is_none_or(|c| c != '-')
+                    || (two && (year || before.is_none_or(|c| !c.is_ascii_digit())))))
+            .then(|| valid(at, first, day.parse().ok()?))?;
         }
         let begins = text[at].is_ascii_alphabetic() && !(at > 0 && text[at - 1].is_ascii_alphanumeric());
         let word: String = text[at..].iter().take(16).collect();
@@ -123,14 +147,17 @@ fn calendar(text: &[char]) -> Option<(usize, SaidDate)> {
         let (day, behind) = number_at(text, from).filter(|(_, _)| from > end)?;
         // "may 5 people" says no date.
         let after: String = text[behind..].iter().take(8).collect();
-        let counted = ["people", "person", "hour", "min"].iter().any(|word| after.trim_start().starts_with(word));
+        let counted = ["people", "person", "hour", "min"]
+            .iter()
+            .any(|word| after.trim_start().starts_with(word));
         (!counted).then(|| valid(at, month, day.parse().ok()?))?
     })
 }
 
 fn month_in(text: &str) -> Option<u8> {
     let word: String = text.chars().take_while(char::is_ascii_alphabetic).collect();
-    let short = |index: usize| word == MONTHS[index] || word == MONTHS_WHOLE[index] || (word == "sept" && index == 8);
+    let short =
+        |index: usize| word == MONTHS[index] || word == MONTHS_WHOLE[index] || (word == "sept" && index == 8);
     (0..12).find(|index| short(*index)).map(|index| index as u8 + 1)
 }
 
@@ -140,17 +167,21 @@ fn valid(at: usize, month: u8, day: u8) -> Option<(usize, SaidDate)> {
 
 /// The first time that is named.
 pub(super) fn time(text: &[char]) -> Option<NaiveTime> {
-    (0..text.len()).find_map(|at| {
-        let (digits, end) = number_at(text, at)?;
-        let hour: u32 = digits.parse().ok().filter(|hour| *hour <= 24)?;
-        clock(text, at, hour, end).or_else(|| chinese(text, at, &digits, hour, end)).or_else(|| english(text, at, hour, end))
-    }).or_else(|| {
-        let said: String = text.iter().collect();
-        [("noon", 12), ("midnight", 0)]
-            .into_iter()
-            .find(|(word, _)| whole_word(&said, word).is_some_and(|at| !said[..at].ends_with("after")))
-            .and_then(|(_, hour)| NaiveTime::from_hms_opt(hour, 0, 0))
-    })
+    (0..text.len())
+        .find_map(|at| {
+            let (digits, end) = number_at(text, at)?;
+            let hour: u32 = digits.parse().ok().filter(|hour| *hour <= 24)?;
+            clock(text, at, hour, end)
+                .or_else(|| chinese(text, at, &digits, hour, end))
+                .or_else(|| english(text, at, hour, end))
+        })
+        .or_else(|| {
+            let said: String = text.iter().collect();
+            [("noon", 12), ("midnight", 0)]
+                .into_iter()
+                .find(|(word, _)| whole_word(&said, word).is_some_and(|at| !said[..at].ends_with("after")))
+                .and_then(|(_, hour)| NaiveTime::from_hms_opt(hour, 0, 0))
+        })
 }
 
 /// 14:30, 2:30 pm, 下午2:30
@@ -168,7 +199,9 @@ fn clock(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime> {
 fn chinese(text: &[char], at: usize, digits: &str, hour: u32, end: usize) -> Option<NaiveTime> {
     let end = end + text[end..].iter().take_while(|c| **c == ' ').count();
     let rest: String = text.get(end..)?.iter().take(10).collect();
-    let pinyin = rest.strip_prefix("dian").is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let pinyin = rest
+        .strip_prefix("dian")
+        .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphabetic()));
     let after = if pinyin {
         &rest[4..]
     } else {
@@ -177,14 +210,29 @@ fn chinese(text: &[char], at: usize, digits: &str, hour: u32, end: usize) -> Opt
             (!hours.starts_with(['间', '間', '段', '候'])).then_some(hours)
         })?
     };
-    let after = after.trim_start().trim_start_matches('钟').trim_start_matches('鐘');
+    let after = after
+        .trim_start()
+        .trim_start_matches('钟')
+        .trim_start_matches('鐘');
     let part = part_before(text, at);
-    let halves = [("半", 30), ("一刻", 15), ("三刻", 45), ("1刻", 15), ("3刻", 45), ("ban", 30)];
-    let mut minute = halves.iter().find(|(word, _)| after.starts_with(word)).map(|(_, minute)| *minute);
+    let halves = [
+        ("半", 30),
+        ("一刻", 15),
+        ("三刻", 45),
+        ("1刻", 15),
+        ("3刻", 45),
+        ("ban", 30),
+    ];
+    let mut minute = halves
+        .iter()
+        .find(|(word, _)| after.starts_with(word))
+        .map(|(_, minute)| *minute);
     if minute.is_none() {
         let following: Vec<char> = after.chars().collect();
         minute = number_at(&following, 0).and_then(|(digits, next)| {
-            let whole = following.get(next).is_none_or(|c| !"栋棟单單号號楼个個人岁".contains(*c));
+            let whole = following
+                .get(next)
+                .is_none_or(|c| !"栋棟单單号號楼个個人岁".contains(*c));
             digits.parse().ok().filter(|minute| *minute < 60 && whole)
         });
     }
@@ -203,9 +251,14 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
     let rest: String = text[end..].iter().take(24).collect();
     let before: String = text[at.saturating_sub(16)..at].iter().collect();
     let before = before.trim_end();
-    let past = [("half past", 30), ("quarter past", 15)].iter().find(|(word, _)| before.ends_with(word)).map(|(_, minute)| *minute);
+    let past = [("half past", 30), ("quarter past", 15)]
+        .iter()
+        .find(|(word, _)| before.ends_with(word))
+        .map(|(_, minute)| *minute);
     let part = part_after(text, end);
-    let oclock = ["o'clock", "oclock", "o clock", "o’clock"].iter().any(|word| rest.trim_start().starts_with(word));
+    let oclock = ["o'clock", "oclock", "o clock", "o’clock"]
+        .iter()
+        .any(|word| rest.trim_start().starts_with(word));
     if part.is_none() && past.is_none() && !oclock {
         return None;
     }
@@ -215,7 +268,10 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
 fn part_before(text: &[char], at: usize) -> Option<Part> {
     let before: String = text[at.saturating_sub(10)..at].iter().collect();
     let before = before.trim_end_matches([' ', '的', '大', '概', '约', '左', '右', ',', '差', '不', '多']);
-    PARTS.iter().find(|(word, _)| before.ends_with(word)).map(|(_, part)| *part)
+    PARTS
+        .iter()
+        .find(|(word, _)| before.ends_with(word))
+        .map(|(_, part)| *part)
 }
 
 fn part_after(text: &[char], end: usize) -> Option<Part> {
@@ -237,7 +293,11 @@ fn part_after(text: &[char], end: usize) -> Option<Part> {
     ];
     words
         .iter()
-        .find(|(word, _)| after.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric())))
+        .find(|(word, _)| {
+            after
+                .strip_prefix(word)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        })
         .map(|(_, part)| *part)
 }
 

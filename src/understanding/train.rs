@@ -53,8 +53,14 @@ pub(super) fn examples(phrasings: &[Phrasing], lexicon: &Lexicon, settings: &Set
         let weight = count.sqrt().min(settings.line_weight_max) / count;
         for text in &phrasing.texts {
             let all = pieces(text, lexicon);
-            let sounding: Vec<Piece> = all.iter().copied().filter(|piece| piece.kind == 1 || piece.kind == 3).collect();
-            let is_heard = settings.heard_weight > 0.0 && !text.is_ascii() && sounding.iter().any(|piece| piece.kind == 1);
+            let sounding: Vec<Piece> = all
+                .iter()
+                .copied()
+                .filter(|piece| piece.kind == 1 || piece.kind == 3)
+                .collect();
+            let is_heard = settings.heard_weight > 0.0
+                && !text.is_ascii()
+                && sounding.iter().any(|piece| piece.kind == 1);
             let example = |weight: f32, pieces| Example {
                 class: phrasing.intent as usize,
                 weight,
@@ -79,7 +85,11 @@ pub(super) fn train(examples: &[&Example], settings: &Settings) -> Trained {
         .iter()
         .map(|example| {
             let known = |piece: u32| Some((*index.get(&piece)?, *rarities.get(&piece)?));
-            (example.class, example.weight, weighted(&example.pieces, known, rarest))
+            (
+                example.class,
+                example.weight,
+                weighted(&example.pieces, known, rarest),
+            )
         })
         .collect();
     let mut weights = vec![[0.0_f32; CLASSES]; index.len()];
@@ -99,7 +109,11 @@ pub(super) fn train(examples: &[&Example], settings: &Settings) -> Trained {
             let mut slope = shares(&sums).0;
             let even = settings.smoothing / CLASSES as f32;
             for (class_at, value) in slope.iter_mut().enumerate() {
-                let wanted = if class_at == *class { 1.0 - settings.smoothing + even } else { even };
+                let wanted = if class_at == *class {
+                    1.0 - settings.smoothing + even
+                } else {
+                    even
+                };
                 *value = (*value - wanted) * importance;
             }
             for (row, weight) in text {
@@ -154,7 +168,9 @@ fn add(sums: &mut Row, row: &Row, weight: f32) {
 
 fn shuffle(order: &mut [usize], chance: &mut u64) {
     for at in (1..order.len()).rev() {
-        *chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let other = (*chance >> 33) as usize % (at + 1);
         order.swap(at, other);
     }

@@ -28,7 +28,13 @@ struct Rule<T> {
 
 impl<T> Rule<T> {
     fn read(line: &str, way: impl Fn(&str) -> Option<T>) -> Self {
-        let ways = |text: &str| text.split('|').map(str::trim).filter(|way| !way.is_empty()).filter_map(&way).collect();
+        let ways = |text: &str| {
+            text.split('|')
+                .map(str::trim)
+                .filter(|way| !way.is_empty())
+                .filter_map(&way)
+                .collect()
+        };
         let (rule, unless) = line.split_once('!').unwrap_or((line, ""));
         Self {
             parts: rule.split('&').map(ways).collect(),
@@ -44,12 +50,22 @@ impl<T> Rule<T> {
 impl Rules {
     pub(super) fn load() -> Self {
         let chinese = |way: &str| Some(compact(&folded(&plain(way))));
-        let spelt = |way: &str| Some(chinese(way)?.chars().map(features::heard).collect::<Vec<u32>>());
+        // One syllable alone is too many words.
+        let spelt = |way: &str| {
+            let sounds: Vec<u32> = chinese(way)?.chars().map(features::heard).collect();
+            (sounds.len() > 1).then_some(sounds)
+        };
         let english = |way: &str| Some(stems(way));
         Self {
-            chinese: normal::lines(CHINESE).map(|line| Rule::read(line, chinese)).collect(),
-            spelt: normal::lines(CHINESE).map(|line| heard(Rule::read(line, spelt))).collect(),
-            english: normal::lines(ENGLISH).map(|line| Rule::read(line, english)).collect(),
+            chinese: normal::lines(CHINESE)
+                .map(|line| Rule::read(line, chinese))
+                .collect(),
+            spelt: normal::lines(CHINESE)
+                .map(|line| Rule::read(line, spelt))
+                .collect(),
+            english: normal::lines(ENGLISH)
+                .map(|line| Rule::read(line, english))
+                .collect(),
         }
     }
 
@@ -57,11 +73,19 @@ impl Rules {
     pub(super) fn hold(&self, text: &str) -> bool {
         let plain = plain(text);
         let standard = compact(&folded(&plain));
-        if self.chinese.iter().any(|rule| rule.holds(|way| standard.contains(way.as_str()))) {
+        if self
+            .chinese
+            .iter()
+            .any(|rule| rule.holds(|way| standard.contains(way.as_str())))
+        {
             return true;
         }
         let stems = stems(&plain);
-        if self.english.iter().any(|rule| rule.holds(|way| contains(&stems, way))) {
+        if self
+            .english
+            .iter()
+            .any(|rule| rule.holds(|way| contains(&stems, way)))
+        {
             return true;
         }
         let spelt: Option<Vec<Vec<String>>> = plain
@@ -70,19 +94,16 @@ impl Rules {
             .map(sounds::syllables)
             .collect();
         spelt.is_some_and(|words| {
-            let heard: Vec<u32> =
-                words.iter().flatten().map(|syllable| features::hash(&[syllable.as_bytes()])).collect();
-            self.spelt.iter().any(|rule| rule.holds(|way| contains(&heard, way)))
+            let heard: Vec<u32> = words
+                .iter()
+                .flatten()
+                .map(|syllable| features::hash(&[syllable.as_bytes()]))
+                .collect();
+            self.spelt
+                .iter()
+                .any(|rule| rule.holds(|way| contains(&heard, way)))
         })
     }
-}
-
-/// A rule as it is heard. One syllable alone is too many words to begin a rule with.
-fn heard(mut rule: Rule<Vec<u32>>) -> Rule<Vec<u32>> {
-    if let Some(first) = rule.parts.first_mut() {
-        first.retain(|way| way.len() > 1);
-    }
-    rule
 }
 
 /// Letters and digits alone: signs and spaces do not part what belongs together in Chinese.

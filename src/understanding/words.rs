@@ -32,7 +32,11 @@ impl Lexicon {
                 let count = names.len() as u8;
                 let concept = *names.entry(name.trim()).or_insert(count);
                 let phrases = if chinese { ' ' } else { ',' };
-                for phrase in said.split(phrases).map(str::trim).filter(|phrase| !phrase.is_empty()) {
+                for phrase in said
+                    .split(phrases)
+                    .map(str::trim)
+                    .filter(|phrase| !phrase.is_empty())
+                {
                     lexicon.add(concept, phrase, chinese);
                 }
             }
@@ -115,14 +119,22 @@ const SPELLINGS: &[(&str, &str)] = &[
 /// A word without its common endings, and as it is meant: enough to join "tested" to "test".
 pub(super) fn stem(word: &str) -> String {
     let word = word.trim_matches('\'');
-    if let Some((_, meant)) = SPELLINGS.iter().find(|(written, _)| *written == word) {
-        return (*meant).to_owned();
-    }
+    let word = SPELLINGS
+        .iter()
+        .find(|(written, _)| *written == word)
+        .map_or(word, |(_, meant)| *meant);
     if word.len() < 4 || !word.is_ascii() {
         return word.to_owned();
     }
     let base = word.strip_suffix("'s").unwrap_or(word);
-    for (ending, instead) in [("ies", "y"), ("sses", "ss"), ("ches", "ch"), ("shes", "sh"), ("xes", "x"), ("ied", "y")] {
+    for (ending, instead) in [
+        ("ies", "y"),
+        ("sses", "ss"),
+        ("ches", "ch"),
+        ("shes", "sh"),
+        ("xes", "x"),
+        ("ied", "y"),
+    ] {
         if let Some(rest) = base.strip_suffix(ending) {
             return format!("{rest}{instead}");
         }
@@ -134,14 +146,20 @@ pub(super) fn stem(word: &str) -> String {
         {
             let doubled = rest.as_bytes()[rest.len() - 1] == rest.as_bytes()[rest.len() - 2]
                 && !rest.ends_with(['l', 's', 'z']);
-            return rest[..rest.len() - usize::from(doubled)].trim_end_matches('e').to_owned();
+            return rest[..rest.len() - usize::from(doubled)]
+                .trim_end_matches('e')
+                .to_owned();
         }
     }
     let rest = match base.strip_suffix('s') {
         Some(rest) if !base.ends_with("ss") && !base.ends_with("us") && !base.ends_with("is") => rest,
         _ => base,
     };
-    if rest.len() > 3 { rest.trim_end_matches('e').to_owned() } else { rest.to_owned() }
+    if rest.len() > 3 {
+        rest.trim_end_matches('e').to_owned()
+    } else {
+        rest.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +184,10 @@ mod tests {
 
     #[test]
     fn pinyin_is_split() {
-        assert_eq!(sounds::syllables("womenlou").map(|all| all.join(" ")), Some("wo men lou".into()));
+        assert_eq!(
+            sounds::syllables("womenlou").map(|all| all.join(" ")),
+            Some("wo men lou".into())
+        );
         assert_eq!(sounds::syllables("xian").map(|all| all.len()), Some(1));
         assert_eq!(sounds::syllables("test"), None);
     }

@@ -64,7 +64,7 @@ struct Talk<'a> {
     linked: bool,
     stopped: bool,
     /// A worker speaks with the person: the bot is silent but for what is asked of it by name.
-    in_talk: bool,
+    handed_over: bool,
     /// What the next message begins with.
     lead: Vec<String>,
     turn: Turn,
@@ -97,7 +97,7 @@ impl<'a> Talk<'a> {
                 .or(person.residents.first().map(|resident| resident.unit)),
             linked: !person.residents.is_empty(),
             stopped: person.stopped,
-            in_talk: known.in_talk,
+            handed_over: known.in_talk,
             lead: Vec::new(),
             turn: Turn {
                 state: state.clone(),
@@ -154,7 +154,7 @@ impl<'a> Talk<'a> {
             return self.choose(choice);
         }
         let asked_home = matches!(self.turn.state.step, Step::Home { .. });
-        if self.in_talk && !asked_home {
+        if self.handed_over && !asked_home {
             return self.add_to_talk(&text);
         }
         self.understand(&text);
@@ -167,7 +167,7 @@ impl<'a> Talk<'a> {
             return;
         }
         self.turn.state.words_only_at = Some(now);
-        if self.in_talk {
+        if self.handed_over {
             let words = self.voice.say(&Text::WordsOnly);
             return self.answer(words);
         }
@@ -184,7 +184,7 @@ impl<'a> Talk<'a> {
             .checked_sub(1)?;
         let State { step, options, .. } = &self.turn.state;
         let asks_home = matches!(step, Step::Home { .. }) || self.home.is_none() && matches!(step, Step::New);
-        if options.is_empty() && self.in_talk {
+        if options.is_empty() && self.handed_over {
             return None;
         }
         if options.is_empty() && !asks_home {

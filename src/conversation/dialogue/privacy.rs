@@ -33,7 +33,7 @@ impl Talk<'_> {
     /// A button's data can be forged, but only by the person's own client.
     pub(super) fn keep_forgotten(&mut self) {
         self.turn.effects.push(Effect::Forget);
-        self.in_talk = false;
+        self.handed_over = false;
         self.home = None;
         self.linked = false;
         self.turn.state = super::State::default();

@@ -25,7 +25,7 @@ impl Talk<'_> {
                 reason: ThreadReason::Danger,
                 urgent: true,
             });
-            self.in_talk = true;
+            self.handed_over = true;
             lines.push(self.voice.say(&Text::HandedOverDanger));
         }
         let body = body(&self.voice, &lines, &Menu::default());
@@ -51,7 +51,7 @@ impl Talk<'_> {
 
     /// The same without a word of it.
     pub(super) fn open_talk(&mut self, reason: ThreadReason) {
-        self.in_talk = true;
+        self.handed_over = true;
         self.turn.effects.push(Effect::OpenTalk {
             reason,
             urgent: false,
@@ -68,8 +68,8 @@ impl Talk<'_> {
     }
 
     pub(super) fn end_talk(&mut self) {
-        if self.in_talk {
-            self.in_talk = false;
+        if self.handed_over {
+            self.handed_over = false;
             self.turn.effects.push(Effect::CloseTalk);
             self.lead(&Text::TalkEnded);
         }

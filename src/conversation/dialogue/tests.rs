@@ -672,6 +672,17 @@ fn proofs(counted_from: Option<CountedFrom>) -> FoundProofs {
     }
 }
 
+/// These tests, by the rules that do not say from when.
+fn only(tests: &[Proof]) -> FoundProofs {
+    let FoundProofs::Known { policies, .. } = proofs(None) else {
+        unreachable!("they are known")
+    };
+    FoundProofs::Known {
+        proofs: tests.to_vec(),
+        policies,
+    }
+}
+
 fn of_chen(found: FoundProofs) -> Fetched {
     Fetched::Proofs {
         name: "陈*英".into(),
@@ -692,17 +703,6 @@ fn a_pass_is_told_by_the_rule_and_never_guessed() {
                     unit: UnitId(3),
                 })
                 .to_vec();
-            let positive = FoundProofs::Known {
-                proofs: vec![Proof {
-                    sampled_at: at("2022-09-02T10:00:00+08:00"),
-                    result: ProofResult::Positive,
-                    reported_at: Some(at("2022-09-02T22:30:00+08:00")),
-                }],
-                policies: match proofs(None) {
-                    FoundProofs::Known { policies, .. } => policies,
-                    _ => Vec::new(),
-                },
-            };
             script.fetched = vec![
                 Fetched::Whose(vec![
                     (ResidentId(7), UnitId(3), "陈*英".into()),
@@ -714,14 +714,12 @@ fn a_pass_is_told_by_the_rule_and_never_guessed() {
                 of_chen(FoundProofs::Unavailable),
                 of_chen(FoundProofs::Unknown),
                 of_chen(FoundProofs::NoReference),
-                of_chen(positive),
-                of_chen(FoundProofs::Known {
-                    proofs: Vec::new(),
-                    policies: match proofs(None) {
-                        FoundProofs::Known { policies, .. } => policies,
-                        _ => Vec::new(),
-                    },
-                }),
+                of_chen(only(&[Proof {
+                    sampled_at: at("2022-09-02T10:00:00+08:00"),
+                    result: ProofResult::Positive,
+                    reported_at: Some(at("2022-09-02T22:30:00+08:00")),
+                }])),
+                of_chen(only(&[])),
                 of_chen(proofs(Some(CountedFrom::SampledAt))),
             ];
             let pick = match channel {
