@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Fetched, FoundProofs, Step, Talk, Want};
+use super::{Fetched, FoundProofs, OPTIONS_SHOWN_MAX, Step, Talk, Want};
 use crate::{
     conversation::menu::{Choice, Menu},
     domain::{ChannelKind, CountedFrom, Need, Policy, Purpose, ResidentId, ThreadReason},
@@ -22,6 +22,11 @@ impl Talk<'_> {
         let of = of.filter(|of| residents.iter().any(|one| one.resident == *of));
         match self.known.fetched {
             None => self.turn.wants = Some(Want::Pass(of)),
+            // The phone of a dormitory's warden may stand for hundreds.
+            Some(Fetched::Whose(people)) if people.len() > OPTIONS_SHOWN_MAX => {
+                self.lead(&Text::CannotAnswer);
+                self.hand_over(ThreadReason::Pass);
+            }
             Some(Fetched::Whose(people)) => {
                 let mut entries: Vec<(String, Choice)> = Vec::new();
                 for (resident, unit, name) in people {
