@@ -82,7 +82,45 @@ impl Timetable {
                 task: JobTask::EraseOld,
             });
         }
+        if jobs.iter().all(|job| job.task != JobTask::AuditHead) {
+            jobs.push(JobConfig {
+                name: "audit-head".into(),
+                cron: "5 0 * * *".into(),
+                task: JobTask::AuditHead,
+            });
+        }
         jobs
+    }
+
+    /// The end of the audit log, into the folder where it is kept and into the service's own log: whoever changes the
+    /// database then has to change these too.
+    async fn export_head(&self, now: DateTime<Utc>) -> Result<String, StoreError> {
+        let Some(head) = self.store.audit_head().await? else {
+            return Ok("nothing is on record yet".into());
+        };
+        tracing::info!(%head, "the audit log ends with {head}");
+        let Some(folder) = &self.config.audit.head_folder else {
+            return Ok(format!("{head} into the log; audit.head_folder is not set"));
+        };
+        let local = now.with_timezone(&self.config.city.time_zone);
+        let file = folder.join("audit-heads.txt");
+        let line = format!("{} {head}\n", local.format("%Y-%m-%d %H:%M"));
+        let append = || -> std::io::Result<()> {
+            std::fs::create_dir_all(folder)?;
+            let mut out = std::fs::OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(&file)?;
+            std::io::Write::write_all(&mut out, line.as_bytes())?;
+            out.sync_all()
+        };
+        append().map_err(|error| {
+            StoreError::Refused(format!(
+                "{}: {error}. Mend audit.head_folder; the head is {head}",
+                file.display()
+            ))
+        })?;
+        Ok(format!("{head} into {}", file.display()))
     }
 
     async fn perform(&self, job: &JobConfig, now: DateTime<Utc>) -> Result<String, StoreError> {
@@ -92,6 +130,7 @@ impl Timetable {
                 let erased = self.store.erase_old(now - retention).await?;
                 Ok(format!("erased {erased} rows"))
             }
+            JobTask::AuditHead => self.export_head(now).await,
             JobTask::Backup => {
                 let local = now.with_timezone(&self.config.city.time_zone);
                 let file = self

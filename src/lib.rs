@@ -19,5 +19,8 @@ pub mod registration;
 pub mod rehearsal;
 pub mod release;
 pub mod roster;
+pub mod routes;
 pub mod store;
 pub mod understanding;
+pub mod visits;
+pub mod workers;

@@ -4,6 +4,7 @@
 //! and one line of JSON. docs/benchmarks.md has the figures of one machine.
 
 mod ask;
+mod broadcast;
 mod city;
 mod corrections;
 mod import;
@@ -72,6 +73,17 @@ enum What {
         #[arg(long, env = "WEIR_BENCH_RESIDENTS", default_value_t = 20_000)]
         residents: u64,
     },
+    /// Write to everybody of a city: the count, the first message, the rate, the memory.
+    Broadcast {
+        /// Sizes of the city.
+        #[arg(
+            long,
+            env = "WEIR_BENCH_CITIES",
+            value_delimiter = ',',
+            default_value = "10000,100000"
+        )]
+        residents: Vec<u64>,
+    },
     /// Start the service on a store that is there.
     Startup {
         /// Starts.
@@ -98,6 +110,7 @@ fn main() -> Result<()> {
         }
         Some(What::Release { residents }) => release::measure(&residents),
         Some(What::Corrections { residents }) => corrections::measure(residents),
+        Some(What::Broadcast { residents }) => broadcast::measure(&residents),
         Some(What::Startup { starts }) => startup::measure(starts),
         Some(What::Ask) => ask::measure(),
         Some(What::Case { case }) => process::run(&case),
@@ -107,6 +120,7 @@ fn main() -> Result<()> {
             planner::measure(&[10_000, 100_000]);
             release::measure(&[10_000, 100_000])?;
             corrections::measure(20_000)?;
+            broadcast::measure(&[10_000, 100_000])?;
             startup::measure(20)?;
             ask::measure()
         }

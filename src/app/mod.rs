@@ -1,5 +1,6 @@
 //! Builds every part from the configuration, spawns the loops, stops them in order.
 
+pub mod desk;
 pub mod http;
 mod intake;
 pub mod standby;
@@ -22,7 +23,7 @@ use crate::{
     },
     clock::Clock,
     config::Config,
-    conversation::{keeper::Keeper, runner::Runner},
+    conversation::{keeper, runner::Runner},
     domain::{Address, ChannelKind, Language, PhoneNumber},
     i18n::Texts,
     incidents::{drain::Drain, teller::Teller},
@@ -35,6 +36,7 @@ use crate::{
     registration::RegistrationClient,
     release::{pacer::Pacer, releaser::Releaser},
     store::{KeyError, Store, StoreError},
+    visits::keeper::Keeper,
 };
 
 /// Events that may wait to be recorded.
@@ -211,6 +213,15 @@ impl Service {
             written: written.clone(),
         };
         loops.spawn(teller.run(stop.clone()));
+        let keeper = Keeper {
+            store: store.clone(),
+            clock: clock.clone(),
+            texts: self.texts.clone(),
+            config: config.clone(),
+            written: written.clone(),
+            seen: Arc::default(),
+        };
+        loops.spawn(keeper.run(stop.clone()));
         if let Some(client) = self.registration.clone() {
             let drain = Drain {
                 store: store.clone(),
@@ -229,8 +240,16 @@ impl Service {
             self.registration.clone(),
             written.clone(),
         );
+        let front = desk::Front::new(
+            store.clone(),
+            clock.clone(),
+            self.texts.clone(),
+            config.clone(),
+            written.clone(),
+        );
+        let runner = runner.asking_first(front.first());
         loops.spawn(runner.run(arrived, stop.clone()));
-        let keeper = Keeper {
+        let keeper = keeper::Keeper {
             store: store.clone(),
             clock: clock.clone(),
             texts: self.texts.clone(),
@@ -238,6 +257,15 @@ impl Service {
             written,
         };
         loops.spawn(keeper.run(stop.clone()));
+        if let Some(telegram) = self.telegram.clone() {
+            let menus = desk::Menus {
+                store: store.clone(),
+                texts: self.texts.clone(),
+                language: config.city.default_language,
+                telegram,
+            };
+            loops.spawn(menus.run(stop.clone()));
+        }
         let timetable = Timetable {
             store,
             clock,

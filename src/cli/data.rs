@@ -12,7 +12,8 @@ use secrecy::ExposeSecret;
 use super::Session;
 use crate::{
     app::standby::Alone,
-    store::{Keys, Store},
+    domain::Right,
+    store::{Keys, NewAudit, Store},
 };
 
 /// `weir restore`
@@ -65,10 +66,23 @@ pub async fn restore(args: &RestoreArgs, session: &Session) -> Result<ExitCode> 
         bail!("nothing was changed: answer y, or give --yes");
     }
     let store = session.store().await?;
+    let acting = session
+        .act(
+            &store,
+            Right::Settings,
+            &[],
+            ("store.restore", String::new(), String::new()),
+        )
+        .await?;
+    let head = store.audit_head().await?;
     let alone = Alone::ask(&store).await?;
     let rows = alone
         .during(store.restore(&args.file, session.clock.now()))
         .await?;
+    // The log came back as the backup had it: where it stood before stays known.
+    let before = head.map_or_else(String::new, |head| format!("the log ended with {head} before"));
+    let restored = NewAudit::new(acting.actor, "store.restored", "").with(before);
+    store.audit(&restored, session.clock.now()).await?;
     store.close().await;
     session.out.answer(&serde_json::json!({ "file": args.file.display().to_string(), "rows": rows }), || {
         format!(
@@ -108,7 +122,11 @@ pub async fn key(command: KeyCommand, session: &Session) -> Result<ExitCode> {
             });
             // In mid-rotation the store does not open the ordinary way, and no service can be at work on it.
             let total = match session.store().await {
-                Ok(store) => Alone::ask(&store).await?.during(rotate).await?,
+                Ok(store) => {
+                    let said = ("key.rotate", String::new(), String::new());
+                    session.act(&store, Right::Keys, &[], said).await?;
+                    Alone::ask(&store).await?.during(rotate).await?
+                }
                 Err(_) => rotate.await?,
             };
             bar.finish_and_clear();

@@ -7,7 +7,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Output, Session};
-use crate::roster::import::{self, ImportOptions, ImportReport, Watcher};
+use crate::{
+    domain::{Area, Right},
+    roster::import::{self, ImportOptions, ImportReport, Watcher},
+};
 
 /// `weir import`
 #[derive(Debug, Args)]
@@ -57,6 +60,18 @@ impl Watcher for Shown {
 /// Imports, and says what it did.
 pub async fn run(args: &ImportArgs, session: &Session) -> Result<ExitCode> {
     let store = session.store().await?;
+    let acting = session.acting(&store).await?;
+    let within = acting.bounds();
+    if !args.dry_run {
+        let areas = within.clone().map_or_else(|| vec![Area::City], |scope| scope.0);
+        let what = if args.replace_community {
+            "import.replace"
+        } else {
+            "import"
+        };
+        let said = (what, String::new(), String::new());
+        acting.act(session, &store, Right::Import, &areas, said).await?;
+    }
     let options = ImportOptions {
         roster: args.roster.clone(),
         sites: args.sites.clone(),
@@ -64,6 +79,7 @@ pub async fn run(args: &ImportArgs, session: &Session) -> Result<ExitCode> {
         dry_run: args.dry_run,
         replace_community: args.replace_community,
         refused: args.refused.clone(),
+        within,
     };
     let bar = ProgressBar::new(1);
     bar.set_style(ProgressStyle::with_template(

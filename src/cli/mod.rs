@@ -1,6 +1,9 @@
 //! The command line: one file per command family.
 
 mod ask;
+mod acting;
+mod audit;
+mod broadcast;
 mod config;
 mod data;
 mod deliveries;
@@ -10,6 +13,7 @@ mod invite;
 mod output;
 mod pacing;
 mod policy;
+mod places;
 mod registration;
 mod registration_sim;
 mod rehearse;
@@ -17,6 +21,8 @@ mod round;
 mod round_status;
 mod send_test;
 mod text;
+mod visit;
+mod worker;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -56,6 +62,9 @@ pub struct Global {
     /// default warn, and info for `serve`. Libraries are never heard below warnings.
     #[arg(long, global = true, env = "WEIR_LOG", value_name = "LEVEL", value_parser = log_levels)]
     log: Option<Targets>,
+    /// Who acts: a worker's name. Needed by whatever changes something, once there are workers.
+    #[arg(long = "as", global = true, env = "WEIR_AS", value_name = "NAME")]
+    acts_as: Option<String>,
     /// Log as JSON lines.
     #[arg(long, global = true)]
     log_json: bool,
@@ -91,6 +100,22 @@ enum Command {
     /// Say approved texts in other words, until a date.
     #[command(subcommand)]
     Text(text::TextCommand),
+    /// List visits at home, or write the lists that teams take along.
+    Visits(visit::VisitsArgs),
+    /// Act on a visit at home: ask, accept, decline, assign, on its way, done, not met, cancel.
+    #[command(subcommand)]
+    Visit(visit::VisitCommand),
+    /// Those who make visits at home.
+    #[command(subcommand)]
+    Team(visit::TeamCommand),
+    /// Write to residents: count, confirm, approve, watch.
+    #[command(subcommand)]
+    Broadcast(broadcast::BroadcastCommand),
+    /// Say who works here and may do what.
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
+    /// Read who did what, and verify that nothing of it was changed.
+    Audit(audit::AuditArgs),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
     /// Say what a resident would be answered; or measure how messages are understood.
@@ -123,6 +148,8 @@ pub struct Session {
     pub clock: Clock,
     /// Where answers go.
     pub out: Output,
+    /// The worker named by `--as`.
+    pub acts_as: Option<String>,
 }
 
 impl Session {
@@ -181,6 +208,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         config,
         clock: Clock::System,
         out,
+        acts_as: global.acts_as.clone(),
     };
     match command {
         Command::Demo(_) | Command::Config(_) | Command::RegistrationSim(_) => unreachable!("handled above"),
@@ -197,6 +225,12 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Policy(command) => policy::run(command, &session).await,
         Command::Text(command) => text::run(command, &session).await,
+        Command::Visits(args) => visit::visits(&args, &session).await,
+        Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
+        Command::Team(command) => Box::pin(visit::team(command, &session)).await,
+        Command::Broadcast(command) => Box::pin(broadcast::run(command, &session)).await,
+        Command::Worker(command) => worker::run(command, &session).await,
+        Command::Audit(args) => audit::run(args, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
         Command::Ask(args) => ask::run(&args, &session),
         Command::Registration(command) => registration::run(&command, &session).await,

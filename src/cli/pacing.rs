@@ -7,14 +7,13 @@ use chrono::{DateTime, Utc};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Session, output::table};
+use super::{Session, acting::Acting, output::table};
 use crate::{
+    domain::Right,
     release::{pacer, status::PacingStatus},
     store::{PacingLogEntry, Store},
 };
 
-/// Who acts on the command line, until workers have names.
-const OWNER: &str = "the machine's owner";
 /// Changes that the status shows.
 const LAST_CHANGES: usize = 5;
 
@@ -133,8 +132,18 @@ async fn by_hand(what: &'static str, reason: &str, session: &Session) -> Result<
         bail!("--reason must say why: it goes on record");
     }
     let store = session.store().await?;
+    let acting = on_record(
+        if what == pacer::HELD {
+            "pacing.hold"
+        } else {
+            "pacing.free"
+        },
+        session,
+        &store,
+    )
+    .await?;
     store
-        .set_pacing_by_hand(what, OWNER, reason, session.clock.now())
+        .set_pacing_by_hand(what, &acting.said(), reason, session.clock.now())
         .await?;
     let status = current(&store, session).await?;
     note_no_service(&store, session).await?;
@@ -155,14 +164,21 @@ async fn by_hand(what: &'static str, reason: &str, session: &Session) -> Result<
 
 async fn auto(reason: &str, session: &Session) -> Result<()> {
     let store = session.store().await?;
+    let acting = on_record("pacing.auto", session, &store).await?;
     store
-        .set_pacing_by_hand("", OWNER, reason.trim(), session.clock.now())
+        .set_pacing_by_hand("", &acting.said(), reason.trim(), session.clock.now())
         .await?;
     let status = current(&store, session).await?;
     note_no_service(&store, session).await?;
     session
         .out
         .answer(&status, || "neither held nor freed by hand any more".to_owned())
+}
+
+/// Reasons stay out of the audit log: they are somebody's own words. `weir pacing log` has them.
+async fn on_record(what: &str, session: &Session, store: &Store) -> Result<Acting> {
+    let said = (what, String::new(), String::new());
+    session.act(store, Right::HoldPacing, &[], said).await
 }
 
 async fn note_no_service(store: &Store, session: &Session) -> Result<()> {

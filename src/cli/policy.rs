@@ -9,12 +9,10 @@ use serde_json::json;
 
 use super::{Session, output::table};
 use crate::{
-    domain::{CountedFrom, Need, Policy, Purpose},
+    domain::{Area, CountedFrom, Need, Policy, Purpose, Right},
     store::PolicyRow,
 };
 
-/// On record as who did it, until workers have names of their own.
-pub(super) const OWNER: &str = "owner";
 const ID_CHARACTERS_MAX: usize = 60;
 const SOURCE_CHARACTERS_MAX: usize = 500;
 /// No rule about tests reaches further: a month.
@@ -164,7 +162,12 @@ async fn add(args: AddArgs, session: &Session) -> Result<()> {
         source,
     };
     let store = session.store().await?;
-    if !store.add_policy(&policy, OWNER, session.clock.now()).await? {
+    let said = ("policy.add", format!("policy:{}", policy.id), String::new());
+    let acting = session
+        .act(&store, Right::ChangePolicies, &[Area::City], said)
+        .await?;
+    let by = acting.actor.to_string();
+    if !store.add_policy(&policy, &by, session.clock.now()).await? {
         bail!(
             "there is a rule {} already. A rule that was told is never changed: end it, and add one of another name",
             policy.id
@@ -187,7 +190,15 @@ async fn end(id: &str, to: Option<NaiveDateTime>, session: &Session) -> Result<(
     let now = session.clock.now();
     let to = to.map_or(Ok(now), |to| instant(to, session))?;
     let store = session.store().await?;
-    if !store.end_policy(id, to, OWNER, now).await? {
+    let said = (
+        "policy.end",
+        format!("policy:{id}"),
+        format!("at {}", local(to, session)),
+    );
+    let acting = session
+        .act(&store, Right::ChangePolicies, &[Area::City], said)
+        .await?;
+    if !store.end_policy(id, to, &acting.actor.to_string(), now).await? {
         bail!("there is no rule {id}, or it ends earlier already: see `weir policy list`");
     }
     session.out.answer(&json!({ "id": id, "to": to }), || {

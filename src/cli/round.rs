@@ -13,16 +13,18 @@ use serde_json::json;
 use super::{
     Session,
     output::table,
+    places::unit_named,
     round_status::{silent_words, status},
 };
 use crate::{
-    conversation::places::{Area, Level, Narrowed, PlaceRow, Places},
-    domain::{RoundId, RoundState, Site},
+    domain::{self, Right, RoundId, RoundState, Site},
     planner::chart,
     release::{
+        communities::Communities,
         plan::{self, MustNotTime, PlanSummary, RoundSpec},
         replan::{self, ReplanQuota, Replanned},
     },
+    store::{Round, Store},
 };
 
 /// `weir round …`
@@ -217,6 +219,13 @@ async fn plan_round(args: PlanArgs, session: &Session) -> Result<()> {
         check_writable(file)?;
     }
     let store = session.store().await?;
+    let areas = areas(&spec.communities, &store).await?;
+    let said = (
+        "round.plan",
+        String::new(),
+        format!("{} to {}", spec.date, spec.until),
+    );
+    session.act(&store, Right::Plan, &areas, said).await?;
     let (id, summary) = plan::plan_round(&store, &session.config, &spec, session.clock.now()).await?;
     let sites = store.sites().await?;
     let file = args
@@ -315,44 +324,7 @@ fn plan_words(
 
 async fn explain(id: RoundId, unit: &str, session: &Session) -> Result<()> {
     let store = session.store().await?;
-    let rows: Vec<PlaceRow> = store
-        .units()
-        .await?
-        .into_iter()
-        .map(|row| PlaceRow {
-            unit: row.unit,
-            place: row.place,
-            code: row.code,
-        })
-        .collect();
-    let places = Places::new(&rows);
-    let found: Vec<Area> = match places.unit_by_code(unit) {
-        Some(unit) => vec![Area {
-            level: Level::Unit,
-            unit,
-        }],
-        None => places.search(None, unit),
-    };
-    let unit = match found[..] {
-        [] => bail!(
-            "no unit is called {unit}: write community, building and unit as `weir round show {id} --windows` does, \
-             or give the code at its door"
-        ),
-        [area] if area.level == Level::Unit => area.unit,
-        [area] => match places.narrow(Some(area)) {
-            Narrowed::Unit(unit) => unit,
-            _ => bail!("{} has several units: name one of them", places.short_name(area)),
-        },
-        _ => {
-            let names: Vec<String> = found
-                .iter()
-                .take(8)
-                .map(|area| places.short_name(*area))
-                .collect();
-            bail!("{unit} may be one of several: {}", names.join(", "));
-        }
-    };
-    let place = places.place(unit).context("the unit has left the directory")?;
+    let (unit, place) = unit_named(&store, unit).await?;
     let (explanation, sites) = plan::explain(&store, &session.config, id, unit, session.clock.now()).await?;
     let name = |id| {
         let site = sites.iter().find(|site| site.id == id);
@@ -387,6 +359,9 @@ async fn replan_round(args: ReplanArgs, session: &Session) -> Result<()> {
         starts_per_minute: args.quota,
         order: None,
     };
+    if args.yes {
+        on_record("round.replan", &round, session, &store).await?;
+    }
     let outcome = if args.yes {
         replan::replan(&store, config, &round, &quota, now).await?
     } else {
@@ -563,6 +538,13 @@ async fn release(id: RoundId, accept_shortage: bool, session: &Session) -> Resul
     }
     let store = session.store().await?;
     let now = session.clock.now();
+    on_record(
+        "round.release",
+        &plan::existing(&store, id).await?,
+        session,
+        &store,
+    )
+    .await?;
     let release = plan::release_round(&store, id, accept_shortage, now).await?;
     let silent = store.silent_households(id).await?;
     if config.sms.smpp.is_empty() {
@@ -604,8 +586,37 @@ async fn release(id: RoundId, accept_shortage: bool, session: &Session) -> Resul
 
 async fn change(id: RoundId, to: RoundState, session: &Session) -> Result<()> {
     let store = session.store().await?;
+    let what = match to {
+        RoundState::Paused => "round.pause",
+        RoundState::Releasing => "round.resume",
+        _ => "round.cancel",
+    };
+    on_record(what, &plan::existing(&store, id).await?, session, &store).await?;
     plan::move_round(&store, id, to, session.clock.now()).await?;
     session.out.answer(&json!({ "round": id, "state": to }), || {
         format!("round {id} is {}", to.as_str())
     })
+}
+
+/// The areas of these communities, as a round names them; the city where it names none.
+async fn areas(names: &[String], store: &Store) -> Result<Vec<domain::Area>> {
+    let units = store.units().await?;
+    let communities =
+        Communities::named(names, units.iter().map(|row| &row.place)).map_err(anyhow::Error::msg)?;
+    Ok(communities.areas())
+}
+
+/// Checks that whoever acts may do this to a round, and puts it on record. A round of more people than the approval size
+/// takes the right to any size.
+async fn on_record(what: &str, round: &Round, session: &Session, store: &Store) -> Result<()> {
+    let people = plan::plan_summary(round).people;
+    let right = if people > session.config.broadcast.approval_size {
+        Right::AnySize
+    } else {
+        Right::Release
+    };
+    let areas = areas(&plan::round_spec(round)?.communities, store).await?;
+    let said = (what, format!("round:{}", round.id), format!("{people} people"));
+    session.act(store, right, &areas, said).await?;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Session;
 use crate::{
     app::{self, Service},
-    domain::{Body, DeliveryId, Outbound},
+    domain::{Address, Body, DeliveryId, Outbound, Right},
     i18n::{Voice, notices},
 };
 
@@ -25,7 +25,7 @@ pub struct SendTestArgs {
     text: Option<String>,
 }
 
-/// Sends one message straight to the channel, outside the outbox: no round and no record is touched.
+/// Sends one message straight to the channel, outside the outbox: no round is touched, only that it was done goes on record.
 pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
     let Some(address) = app::parse_address(&args.address) else {
         bail!(
@@ -40,12 +40,13 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
             address.masked()
         );
     }
+    on_record(&address, session).await?;
     let service = Service::new(session.config.clone(), session.clock.clone())?;
     let Some(channel) = service.channel_for(&address) else {
         bail!(
             "no channel reaches {}: set {} in the configuration",
             address.masked(),
-            if matches!(address, crate::domain::Address::Chat(_)) {
+            if matches!(address, Address::Chat(_)) {
                 "telegram.token"
             } else {
                 "[[sms.smpp]]"
@@ -68,6 +69,7 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
         to: address.clone(),
         body,
         expires_at: now + chrono::TimeDelta::minutes(10),
+        live: None,
     };
     let stop = CancellationToken::new();
     let work = async {
@@ -93,4 +95,16 @@ pub async fn run(args: &SendTestArgs, session: &Session) -> Result<ExitCode> {
         )
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn on_record(address: &Address, session: &Session) -> Result<()> {
+    let store = session.store().await?;
+    let said = (
+        "channel.test",
+        String::new(),
+        address.channel().as_str().to_owned(),
+    );
+    session.act(&store, Right::Settings, &[], said).await?;
+    store.close().await;
+    Ok(())
 }

@@ -10,11 +10,11 @@ use serde_json::json;
 use super::{
     Session,
     output::table,
-    policy::{OWNER, instant, local, moment},
+    policy::{instant, local, moment},
 };
 use crate::{
     channels::sms::segment,
-    domain::Language,
+    domain::{Area, Language, Right},
     i18n::{NewWords, Texts},
     store::SetText,
 };
@@ -148,19 +148,25 @@ async fn set(args: SetArgs, session: &Session) -> Result<()> {
             words: &words,
         })
         .with_context(|| format!("{} was not set", args.key))?;
+    let store = session.store().await?;
+    let details = format!("{} until {}", args.lang.code(), local(until, session));
+    let said = ("text.set", format!("text:{}", args.key), details);
+    let acting = session
+        .act(&store, Right::ChangeTexts, &[Area::City], said)
+        .await?;
     let text = SetText {
         id: 0,
         key: args.key,
         language: args.lang,
         short: args.sms,
         words,
-        set_by: OWNER.into(),
+        set_by: acting.actor.to_string(),
         set_at: now,
         until,
         ended_by: None,
         ended_at: None,
     };
-    session.store().await?.set_text(&text).await?;
+    store.set_text(&text).await?;
     let parts = segment::parts(&text.words);
     session
         .out
@@ -177,7 +183,10 @@ async fn set(args: SetArgs, session: &Session) -> Result<()> {
 
 async fn end(key: &str, language: Option<Language>, session: &Session) -> Result<()> {
     let store = session.store().await?;
-    let ended = store.end_text(key, language, OWNER, session.clock.now()).await?;
+    let said = ("text.end", format!("text:{key}"), String::new());
+    let acting = session.act(&store, Right::ChangeTexts, &[Area::City], said).await?;
+    let by = acting.actor.to_string();
+    let ended = store.end_text(key, language, &by, session.clock.now()).await?;
     if ended == 0 {
         bail!("nothing is set of {key}: see `weir text list`");
     }

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, ops::RangeInclusive, str::FromStr, time::Durati
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode};
+use super::{
+    Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode,
+    VisitsConfig,
+};
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
 pub(super) struct Finding {
@@ -93,6 +96,19 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         "incidents.drain_per_second",
         (0.1..=1000.0).contains(&config.incidents.drain_per_second),
     );
+    checks.visits(&config.visits);
+    checks.need(
+        "broadcast.approval_size",
+        config.broadcast.approval_size <= 100_000_000,
+    );
+    checks.need(
+        "broadcast.price_per_part",
+        (0.0..=1000.0).contains(&config.broadcast.price_per_part),
+    );
+    checks.need(
+        "broadcast.currency",
+        config.broadcast.currency.chars().count() <= 10,
+    );
     checks.jobs(&config.jobs);
     checks.findings
 }
@@ -110,6 +126,22 @@ impl Checks {
                 reason: None,
             });
         }
+    }
+
+    fn visits(&mut self, visits: &VisitsConfig) {
+        self.need("visits.minutes", (1..=120).contains(&visits.minutes));
+        self.need("visits.range_minutes", (15..=480).contains(&visits.range_minutes));
+        self.need("visits.lead_minutes", visits.lead_minutes <= 480);
+        self.need("visits.days_ahead", visits.days_ahead <= 14);
+        let longest = days(7);
+        self.need(
+            "visits.coordinator_after",
+            (Duration::from_mins(1)..=longest).contains(&visits.coordinator_after),
+        );
+        self.need(
+            "visits.operator_after",
+            (visits.coordinator_after..=longest).contains(&visits.operator_after),
+        );
     }
 
     fn telegram(&mut self, telegram: &TelegramConfig, listens: bool) {

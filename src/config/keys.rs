@@ -133,6 +133,19 @@ pub(super) const KEYS: &[Key] = &[
     key("incidents.near_minutes", "a whole number from 10 to 1440"),
     key("incidents.open_on_pause", "true or false"),
     key("incidents.drain_per_second", "a number from 0.1 to 1000, such as 5"),
+    key("visits.minutes", "a whole number from 1 to 120"),
+    key("visits.range_minutes", "a whole number from 15 to 480"),
+    key("visits.lead_minutes", "a whole number from 0 to 480"),
+    key("visits.days_ahead", "a whole number from 0 to 14"),
+    key("visits.coordinator_after", "a duration from 1m to 7d, such as 2h"),
+    key(
+        "visits.operator_after",
+        "a duration from visits.coordinator_after to 7d, such as 4h",
+    ),
+    key("broadcast.approval_size", "a whole number of people from 0 to 100000000"),
+    key("broadcast.price_per_part", "a price from 0.0 to 1000.0, such as 0.05"),
+    key("broadcast.currency", "at most 10 characters, such as 元"),
+    key("audit.head_folder", "the path of a folder"),
     key(
         "channels.only_to",
         "phone numbers with + and country code, or chat ids, each in quotes, such as [\"+8619900000001\", \"-1234\"]",
@@ -144,7 +157,7 @@ pub(super) const KEYS: &[Key] = &[
         "minute, hour, day of month, month and day of week by name, such as \"30 3 * * MON-FRI\"",
     )
     .required(),
-    key("jobs[].task", "\"erase_old\" or \"backup\"").required(),
+    key("jobs[].task", "\"erase_old\", \"backup\" or \"audit_head\"").required(),
 ];
 
 /// The key at a path such as `sms.smpp[0].host`.

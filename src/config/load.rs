@@ -497,9 +497,9 @@ name = "two"
         weir.toml:19:1: sms.smpp[1].host = ["a"]: must be a host name or an address
         weir.toml:21:1: jobs[0].name: is not set; must be a name that no other entry has
         weir.toml:22:1: jobs[0].cron = "0 3 * * 1": days of the week are written by name, as MON-FRI; must be minute, hour, day of month, month and day of week by name, such as "30 3 * * MON-FRI"
-        weir.toml:23:1: jobs[0].task = "dance": must be "erase_old" or "backup"
+        weir.toml:23:1: jobs[0].task = "dance": must be "erase_old", "backup" or "audit_head"
         weir.toml:24:1: jobs[1].cron: is not set; must be minute, hour, day of month, month and day of week by name, such as "30 3 * * MON-FRI"
-        weir.toml:24:1: jobs[1].task: is not set; must be "erase_old" or "backup"
+        weir.toml:24:1: jobs[1].task: is not set; must be "erase_old", "backup" or "audit_head"
         WEIR_NOTICES__ATTEMPTS_MAX: notices.attempts_max = 99: must be a whole number from 1 to 20
         WEIR_NOTICES__ATTEMPTS_MAX__X: notices.attempts_max.x: cannot be set so: what stands there is a single value
         WEIR_PLANNER: planner: must be a table: [planner]

@@ -48,6 +48,12 @@ pub struct Config {
     pub notices: NoticesConfig,
     /// What happens while the registration system is down.
     pub incidents: IncidentsConfig,
+    /// How visits at home are promised.
+    pub visits: VisitsConfig,
+    /// What workers have to say to residents.
+    pub broadcast: BroadcastConfig,
+    /// The record of who did what.
+    pub audit: AuditConfig,
     /// Whom Weir may write to.
     pub channels: ChannelsConfig,
     /// What runs on a timetable.
@@ -284,6 +290,47 @@ impl IncidentsConfig {
     }
 }
 
+/// `[visits]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VisitsConfig {
+    /// What a visit takes at the door, with one person to be sampled.
+    pub minutes: u32,
+    /// How long the time is that is promised.
+    pub range_minutes: u32,
+    /// Nobody is promised a time that begins sooner.
+    pub lead_minutes: u32,
+    /// Where today has no room, a time is looked for on so many of the following dates.
+    pub days_ahead: u32,
+    /// What has waited so long goes to the coordinator,
+    #[serde(with = "duration")]
+    pub coordinator_after: Duration,
+    /// and after so long to the operator.
+    #[serde(with = "duration")]
+    pub operator_after: Duration,
+}
+
+/// `[broadcast]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BroadcastConfig {
+    /// A broadcast to more people than this leaves only once a second person has approved it; a round of more is
+    /// released by an operator.
+    pub approval_size: u64,
+    /// What an SMS part costs; 0 where it is not known.
+    pub price_per_part: f64,
+    /// What that price is in, as it is said.
+    pub currency: String,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Where the end of the audit log is written each day; only to the service's own log where it is not set.
+    pub head_folder: Option<PathBuf>,
+}
+
 /// `[channels]`
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -314,6 +361,8 @@ pub enum JobTask {
     EraseOld,
     /// Writes a backup beside the store.
     Backup,
+    /// Writes the end of the audit log where it is kept.
+    AuditHead,
 }
 
 impl Default for StoreConfig {
@@ -457,6 +506,29 @@ impl Default for IncidentsConfig {
             near_minutes: 120,
             open_on_pause: false,
             drain_per_second: 5.0,
+        }
+    }
+}
+
+impl Default for VisitsConfig {
+    fn default() -> Self {
+        Self {
+            minutes: 10,
+            range_minutes: 60,
+            lead_minutes: 30,
+            days_ahead: 3,
+            coordinator_after: Duration::from_hours(2),
+            operator_after: Duration::from_hours(4),
+        }
+    }
+}
+
+impl Default for BroadcastConfig {
+    fn default() -> Self {
+        Self {
+            approval_size: 5_000,
+            price_per_part: 0.0,
+            currency: "元".into(),
         }
     }
 }

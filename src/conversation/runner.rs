@@ -58,9 +58,29 @@ struct Directory {
     maps: Vec<(String, String)>,
 }
 
+type Answered = futures_util::future::BoxFuture<'static, Result<bool, StoreError>>;
+
+/// What is asked before the conversation is: true where it has answered the message.
+#[derive(Clone)]
+pub struct First(Arc<dyn Fn(WaitingInbound) -> Answered + Send + Sync>);
+
+impl First {
+    /// Asks this.
+    pub fn new(ask: impl Fn(WaitingInbound) -> Answered + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl std::fmt::Debug for First {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("First")
+    }
+}
+
 /// Answers people.
 #[derive(Debug)]
 pub struct Runner {
+    first: Option<First>,
     store: Store,
     clock: Clock,
     texts: Texts,
@@ -84,6 +104,7 @@ impl Runner {
     ) -> Self {
         let long_ago = std::time::Instant::now().checked_sub(PLACES_KEPT * 2);
         Self {
+            first: None,
             store,
             clock,
             texts,
@@ -97,6 +118,15 @@ impl Runner {
             per_person: RateLimiter::dashmap(Quota::per_minute(MESSAGES_PER_MINUTE)),
             told_too_many: RateLimiter::dashmap(Quota::per_minute(TOO_MANY_SAID_PER_MINUTE)),
             written,
+        }
+    }
+
+    /// The same, with somebody to be asked first.
+    #[must_use]
+    pub fn asking_first(self, first: First) -> Self {
+        Self {
+            first: Some(first),
+            ..self
         }
     }
 
@@ -158,7 +188,7 @@ impl Runner {
         message: &WaitingInbound,
         directory: &Directory,
     ) -> Result<(), StoreError> {
-        match self.answer(message, directory).await {
+        match self.answer_unless_first(message, directory).await {
             Err(error) if !error.is_outage() => {
                 tracing::error!(inbound = message.id.0, %error, "message {} cannot be answered", message.id);
                 let now = self.clock.now();
@@ -169,6 +199,19 @@ impl Runner {
             }
             other => other,
         }
+    }
+
+    async fn answer_unless_first(
+        &self,
+        message: &WaitingInbound,
+        directory: &Directory,
+    ) -> Result<(), StoreError> {
+        if let Some(First(ask)) = &self.first
+            && ask(message.clone()).await?
+        {
+            return Ok(());
+        }
+        self.answer(message, directory).await
     }
 
     async fn answer(&self, message: &WaitingInbound, directory: &Directory) -> Result<(), StoreError> {
@@ -222,6 +265,9 @@ impl Runner {
             .collect();
         if self.store.answer(message.id, message.contact, &row, now).await? {
             self.written.send_modify(|count| *count += 1);
+        }
+        if row.forget {
+            self.store.forget_visits(message.contact, now).await?;
         }
         Ok(())
     }

@@ -47,4 +47,12 @@ ids! {
     InboundId,
     /// A talk between a resident and the workers of their community.
     ThreadId,
+    /// A visit at home.
+    VisitId,
+    /// Those who make visits together.
+    TeamId,
+    /// A person with a role.
+    WorkerId,
+    /// Something that a worker has to say to an audience.
+    BroadcastId,
 }

@@ -117,6 +117,13 @@ pub enum Button {
     },
 }
 
+/// A message that is kept up to date: what is sent later under its name is edited into it, where its channel can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The channel's name for the message that is there; none for the first.
+    pub message: Option<i64>,
+}
+
 /// A message ready to send.
 #[derive(Clone, Debug)]
 pub struct Outbound {
@@ -128,6 +135,8 @@ pub struct Outbound {
     pub body: Body,
     /// After this instant it must not arrive; carriers get it as the validity period.
     pub expires_at: DateTime<Utc>,
+    /// It is kept up to date.
+    pub live: Option<Live>,
 }
 
 /// A message from a person, as a channel understood it.

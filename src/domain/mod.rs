@@ -1,5 +1,6 @@
 //! Plain types, readable by everyone: the words of the project and what is true of them everywhere.
 
+mod broadcast;
 mod household;
 mod ids;
 mod incident;
@@ -11,15 +12,29 @@ mod policy;
 mod proof;
 mod round;
 mod thread;
+pub mod visit;
+mod worker;
 
+pub use broadcast::{
+    Audience, BROADCAST_CHARACTERS_MAX, BroadcastCount, BroadcastState, Missed, PlaceRule, UnknownPlace,
+    Words,
+};
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
 pub use incident::{IncidentScope, ManualState};
 pub use intent::{Intent, UnknownIntent};
 pub use load::LoadSample;
 pub use message::*;
-pub use place::{Coordinates, Site, UnitPlace};
+pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
 pub use policy::{CountedFrom, Need, Policy, Purpose};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
 pub use thread::{ThreadAuthor, ThreadReason};
+pub use visit::{
+    Amendment, DeclineReason, Promise, RaisedTo, Team, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
+    VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish,
+};
+pub use worker::{
+    Actor, Area, Right, Role, Scope, UnknownActor, UnknownArea, UnknownRole, Worker, may, may_grant,
+    may_in_all,
+};

@@ -69,7 +69,7 @@ impl UnitPlace {
 }
 
 /// Compares texts so that the numbers in them count as numbers. Only equal texts are equal.
-fn natural_cmp(text: &str, other: &str) -> Ordering {
+pub fn natural_cmp(text: &str, other: &str) -> Ordering {
     let (mut rest, mut other_rest) = (text, other);
     while !rest.is_empty() && !other_rest.is_empty() {
         let (number, other_number) = (leading_digits(rest), leading_digits(other_rest));

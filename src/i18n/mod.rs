@@ -5,6 +5,8 @@
 pub mod answers;
 pub mod notices;
 mod set;
+pub mod visits;
+pub mod work;
 
 use std::{borrow::Cow, fmt::Write as _, sync::Arc};
 
@@ -244,28 +246,175 @@ texts! {
     AnswerHuman = "answer-human",
     AnswerLifeInDanger { emergency_number } = "answer-life-in-danger",
     AnswerNone = "answer-none",
+    // locales/*/visits.ftl
+    VisitAsked { place } = "visit-asked",
+    VisitAccepted { place } = "visit-accepted",
+    VisitScheduled { time } = "visit-scheduled",
+    VisitMoved { time } = "visit-moved",
+    VisitRetime = "visit-retime",
+    VisitOnTheWay = "visit-on-the-way",
+    VisitVisitor { name, role } = "visit-visitor",
+    VisitCode { code } = "visit-code",
+    VisitDone = "visit-done",
+    VisitNotMet = "visit-not-met",
+    VisitLapsed = "visit-lapsed",
+    VisitDeclined { reason } = "visit-declined",
+    VisitDeclinedPlain = "visit-declined-plain",
+    VisitCancelled = "visit-cancelled",
+    VisitHint = "visit-hint",
+    MenuVisits = "menu-visits",
+    VisitorNurse = "visitor-nurse",
+    VisitorDoctor = "visitor-doctor",
+    VisitorVolunteer = "visitor-volunteer",
+    VisitorWorker = "visitor-worker",
+    DeclineSiteIsNear = "decline-site-is-near",
+    DeclineNotReached = "decline-not-reached",
+    DeclineOutsideArea = "decline-outside-area",
+    DeclineNoNeed = "decline-no-need",
+    DeclineDuplicate = "decline-duplicate",
+    VisitStateAsked = "visit-state-asked",
+    VisitStateAccepted = "visit-state-accepted",
+    VisitStateScheduled = "visit-state-scheduled",
+    VisitStateOnTheWay = "visit-state-on-the-way",
+    VisitStateDone = "visit-state-done",
+    VisitStateDeclined = "visit-state-declined",
+    VisitStateCancelled = "visit-state-cancelled",
+    VisitStateMissed = "visit-state-missed",
+    VisitListTitle = "visit-list-title",
+    VisitListGuide = "visit-list-guide",
+    VisitListTime = "visit-list-time",
+    VisitListWhere = "visit-list-where",
+    VisitListWho = "visit-list-who",
+    VisitListPeople = "visit-list-people",
+    VisitListPhone = "visit-list-phone",
+    VisitListNotes = "visit-list-notes",
+    VisitListCode = "visit-list-code",
+    VisitListDone = "visit-list-done",
+    VisitListNumber = "visit-list-number",
+    VisitListUrgent = "visit-list-urgent",
+    VisitListPrivate = "visit-list-private",
+    VisitListCount { count } = "visit-list-count",
+    // locales/*/workers.ftl
+    WorkBroadcast = "work-broadcast",
+    WorkToday = "work-today",
+    WorkDuty = "work-duty",
+    WorkRefused { role } = "work-refused",
+    WorkElsewhere { area } = "work-elsewhere",
+    WorkGone = "work-gone",
+    WorkOldButton = "work-old-button",
+    WorkToWhom = "work-to-whom",
+    WorkAllOf { area } = "work-all-of",
+    WorkCity = "work-city",
+    WorkCancel = "work-cancel",
+    WorkDropped = "work-dropped",
+    WorkWho { area } = "work-who",
+    WorkEveryone = "work-everyone",
+    WorkGreen = "work-green",
+    WorkRegular = "work-regular",
+    WorkElderly = "work-elderly",
+    WorkNoSmartphone = "work-no-smartphone",
+    WorkLimitedMobility = "work-limited-mobility",
+    WorkEnglishReaders = "work-english-readers",
+    WorkWrite { language, max } = "work-write",
+    WorkTextFault { max } = "work-text-fault",
+    WorkWritten { languages } = "work-written",
+    WorkAddLanguage { language } = "work-add-language",
+    WorkPreview = "work-preview",
+    WorkReady = "work-ready",
+    WorkReadyChoose = "work-ready-choose",
+    WorkBlanks { blanks } = "work-blanks",
+    WorkCounted { people, messages, telegram, sms, parts } = "work-counted",
+    WorkCost { cost } = "work-cost",
+    WorkNotReached { stopped, unreached } = "work-not-reached",
+    WorkMissing { language, count } = "work-missing",
+    WorkTypeCount { people } = "work-type-count",
+    WorkWrongCount { people } = "work-wrong-count",
+    WorkCountChanged { people } = "work-count-changed",
+    WorkSecondPerson { size } = "work-second-person",
+    WorkNobody = "work-nobody",
+    WorkTest = "work-test",
+    WorkTestSms = "work-test-sms",
+    WorkWaits { id } = "work-waits",
+    WorkApprove = "work-approve",
+    WorkApproved { id } = "work-approved",
+    WorkOwn = "work-own",
+    WorkTooLate = "work-too-late",
+    WorkPause = "work-pause",
+    WorkResume = "work-resume",
+    WorkWithdraw = "work-withdraw",
+    WorkRefresh = "work-refresh",
+    WorkShow = "work-show",
+    BroadcastWaits { id, people } = "broadcast-waits",
+    BroadcastProgress { id, state, messages, arrived, open, failed, stopped, withdrawn } = "broadcast-progress",
+    BroadcastDraft = "broadcast-draft",
+    BroadcastWaiting = "broadcast-waiting",
+    BroadcastActive = "broadcast-active",
+    BroadcastSending = "broadcast-sending",
+    BroadcastPaused = "broadcast-paused",
+    BroadcastDone = "broadcast-done",
+    BroadcastCancelled = "broadcast-cancelled",
+    BroadcastSkipped = "broadcast-skipped",
+    RoleViewer = "role-viewer",
+    RoleWorker = "role-worker",
+    RoleCoordinator = "role-coordinator",
+    RoleOperator = "role-operator",
+    WorkInvited = "work-invited",
+    WorkShare = "work-share",
+    WorkAccepted { name, role } = "work-accepted",
+    WorkOtherPhone = "work-other-phone",
+    WorkNotOwn = "work-not-own",
+    WorkInvitationGone = "work-invitation-gone",
+    WorkAlready = "work-already",
+    WorkTaken { name } = "work-taken",
+    WorkUndo = "work-undo",
+    WorkUndone = "work-undone",
+    WorkOnDuty = "work-on-duty",
+    WorkOffDuty = "work-off-duty",
+    WorkGlance { mode, rounds, incidents, sending, waiting } = "work-glance",
+    ReadySiteClosed { place, time } = "ready-site-closed",
+    ReadySiteClosedLabel = "ready-site-closed-label",
+    ReadyTest { place, time } = "ready-test",
+    ReadyTestLabel = "ready-test-label",
+    ReadyDelivery { place, time } = "ready-delivery",
+    ReadyDeliveryLabel = "ready-delivery-label",
+    BlankPlace = "blank-place",
+    BlankTime = "blank-time",
+    PacingUnsteered = "pacing-unsteered",
+    PacingSteady = "pacing-steady",
+    PacingSlowed = "pacing-slowed",
+    PacingPaused = "pacing-paused",
+    PacingRecovering = "pacing-recovering",
+    PacingBlind = "pacing-blind",
+    PacingHeld = "pacing-held",
+    PacingFreed = "pacing-freed",
 }
 
 /// The attribute that holds the short form for text messages.
 const SMS: &str = "sms";
 
-const ZH_HANS: [&str; 4] = [
+const ZH_HANS: [&str; 6] = [
     include_str!("../../locales/zh-Hans/conversation.ftl"),
     include_str!("../../locales/zh-Hans/notices.ftl"),
     include_str!("../../locales/zh-Hans/incidents.ftl"),
     include_str!("../../locales/zh-Hans/answers.ftl"),
+    include_str!("../../locales/zh-Hans/visits.ftl"),
+    include_str!("../../locales/zh-Hans/workers.ftl"),
 ];
-const ZH_HANT: [&str; 4] = [
+const ZH_HANT: [&str; 6] = [
     include_str!("../../locales/zh-Hant/conversation.ftl"),
     include_str!("../../locales/zh-Hant/notices.ftl"),
     include_str!("../../locales/zh-Hant/incidents.ftl"),
     include_str!("../../locales/zh-Hant/answers.ftl"),
+    include_str!("../../locales/zh-Hant/visits.ftl"),
+    include_str!("../../locales/zh-Hant/workers.ftl"),
 ];
-const EN: [&str; 4] = [
+const EN: [&str; 6] = [
     include_str!("../../locales/en/conversation.ftl"),
     include_str!("../../locales/en/notices.ftl"),
     include_str!("../../locales/en/incidents.ftl"),
     include_str!("../../locales/en/answers.ftl"),
+    include_str!("../../locales/en/visits.ftl"),
+    include_str!("../../locales/en/workers.ftl"),
 ];
 
 /// Every text in every language, and those that a coordinator has set in other words: clones share them. Cheap to
@@ -403,22 +552,27 @@ pub fn span(
         said.push_str(&hour(language, to, true));
         return said;
     }
+    said.push_str(&hours(language, from, to));
+    said
+}
+
+/// From and to of one day: `下午2:10–2:30`, `2:10–2:30 pm`.
+pub fn hours(language: Language, from: NaiveTime, to: NaiveTime) -> String {
     let same_part = part_of_day(language, from) == part_of_day(language, to);
     // Chinese puts the part of the day before the first time, English after the last.
     let (name_first, name_last) = match language {
         Language::En => (!same_part, true),
         Language::ZhHans | Language::ZhHant => (true, !same_part),
     };
-    let _ = write!(
-        said,
+    format!(
         "{}–{}",
         hour(language, from, name_first),
         hour(language, to, name_last)
-    );
-    said
+    )
 }
 
-fn day(language: Language, date: NaiveDate, today: bool) -> String {
+/// A date as people say it: `9月3日(周六)`; English ends with a comma, for the time that follows.
+pub fn day(language: Language, date: NaiveDate, today: bool) -> String {
     if language == Language::En {
         let date = date.format("%a %-d %b");
         return if today {
@@ -545,7 +699,7 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(Language, [&str; 4]); 3] = [
+    const FILES: [(Language, [&str; 6]); 3] = [
         (Language::ZhHans, ZH_HANS),
         (Language::ZhHant, ZH_HANT),
         (Language::En, EN),

@@ -171,6 +171,33 @@ pub fn asked_windows(voice: &Voice<'_>, tz: Tz, asked: &AskedWindows<'_>) -> Bod
     answer
 }
 
+/// Says what a worker wrote, with the sender and how to stop around it.
+pub fn announcement(voice: &Voice<'_>, words: &str) -> Body {
+    let lines = [words.to_owned(), voice.say(&Text::StopHint)];
+    body(voice, &lines, &Text::MenuWindows, ASK_WINDOWS)
+}
+
+/// Tells a worker that a broadcast waits for their approval.
+pub fn broadcast_waits(texts: &Texts, language: Language, id: i64, people: u64) -> Body {
+    let said = |text: &Text<'_>| texts.say(language, ChannelKind::Telegram, text);
+    let (number, people) = (id.to_string(), people.to_string());
+    let button = |label: &Text<'_>, what: &str| Button::Choice {
+        label: said(label),
+        data: format!("w:{what}:{id}"),
+    };
+    Body {
+        text: said(&Text::BroadcastWaits {
+            id: &number,
+            people: &people,
+        }),
+        buttons: vec![vec![
+            button(&Text::WorkShow, "show"),
+            button(&Text::WorkApprove, "ok"),
+        ]],
+        replaces: None,
+    }
+}
+
 /// Proves that a channel works.
 pub fn test_message(voice: &Voice<'_>) -> Body {
     Body::text(voice.message(&[voice.say(&Text::TestMessage)]))

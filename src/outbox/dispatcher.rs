@@ -37,6 +37,8 @@ const LEASE: Duration = Duration::from_mins(5);
 /// How often an idle lane looks; it is woken earlier when something is written into the outbox.
 const IDLE: Duration = Duration::from_millis(500);
 const AFTER_ERROR: Duration = Duration::from_secs(1);
+/// Where the names of live messages are kept, among those of parts.
+const LIVE: &str = "live";
 /// A channel that is not reachable is left alone for so long.
 const UNREACHABLE_PAUSE: Duration = Duration::from_secs(2);
 // A lease shorter than a send would let a second dispatcher write to the same household.
@@ -241,14 +243,27 @@ impl Dispatcher {
             expires_at: claimed.message.expires_at,
         };
         let now = self.outbox.clock.now();
-        after(
+        // What a live message is called must be known, to edit it. Messages are numbered by chat, so the delivery's id
+        // stands before it.
+        let named = match &outcome {
+            Outcome::Taken(taken) if claimed.message.live.is_some() => taken.refs.last().cloned(),
+            _ => None,
+        };
+        let change = after(
             attempt,
             outcome,
             &self.lane.name,
             self.outbox.attempts_max,
             now,
             rand::random(),
-        )
+        );
+        match named {
+            Some(name) => Change {
+                refs: Some((LIVE.into(), vec![format!("{}:{name}", change.id)])),
+                ..change
+            },
+            None => change,
+        }
     }
 
     async fn try_send(&self, claimed: &Claimed, stop: &CancellationToken) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::domain::UnitPlace;
+use crate::domain::{Area, UnitPlace};
 
 /// District, street and community.
 type Path = [String; 3];
@@ -63,6 +63,14 @@ impl Communities {
             Ok(Self::Only(meant)) => Ok(meant.into_iter().next().unwrap_or_default().join("/")),
             Ok(Self::All) => Err("name a community".into()),
             Err(fault) => Err(fault.trim_start_matches("--community: ").to_owned()),
+        }
+    }
+
+    /// What must be covered by the scope of whoever acts on them.
+    pub fn areas(&self) -> Vec<Area> {
+        match self {
+            Self::All => vec![Area::City],
+            Self::Only(meant) => meant.iter().cloned().map(Area::Community).collect(),
         }
     }
 

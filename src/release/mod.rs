@@ -1,6 +1,8 @@
-//! Rounds: planned, released at the round's pace, reminded of, paused, cancelled, done.
+//! Rounds and broadcasts, one mechanism: planned, released at the round's pace, reminded of, paused, cancelled, done.
 
+pub mod broadcast;
 pub mod communities;
+pub mod doors;
 mod input;
 pub mod moves;
 mod paced;

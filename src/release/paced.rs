@@ -27,7 +27,7 @@ const PARTS_USUAL: u64 = 2;
 /// The city's gate as it was read, and as it is moved by one step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct City {
-    gate: CityGate,
+    pub(super) gate: CityGate,
     seen: (f64, DateTime<Utc>),
 }
 
@@ -37,12 +37,12 @@ impl City {
         self.gate.pace.is_stopped()
     }
 
-    fn is_steered(&self) -> bool {
+    pub(super) fn is_steered(&self) -> bool {
         matches!(self.gate.pace, CityPace::PerSecond(_))
     }
 
     /// What is to be stored, if the gate moved.
-    fn moved(&self) -> Option<CityMove> {
+    pub(super) fn moved(&self) -> Option<CityMove> {
         let next = (self.gate.level, self.gate.at);
         (next != self.seen).then_some(CityMove {
             seen: self.seen,
@@ -51,7 +51,7 @@ impl City {
     }
 
     /// It is stored.
-    fn settled(&mut self) {
+    pub(super) fn settled(&mut self) {
         self.seen = (self.gate.level, self.gate.at);
     }
 }
@@ -239,7 +239,7 @@ impl Releaser {
     }
 
     /// As many notices wait in the outbox as the channels send within a minute.
-    async fn outbox_is_full(&self) -> Result<bool, StoreError> {
+    pub(super) async fn outbox_is_full(&self) -> Result<bool, StoreError> {
         let texts = self.config.sms.smpp.first();
         let texts = texts.map(|carrier| u64::from(carrier.parts_per_second) / PARTS_USUAL);
         let telegram = &self.config.telegram;

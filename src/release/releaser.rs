@@ -162,6 +162,7 @@ impl Releaser {
             worked += self.tell(&rounds, &mut city).await?;
             worked += self.call(&rounds, &mut city).await?;
         }
+        worked += self.broadcast(&mut city, halted).await?;
         for round in rounds {
             if round.state == RoundState::Releasing && !halted {
                 worked += self.remind(&round).await?;

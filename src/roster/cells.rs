@@ -168,6 +168,9 @@ pub enum Reason {
     /// Neither ticked nor empty.
     #[error("put a tick such as ✓, 1 or 是, or leave it empty")]
     Tick,
+    /// Its place is not one that whoever imports it works for.
+    #[error("not among the areas that whoever imports it works for: ask a coordinator of that community")]
+    Elsewhere,
     /// A repeat.
     #[error("same as line {0}: remove one of the two")]
     SameAs(u64),

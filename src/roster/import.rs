@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::{FileError, Reason, RefusedFile, RosterFile, RosterRow, RowFault, read_buildings, read_sites};
-use crate::domain::UnitPlace;
+use crate::domain::{Area, Scope, UnitPlace};
 use crate::store::{
     self, ImportSummary, NewResident, RosterHashes, RosterImport, RowOutcome, Store, StoreError,
 };
@@ -35,6 +35,8 @@ pub struct ImportOptions {
     pub replace_community: bool,
     /// Where to write refused rows; beside the roster by default.
     pub refused: Option<PathBuf>,
+    /// The only areas whose rows are taken; every one where none are given.
+    pub within: Option<Scope>,
 }
 
 /// Who watches an import.
@@ -102,6 +104,9 @@ pub enum ImportError {
     /// The store said no.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Somebody brings what is another's.
+    #[error("{0} is not among the areas that whoever acts works for: nothing was imported")]
+    Elsewhere(Area),
     /// Nothing was named.
     #[error("name a roster, or sites with --sites, or buildings with --buildings")]
     Nothing,
@@ -134,6 +139,24 @@ pub async fn run(
     let roster = options.roster.as_deref().map(RosterFile::open).transpose()?;
     let sites = options.sites.as_deref().map(read_sites).transpose()?;
     let points = options.buildings.as_deref().map(read_buildings).transpose()?;
+    let site_areas = sites
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|site| [&site.district, &site.street, &site.community]);
+    let point_areas = points
+        .iter()
+        .flatten()
+        .flatten()
+        .map(|at| [&at.district, &at.street, &at.community]);
+    if let Some(within) = &options.within {
+        let areas = site_areas
+            .chain(point_areas)
+            .map(|path| Area::Community(path.map(String::clone)));
+        if let Some(area) = areas.into_iter().find(|area| !within.covers(area)) {
+            return Err(ImportError::Elsewhere(area));
+        }
+    }
     if let (Some(rows), Some(path)) = (sites, options.sites.as_deref()) {
         let sites = good(path, rows, &mut report);
         if !options.dry_run {
@@ -199,7 +222,8 @@ async fn import_roster(
     let total = file.bytes_total();
     let (batches, mut ready) = mpsc::channel::<Result<Batch, FileError>>(BATCHES_AHEAD);
     let hasher = store.clone();
-    let reader = tokio::task::spawn_blocking(move || read_batches(&hasher, file, &batches));
+    let within = options.within.clone();
+    let reader = tokio::task::spawn_blocking(move || read_batches(&hasher, file, within.as_ref(), &batches));
     let mut rows_read = 0;
     while let Some(batch) = ready.recv().await {
         let batch = batch?;
@@ -226,13 +250,21 @@ async fn import_roster(
 }
 
 /// Reads and hashes, beside the store that takes what was read before.
-fn read_batches(store: &Store, mut file: RosterFile, batches: &mpsc::Sender<Result<Batch, FileError>>) {
+fn read_batches(
+    store: &Store,
+    mut file: RosterFile,
+    within: Option<&Scope>,
+    batches: &mpsc::Sender<Result<Batch, FileError>>,
+) {
     loop {
         let mut good = Vec::with_capacity(BATCH_LEN);
         let mut faults = Vec::new();
         let mut failed = None;
         for row in file.by_ref().take(BATCH_LEN) {
             match row {
+                Ok(Ok(row)) if within.is_some_and(|within| !within.covers(&Area::of(&row.place))) => {
+                    faults.push(row.refuse("community", Reason::Elsewhere));
+                }
                 Ok(Ok(row)) => good.push(row),
                 Ok(Err(fault)) => faults.push(fault),
                 Err(error) => {

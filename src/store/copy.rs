@@ -53,6 +53,15 @@ const TABLES_OF_INCIDENTS: [&str; 8] = [
     "load_minutes",
 ];
 const TABLES_OF_CONVERSATION: [&str; 4] = ["policies", "set_texts", "threads", "thread_messages"];
+const TABLES_OF_VISITS: [&str; 4] = ["visits", "visit_contacts", "visit_log", "teams"];
+const TABLES_OF_WORKERS: [&str; 6] = [
+    "workers",
+    "invitations",
+    "desks",
+    "audit",
+    "audit_chain",
+    "broadcasts",
+];
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -80,6 +89,8 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
         .chain(TABLES_PACING)
         .chain(TABLES_OF_INCIDENTS)
         .chain(TABLES_OF_CONVERSATION)
+        .chain(TABLES_OF_VISITS)
+        .chain(TABLES_OF_WORKERS)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {
@@ -251,12 +262,15 @@ impl Store {
 /// rows has a line here.
 const CATCH_UP: [(i64, &str); 1] = [(3, "update windows set called_at = released_at")];
 
-const AFTER_RESTORE: [&str; 3] = [
+const AFTER_RESTORE: [&str; 4] = [
     "update deliveries set state = 'held', lease_until = null, changed_at = $1, \
-       history = history || $2 || 'held' || $3 where state in ('queued', 'sending') and round_id is not null",
+       history = history || $2 || 'held' || $3 where state in ('queued', 'sending') \
+       and (round_id is not null or broadcast_id is not null)",
     "update deliveries set state = 'cancelled', lease_until = null, changed_at = $1, \
-       history = history || $2 || 'cancelled' || $3 where state in ('held', 'queued', 'sending') and round_id is null",
+       history = history || $2 || 'cancelled' || $3 where state in ('held', 'queued', 'sending') \
+       and round_id is null and broadcast_id is null",
     "update rounds set state = 'paused', changed_at = $1 where state = 'releasing' and $2 <> '' and $3 <> ''",
+    "update broadcasts set state = 'paused', changed_at = $1 where state in ('sending', 'active') and $2 <> '' and $3 <> ''",
 ];
 
 /// The statement that inserts rows given as JSON arrays; none when the file names something that is no table or

@@ -5,6 +5,8 @@
 //! JSON object `r.value` each, `{lock}` for the clause that lets two claimers pass each other, `{running}` for "no open
 //! incident stops the window `w`", `{in_scope}` for "the incident `i` is about the window `w`".
 
+mod audit;
+mod broadcasts;
 mod contacts;
 mod copy;
 mod inbound;
@@ -22,8 +24,11 @@ mod roster;
 mod rotation;
 mod rounds;
 mod service;
+mod teams;
 mod threads;
+mod visits;
 mod windows;
+mod workers;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
@@ -34,6 +39,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use audit::{AuditFault, AuditFilter, AuditHead, AuditRow, AuditVerdict, NewAudit};
+pub use broadcasts::{Broadcast, BroadcastDeliveries, BroadcastPerson, NewBroadcast, Unreached};
 pub use contacts::{ContactState, KnownResident, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
 pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
@@ -57,7 +64,9 @@ pub use roster::{
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
 pub use threads::{Thread, ThreadChange, ThreadFilter, ThreadMessage};
+pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
 pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
+pub use workers::{Accepted, DeskRow, Invitation, NewInvitation, NewWorker};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
@@ -208,6 +217,7 @@ macro_rules! take_ids {
     }};
 }
 
+pub(crate) use audit::append_audit;
 pub(crate) use {in_transaction, on_pool, take_ids};
 
 impl Store {

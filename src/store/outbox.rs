@@ -14,7 +14,8 @@ use super::{
     take_ids,
 };
 use crate::domain::{
-    Body, ChannelKind, ContactId, DeliveryId, DeliveryState, Language, NoticeKind, Outbound, RoundId, UnitId,
+    Body, ChannelKind, ContactId, DeliveryId, DeliveryState, Language, Live, NoticeKind, Outbound, RoundId,
+    UnitId,
 };
 
 const BODY: &str = "bodies.body";
@@ -183,6 +184,9 @@ pub struct DeliveryRow {
     pub history: Vec<String>,
 }
 
+/// Id, body, address, the contact's state, the name of a live message, and what its channel called the last one of it.
+type DetailRow = (i64, String, String, String, Option<String>, Option<String>);
+
 #[derive(Serialize)]
 pub(super) struct InsertRow {
     id: i64,
@@ -232,8 +236,19 @@ const FOLLOW_ROUND: &str = "update deliveries \
     where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.round_id = o.id \
       and deliveries.state = 'queued'";
 
-/// What a dispatcher gives back after its window moved says what is no longer so.
-const DROP_SUPERSEDED: &str = "update deliveries set state = 'cancelled', history = history || $2 || ' cancelled its window moved' || $3 \
+/// Gives a delivery the name of the message that it is edited into.
+pub(super) const MAKE_LIVE: &str = "update deliveries set live = $2 where key = $1";
+
+/// The same for a broadcast.
+const FOLLOW_BROADCAST: &str = "update deliveries \
+    set state = case when o.state = 'paused' then 'held' else 'cancelled' end, history = history || $2 || ' ' \
+      || case when o.state = 'paused' then 'held the broadcast was paused' else 'cancelled the broadcast was cancelled' end || $3 \
+    from {rows} join broadcasts o on o.state in ('paused', 'cancelled') \
+    where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.broadcast_id = o.id \
+      and deliveries.state = 'queued'";
+
+/// What a dispatcher gives back after its window or its visit changed says what is no longer so.
+const DROP_SUPERSEDED: &str = "update deliveries set state = 'cancelled', history = history || $2 || ' cancelled what it says has changed since' || $3 \
     from {rows} where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.state = 'queued' \
       and deliveries.superseded = 1";
 
@@ -330,6 +345,51 @@ impl Store {
         }))
     }
 
+    /// Writes a message that is edited into the one of this name in the same chat, if there is one.
+    pub async fn enqueue_live(&self, delivery: &NewDelivery, name: &str, now: DateTime<Utc>) -> Result<()> {
+        let (insert, insert_bodies) = (self.sql(INSERT), self.sql(INSERT_BODIES));
+        in_transaction!(self, |tx| {
+            let first = take_ids!(tx, "deliveries", 1);
+            let (rows, bodies) = self.delivery_rows(std::slice::from_ref(delivery), first, now);
+            sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
+            sqlx::query(insert_bodies)
+                .bind(json(&bodies))
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query(MAKE_LIVE)
+                .bind(&delivery.key)
+                .bind(name)
+                .execute(&mut *tx)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// The last message of this name in a chat: its text, when it was written, and whether it is still on its way.
+    pub async fn last_live(
+        &self,
+        contact: ContactId,
+        name: &str,
+    ) -> Result<Option<(Body, DateTime<Utc>, bool)>> {
+        let row: Option<(i64, String, i64, String)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select d.id, b.body, d.created_at, d.state from deliveries d join bodies b on b.delivery_id = d.id \
+                 where d.contact_id = $1 and d.live = $2 order by d.id desc limit 1",
+            )
+            .bind(contact.0)
+            .bind(name)
+            .fetch_optional(pool)
+            .await?
+        });
+        row.map(|(id, body, created_at, state)| {
+            let body = serde_json::from_slice(&self.keys.open(BODY, id, &body)?)
+                .map_err(|_| StoreError::Corrupt(BODY.into()))?;
+            let open = !DeliveryState::parse(&state).is_some_and(DeliveryState::is_final);
+            Ok((body, instant(created_at), open))
+        })
+        .transpose()
+    }
+
     /// Claims up to `limit` due deliveries of a channel, the most urgent first, until `lease_until`.
     pub async fn claim(
         &self,
@@ -341,8 +401,11 @@ impl Store {
     ) -> Result<Vec<Claimed>> {
         let line = history_line(now, DeliveryState::Sending, "");
         let details = self.sql(
-            "select b.delivery_id, b.body, c.address, c.state from {rows} \
-             join bodies b on b.delivery_id = cast(r.value->>'id' as bigint) \
+            "select b.delivery_id, b.body, c.address, c.state, d.live, case when d.live is not null then \
+               (select p.ref from deliveries e join parts p on p.delivery_id = e.id and p.carrier = 'live' \
+                where e.contact_id = d.contact_id and e.live = d.live order by e.id desc limit 1) end \
+             from {rows} join bodies b on b.delivery_id = cast(r.value->>'id' as bigint) \
+             join deliveries d on d.id = b.delivery_id \
              join contacts c on c.id = cast(r.value->>'contact' as bigint)",
         );
         type Row = (i64, String, i64, i64, i64);
@@ -369,7 +432,7 @@ impl Store {
                 .iter()
                 .map(|row| serde_json::json!({ "id": row.0, "contact": row.3 }))
                 .collect();
-            let details: Vec<(i64, String, String, String)> = if ids.is_empty() {
+            let details: Vec<DetailRow> = if ids.is_empty() {
                 Vec::new()
             } else {
                 sqlx::query_as(details)
@@ -379,10 +442,8 @@ impl Store {
             };
             (claimed, details)
         });
-        let mut details: HashMap<i64, (String, String, String)> = details
-            .into_iter()
-            .map(|(id, body, address, state)| (id, (body, address, state)))
-            .collect();
+        let mut details: HashMap<i64, DetailRow> =
+            details.into_iter().map(|detail| (detail.0, detail)).collect();
         let mut readable = Vec::with_capacity(claimed.len());
         let mut unreadable = Vec::new();
         for (id, kind, attempts, contact, expires_at) in claimed {
@@ -406,9 +467,9 @@ impl Store {
         attempts: i64,
         contact: i64,
         expires_at: i64,
-        detail: Option<(String, String, String)>,
+        detail: Option<DetailRow>,
     ) -> Result<Claimed> {
-        let (body, address, state) =
+        let (_, body, address, state, live, edits) =
             detail.ok_or_else(|| StoreError::Corrupt(format!("delivery {id} has no body or contact")))?;
         let body = self.keys.open(BODY, id, &body)?;
         let address = self.keys.open_text(ADDRESS, contact, &address)?;
@@ -418,6 +479,9 @@ impl Store {
                 to: parse_address(channel.as_str(), &address)?,
                 body: serde_json::from_slice(&body).map_err(|_| StoreError::Corrupt(BODY.into()))?,
                 expires_at: instant(expires_at),
+                live: live.map(|_| Live {
+                    message: edits.and_then(|edits| edits.rsplit(':').next()?.parse().ok()),
+                }),
             },
             kind: known(
                 NoticeKind::ALL.into_iter().find(|k| k.as_str() == kind),
@@ -459,7 +523,7 @@ impl Store {
                 .await?;
             if !requeued.is_empty() {
                 let requeued = json_ids(requeued);
-                for follow in [FOLLOW_ROUND, DROP_SUPERSEDED] {
+                for follow in [FOLLOW_ROUND, FOLLOW_BROADCAST, DROP_SUPERSEDED] {
                     sqlx::query(self.sql(follow))
                         .bind(&requeued)
                         .bind(now.to_string())
@@ -511,7 +575,7 @@ impl Store {
             .await?;
             if !recovered.is_empty() {
                 let ids = json_ids(recovered.iter().map(|(id,)| *id));
-                for follow in [FOLLOW_ROUND, DROP_SUPERSEDED] {
+                for follow in [FOLLOW_ROUND, FOLLOW_BROADCAST, DROP_SUPERSEDED] {
                     sqlx::query(self.sql(follow))
                         .bind(&ids)
                         .bind(now.timestamp_millis().to_string())

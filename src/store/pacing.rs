@@ -393,7 +393,8 @@ impl Store {
         let now_ms = now.timestamp_millis();
         let sql = self.sql(
             "update deliveries set state = 'held', changed_at = $2, history = history || $3 \
-             where state = 'queued' and round_id is not null and kind in (select r.value->>'kind' from {rows})",
+             where state = 'queued' and ((round_id is not null and kind in (select r.value->>'kind' from {rows})) \
+               or broadcast_id in (select b.id from broadcasts b where b.calm = 0))",
         );
         Ok(in_transaction!(self, |tx| {
             sqlx::query(sql)
@@ -415,8 +416,9 @@ impl Store {
         // Asked at every step, and nearly always for nothing: reading disturbs nobody.
         let held: Option<(i64,)> = on_pool!(self, |pool| {
             sqlx::query_as(
-                "select d.id from deliveries d join rounds o on o.id = d.round_id and o.state = 'releasing' \
-                 where d.state = 'held' limit 1",
+                "select d.id from deliveries d left join rounds o on o.id = d.round_id and o.state = 'releasing' \
+                 left join broadcasts b on b.id = d.broadcast_id and b.state = 'sending' \
+                 where d.state = 'held' and (o.id is not null or b.id is not null) limit 1",
             )
             .fetch_optional(pool)
             .await?
@@ -426,8 +428,9 @@ impl Store {
         }
         let sql = self.sql(
             "update deliveries set state = 'queued', changed_at = $2, history = history || $3 \
-             where state = 'held' and kind in (select r.value->>'kind' from {rows}) \
-               and round_id in (select o.id from rounds o where o.state = 'releasing')",
+             where state = 'held' and ((kind in (select r.value->>'kind' from {rows}) \
+                 and round_id in (select o.id from rounds o where o.state = 'releasing')) \
+               or broadcast_id in (select b.id from broadcasts b where b.state = 'sending'))",
         );
         Ok(in_transaction!(self, |tx| {
             sqlx::query(sql)

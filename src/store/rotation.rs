@@ -7,6 +7,8 @@ use sqlx::AssertSqlSafe;
 
 use super::{
     Keys, Result, Store, StoreError,
+    audit::AUDIT_KEY,
+    broadcasts::WORDS,
     contacts::parse_address,
     in_transaction,
     incidents::{INCIDENT_WORDS, LOG_WORDS},
@@ -14,14 +16,17 @@ use super::{
     manual::PERSON,
     on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
+    teams::MEMBERS,
     threads::THREAD_WORDS,
+    visits::{VISIT, VISIT_WORDS},
+    workers::{DESK_STATE, INVITED_PHONE, WORKER_NAME},
 };
-use crate::domain::UnitPlace;
+use crate::domain::{Address, PhoneNumber, UnitPlace};
 
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 11] = [
+const SEALED: [(&str, &str, &str, &str); 19] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -33,6 +38,14 @@ const SEALED: [(&str, &str, &str, &str); 11] = [
     (LOG_WORDS, "incident_log", "id", "words"),
     (PERSON, "manual_registrations", "id", "person"),
     (THREAD_WORDS, "thread_messages", "id", "words"),
+    (VISIT, "visits", "id", "personal"),
+    (VISIT_WORDS, "visit_log", "id", "words"),
+    (MEMBERS, "teams", "id", "members"),
+    (WORKER_NAME, "workers", "id", "name"),
+    (INVITED_PHONE, "invitations", "id", "phone"),
+    (DESK_STATE, "desks", "contact_id", "state"),
+    (AUDIT_KEY, "audit_chain", "id", "key"),
+    (WORDS, "broadcasts", "id", "words"),
 ];
 
 impl Store {
@@ -113,6 +126,8 @@ impl Store {
             "contacts" => ", address_hash = r.value->>'hash'",
             "residents" => ", key_hash = r.value->>'hash', household_hash = r.value->>'household'",
             "refused_rows" if column == "cells" => ", fingerprint = r.value->>'hash'",
+            "workers" => ", name_hash = r.value->>'hash'",
+            "invitations" => ", phone_hash = r.value->>'hash'",
             _ => "",
         };
         if !updates.is_empty() {
@@ -153,6 +168,17 @@ impl Store {
             ("refused_rows", _) if column == "cells" => {
                 let cells: Vec<String> = serde_json::from_slice(plain).map_err(|_| corrupt())?;
                 (self.refused_fingerprint(&cells), String::new())
+            }
+            ("workers", _) => {
+                let name = std::str::from_utf8(plain).map_err(|_| corrupt())?;
+                (self.worker_name_hash(name), String::new())
+            }
+            ("invitations", _) => {
+                let phone = std::str::from_utf8(plain)
+                    .ok()
+                    .and_then(|text| PhoneNumber::parse(text).ok());
+                let phone = phone.ok_or_else(corrupt)?;
+                (self.address_hash(&Address::Phone(phone)), String::new())
             }
             _ => (String::new(), String::new()),
         })

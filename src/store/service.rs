@@ -150,10 +150,20 @@ impl Store {
                 "delete from pacing_log where at < $1",
                 "delete from pacing_moved where starts_at < $1",
                 "delete from residents where moved_out_at < $1",
+                "delete from desks where changed_at < $1",
+                "update invitations set phone = '' where phone <> '' and expires_at < $1",
+                "update workers set name = '', name_hash = 'erased ' || id where name <> '' and removed_at < $1",
+                "update broadcasts set words = '' where words <> '' and ended_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",
                 "update thread_messages set words = '' where words <> '' and at < $1 \
                    and thread_id in (select id from threads where state = 'closed')",
+                "update visit_log set words = '' where words <> '' and visit_id in (select v.id from visits v \
+                   where v.state in ('done', 'declined', 'cancelled', 'missed') and v.changed_at < $1)",
+                "delete from visit_contacts where visit_id in (select v.id from visits v \
+                   where v.state in ('done', 'declined', 'cancelled', 'missed') and v.changed_at < $1)",
+                "update visits set personal = '', asker_id = null where personal <> '' \
+                   and state in ('done', 'declined', 'cancelled', 'missed') and changed_at < $1",
                 // That somebody is not planned for stays known; what their row held does not.
                 "update refused_rows set cells = '', place = '' where cells <> '' \
                    and import_id in (select i.id from imports i where i.started_at < $1)",

@@ -305,7 +305,8 @@ impl Store {
     }
 
     /// Room that live rounds have given away and that ends after `after`, by site and time; of all but `except`.
-    /// The places of those who asked for another time stay counted: nobody else has them.
+    /// The places of those who asked for another time stay counted: nobody else has them. Who is sampled at home is
+    /// registered all the same, and is counted at no site (0).
     pub async fn taken_room(&self, except: Option<RoundId>, after: DateTime<Utc>) -> Result<Vec<TakenRoom>> {
         let rows: Vec<(i64, i64, i64, i64)> = on_pool!(self, |pool| {
             sqlx::query_as(
@@ -314,7 +315,10 @@ impl Store {
                    union all select o.round_id, o.site_id, o.starts_at, o.ends_at, 1 from own_windows o) t \
                  join rounds r on r.id = t.round_id and r.state in ('releasing', 'paused') \
                  where t.ends_at > $1 and t.round_id <> $2 and t.people > 0 \
-                 group by t.site_id, t.starts_at, t.ends_at order by 1, 2, 3",
+                 group by t.site_id, t.starts_at, t.ends_at \
+                 union all select 0, v.planned_at, v.planned_at + 600000, cast(sum(v.people) as bigint) \
+                   from visits v where v.state in ('scheduled', 'on_the_way') and v.planned_at + 600000 > $1 \
+                   group by v.planned_at order by 1, 2, 3",
             )
             .bind(after.timestamp_millis())
             .bind(except.map_or(0, |round| round.0))

@@ -114,6 +114,7 @@ impl Account {
             to: Address::Phone(PhoneNumber::parse(PHONE).expect("valid")),
             body: Body::text(text),
             expires_at: now + TimeDelta::hours(2),
+            live: None,
         };
         self.smpp.send(&message, now).await.expect("taken").refs
     }

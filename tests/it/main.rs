@@ -2,9 +2,11 @@
 
 mod app;
 mod binary;
+mod broadcast;
 mod cli;
 mod conversation;
 mod crash;
+mod desks;
 mod incidents;
 mod limits;
 mod moving;
@@ -18,3 +20,5 @@ mod store;
 mod support;
 mod tidy;
 mod transcripts;
+mod visits;
+mod workers;

@@ -1,17 +1,20 @@
 //! Every method of the store, on both databases.
 
 use weir::{
+    config::Config,
     domain::{
         Address, ChannelKind, ContactId, CountedFrom, DeliveryId, DeliveryState, GreenWindow, Inbound,
         InboundContent, IncidentId, IncidentScope, Lane, Language, ManualState, Need, NoticeKind, Policy,
-        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, ThreadAuthor, ThreadReason, UnitId,
-        Window,
+        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, Team, TeamId, ThreadAuthor, ThreadReason,
+        UnitId, VisitAct, VisitBy, VisitFor, VisitId, VisitState, Visitor, VisitorRole, Window,
     },
+    i18n::{Texts, visits::VisitTeller},
     store::{
-        Appointment, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary, LogKind,
-        ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, OwnWindow,
-        PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, SetText, Steering,
-        Store, StoreError, ThreadChange, ThreadFilter, ToldCount, WindowMove,
+        Appointment, Asked, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary,
+        LogKind, ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, NewVisit,
+        OwnWindow, PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, SetText,
+        Steering,
+        Store, StoreError, ThreadChange, ThreadFilter, ToldCount, VisitChange, VisitFilter, WindowMove,
     },
 };
 
@@ -2013,7 +2016,6 @@ fn decision() -> NewDecision {
     }
 }
 
-#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pacing_knows_outlives_a_process_and_a_backup() {
     on_both(async |test| {
@@ -2462,4 +2464,140 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         );
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn visits_and_teams_are_kept_whole_through_backup_key_rotation_and_erasure() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (_, units) = small_round(store).await;
+        let (now, texts, config) = (evening(), Texts::load().expect("whole"), Config::default());
+        let teller = VisitTeller::new(&texts, &config, |_| 1);
+        let asker = store
+            .contact(&Address::Phone(phone(2)), now)
+            .await
+            .expect("known");
+        let homes = store.homes(asker).await.expect("reads");
+        assert_eq!(
+            (homes.len(), homes[0].door.as_str(), &homes[0].names[..]),
+            (1, "102", &["王伟".to_owned()][..])
+        );
+        let mut ids = Vec::new();
+        for (key, door) in [("a", "１０２室"), ("b", "105")] {
+            let Asked::New(visit) = store
+                .ask_visit(&visit_of_two(asker, units[0], key, door), &teller, now)
+                .await
+                .expect("asks")
+            else {
+                panic!("new");
+            };
+            ids.push(visit.id);
+        }
+        let kept = store.visits(&VisitFilter::default()).await.expect("reads");
+        assert_eq!((kept.len(), kept[0].proven, kept[1].proven), (2, true, false));
+        assert_eq!((kept[0].door_code.as_str(), kept[0].people), ("0007", 2));
+        let (id, team) = a_team_that_changes(store).await;
+        let change = VisitChange {
+            note: "打过电话".into(),
+            ..VisitChange::new(ids[1], VisitAct::Accept, VisitBy::worker("worker:1"))
+        };
+        store.act_on_visit(&change, &teller, now).await.expect("accepts");
+
+        let file = test.folder.path().join("backup");
+        store.backup(&file, now).await.expect("backs up");
+        store.forget_visits(asker, now).await.expect("forgets");
+        store.restore(&file, now).await.expect("restores");
+        store.close().await;
+        Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+            .await
+            .expect("rotates");
+        let store = &test.again().await;
+        assert_eq!(store.visit(ids[0]).await.expect("opens").as_ref(), kept.first());
+        assert_eq!(
+            store.team(id).await.expect("opens").expect("there").members,
+            team.members
+        );
+        let log = store.visit_log(ids[1]).await.expect("opens");
+        assert_eq!(log.last().map(|line| line.note.as_str()), Some("打过电话"));
+        erased(store, asker, &ids, &teller).await;
+    })
+    .await;
+}
+
+fn visit_of_two(asker: ContactId, unit: UnitId, key: &str, door: &str) -> NewVisit {
+    NewVisit {
+        key: key.into(),
+        unit,
+        door: door.into(),
+        asker: Some(asker),
+        for_whom: VisitFor::Myself,
+        name: "王伟".into(),
+        people: 2,
+        reason: "腿伤".into(),
+        access: String::new(),
+        phone: Some(phone(9)),
+        wish: None,
+        urgent: false,
+        by: VisitBy::resident(asker),
+        quiet: false,
+        chance: 7,
+    }
+}
+
+async fn a_team_that_changes(store: &Store) -> (TeamId, Team) {
+    let (now, team) = (evening(), team_of_one());
+    let id = store.add_team(&team, now).await.expect("adds").expect("new");
+    let taken = store.add_team(&team, now).await.expect("answers");
+    assert_eq!(taken, None, "the name is taken");
+    let changed = Team {
+        id,
+        visits_per_hour: 6,
+        ..team.clone()
+    };
+    let version = store.visits_version().await.expect("reads");
+    let later = now + minutes(1);
+    assert!(store.change_team(&changed, later).await.expect("changes"));
+    assert_ne!(store.visits_version().await.expect("reads"), version);
+    assert_eq!(store.teams().await.expect("reads"), [changed]);
+    (id, team)
+}
+
+fn team_of_one() -> Team {
+    let time = |text: &str| text.parse().expect("a time");
+    Team {
+        id: TeamId(0),
+        name: "一队".into(),
+        areas: vec!["锦江区".into(), "锦江区/春熙街道".into()],
+        opens: time("08:30:00"),
+        closes: time("17:30:00"),
+        breaks: vec![(time("12:00:00"), time("13:00:00"))],
+        visits_per_hour: 4,
+        members: vec![Visitor {
+            name: "小王".into(),
+            role: VisitorRole::Nurse,
+            worker: Some(3),
+        }],
+        removed: false,
+    }
+}
+
+/// Erasure after the retention, and at once for a person: the facts stay.
+async fn erased(store: &Store, asker: ContactId, ids: &[VisitId], teller: &VisitTeller<'_>) {
+    let now = evening();
+    let cancel = VisitChange::new(ids[0], VisitAct::Cancel, VisitBy::resident(asker));
+    store.act_on_visit(&cancel, teller, now).await.expect("cancels");
+    store.erase_old(now + minutes(1)).await.expect("erases");
+    let visit = store.visit(ids[0]).await.expect("reads").expect("there");
+    assert_eq!((visit.state, visit.asker), (VisitState::Cancelled, None));
+    assert!(
+        visit.door.is_empty() && visit.name.is_empty() && visit.phone.is_none() && visit.door_code.is_empty()
+    );
+    let open = store.visit(ids[1]).await.expect("reads").expect("there");
+    assert_eq!(open.name, "王伟", "what is open is not old");
+    assert_eq!(store.forget_visits(asker, now).await.expect("forgets"), 1);
+    let visit = store.visit(ids[1]).await.expect("reads").expect("there");
+    assert!(visit.state == VisitState::Cancelled && visit.name.is_empty() && visit.asker.is_none());
+    let log = store.visit_log(ids[1]).await.expect("reads");
+    assert!(log.len() == 3 && log.iter().all(|line| line.note.is_empty()));
+    assert_eq!(store.visits_of(asker).await.expect("reads"), []);
 }

@@ -32,6 +32,7 @@ const ROWS: [(&str, &[&str]); 5] = [
             "planner",
             "pacing",
             "passes",
+            "routes",
             "knowledge",
             "understanding",
             "i18n",

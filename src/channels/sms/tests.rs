@@ -146,6 +146,7 @@ async fn send(smpp: &Smpp, delivery: i64, phone: &str, text: &str) -> Result<Tak
         to: Address::Phone(PhoneNumber::parse(phone).expect("valid")),
         body: Body::text(text),
         expires_at: now() + TimeDelta::hours(2),
+        live: None,
     };
     smpp.send(&message, now()).await
 }

@@ -15,11 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use teloxide::{
     ApiError, Bot, RequestError,
-    payloads::{EditMessageText, EditMessageTextSetters, SendMessage, SendMessageSetters},
+    payloads::{SendMessage, SendMessageSetters},
     requests::{JsonRequest, Payload},
     types::{
         ButtonRequest, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, KeyboardButton, KeyboardMarkup,
-        LinkPreviewOptions, MessageId, ReplyMarkup,
+        LinkPreviewOptions, ReplyMarkup,
     },
 };
 use tokio::{sync::OnceCell, time::timeout};
@@ -148,10 +148,11 @@ impl Telegram {
             )));
         }
         let keyboard = keyboard(&message.body.buttons)?;
-        if let (Some(replaced), [only]) = (message.body.replaces, parts.as_slice())
-            && let Some(edited) = self.edit(ChatId(chat), replaced, only, keyboard.as_ref()).await
+        let replaced = message.body.replaces.or(message.live.and_then(|live| live.message));
+        if let (Some(id), [text]) = (replaced, parts.as_slice())
+            && let Some(answer) = self.edit(ChatId(chat), id, text, keyboard.clone()).await
         {
-            return edited;
+            return answer;
         }
         let mut refs = Vec::with_capacity(parts.len());
         let sending = self.send_parts(ChatId(chat), &parts, keyboard, &mut refs);
@@ -167,42 +168,6 @@ impl Telegram {
                 "nothing within {} s",
                 SEND_TIMEOUT.as_secs()
             ))),
-        }
-    }
-
-    /// Puts other words and buttons in the place of a message; none where Telegram no longer has it, or does not let it
-    /// be changed: then a new one must be sent.
-    async fn edit(
-        &self,
-        chat: ChatId,
-        replaced: i64,
-        text: &str,
-        keyboard: Option<&ReplyMarkup>,
-    ) -> Option<Result<Taken, SendError>> {
-        let mut edit = EditMessageText::new(chat, MessageId(replaced.try_into().ok()?), text)
-            .link_preview_options(NO_PREVIEW);
-        match keyboard {
-            None => {}
-            Some(ReplyMarkup::InlineKeyboard(keys)) => edit.reply_markup = Some(keys.clone()),
-            Some(_) => return None,
-        }
-        let sent = JsonRequest::new(self.0.bot.clone(), EditText(edit));
-        let Ok(edited) = timeout(SEND_TIMEOUT, sent.into_future()).await else {
-            return Some(Err(SendError::Ambiguous(format!(
-                "nothing within {} s",
-                SEND_TIMEOUT.as_secs()
-            ))));
-        };
-        let taken = Taken {
-            refs: vec![replaced.to_string()],
-            receipts_follow: false,
-        };
-        match edited.map_err(|error| send_error(&error)) {
-            Ok(_) => Some(Ok(taken)),
-            // A second tap on the same button: it says so already.
-            Err(SendError::Refused(reason)) if reason.contains("is not modified") => Some(Ok(taken)),
-            Err(SendError::Refused(_)) => None,
-            Err(error) => Some(Err(error)),
         }
     }
 
@@ -222,6 +187,43 @@ impl Telegram {
             Ok(me.username)
         };
         self.0.username.get_or_try_init(ask).await.map(String::as_str)
+    }
+
+    /// Edits a message in place; none where it is not there any more, so that a new one is sent.
+    async fn edit(
+        &self,
+        chat: ChatId,
+        message_id: i64,
+        text: &str,
+        keyboard: Option<ReplyMarkup>,
+    ) -> Option<Result<Taken, SendError>> {
+        let inline = match keyboard {
+            Some(ReplyMarkup::InlineKeyboard(inline)) => Some(inline),
+            _ => None,
+        };
+        let edit = EditText {
+            chat_id: chat,
+            message_id,
+            text: text.to_owned(),
+            link_preview_options: NO_PREVIEW,
+            reply_markup: inline,
+        };
+        let edited = timeout(SEND_TIMEOUT, JsonRequest::new(self.0.bot.clone(), edit)).await;
+        let taken = Ok(Taken {
+            refs: vec![message_id.to_string()],
+            receipts_follow: false,
+        });
+        match edited {
+            Ok(Ok(_) | Err(RequestError::Api(ApiError::MessageNotModified))) => Some(taken),
+            Ok(Err(RequestError::Api(
+                ApiError::MessageToEditNotFound | ApiError::MessageCantBeEdited | ApiError::MessageIdInvalid,
+            ))) => None,
+            Ok(Err(error)) => Some(Err(send_error(&error))),
+            Err(_) => Some(Err(SendError::Ambiguous(format!(
+                "nothing within {} s",
+                SEND_TIMEOUT.as_secs()
+            )))),
+        }
     }
 
     async fn send_parts(
@@ -282,10 +284,16 @@ impl Payload for SendText {
     const NAME: &'static str = "SendMessage";
 }
 
-/// The same for editMessageText.
+/// editMessageText, of whose answer nothing but the id is read.
 #[derive(Serialize)]
-#[serde(transparent)]
-struct EditText(EditMessageText);
+struct EditText {
+    chat_id: ChatId,
+    message_id: i64,
+    text: String,
+    link_preview_options: LinkPreviewOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_markup: Option<InlineKeyboardMarkup>,
+}
 
 impl Payload for EditText {
     type Output = SentId;

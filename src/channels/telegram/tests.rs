@@ -58,6 +58,7 @@ fn outbound(chat: i64, text: &str) -> Outbound {
         to: Address::Chat(chat),
         body: Body::text(text),
         expires_at: start_of_day() + TimeDelta::days(1),
+        live: None,
     }
 }
 

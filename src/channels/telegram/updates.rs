@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use teloxide::{
     RequestError,
-    payloads::{SetMyCommandsSetters, SetWebhookSetters},
+    payloads::{DeleteMyCommandsSetters, SetMyCommandsSetters, SetWebhookSetters},
     requests::{JsonRequest, Payload, Request, Requester},
-    types::{AllowedUpdate, BotCommand, CallbackQueryId},
+    types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId, ChatId},
 };
 use tokio::{
     sync::oneshot,
@@ -110,6 +110,25 @@ impl Telegram {
         }
     }
 
+    /// Gives one chat a menu of its own.
+    pub async fn set_chat_menu(&self, chat: i64, menu: &[(String, String)]) -> Result<(), SendError> {
+        let menu = menu.iter().map(|(name, label)| BotCommand::new(name, label));
+        let scope = BotCommandScope::Chat {
+            chat_id: ChatId(chat).into(),
+        };
+        let request = self.0.bot.set_my_commands(menu).scope(scope);
+        taken(request.await)
+    }
+
+    /// Gives one chat the menu that everybody has.
+    pub async fn clear_chat_menu(&self, chat: i64) -> Result<(), SendError> {
+        let scope = BotCommandScope::Chat {
+            chat_id: ChatId(chat).into(),
+        };
+        let request = self.0.bot.delete_my_commands().scope(scope);
+        taken(request.await)
+    }
+
     async fn poll(&self, incoming: &IncomingSender, patience: &mut Patience) {
         let mut offset = None;
         let mut tap_answers = JoinSet::new();
@@ -186,6 +205,14 @@ impl Telegram {
                 let _ = timeout(SEND_TIMEOUT, request.into_future()).await;
             });
         }
+    }
+}
+
+/// What Telegram will never take is no reason to try again.
+fn taken<T>(answer: Result<T, RequestError>) -> Result<(), SendError> {
+    match answer.map_err(|error| send_error(&error)) {
+        Ok(_) | Err(SendError::Refused(_) | SendError::BadAddress(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

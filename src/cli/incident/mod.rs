@@ -11,15 +11,13 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::paper::{MissedArgs, SheetsArgs};
-use super::{Session, output::table};
+use super::{Session, acting::Acting, output::table};
 use crate::{
-    domain::{ChannelKind, CommunityId, IncidentId, IncidentScope, Language, SiteId},
+    domain::{Area, ChannelKind, CommunityId, IncidentId, IncidentScope, Language, Right, SiteId},
     i18n::{Texts, Voice, notices},
     store::{Incident, IncidentNote, NewIncident, Store, WindowCount},
 };
 
-/// On record as who declared it, until workers have names of their own.
-const OWNER: &str = "the machine's owner";
 const REASON_CHARACTERS_MAX: usize = 500;
 /// What is added to a notice must leave it short enough for two text messages.
 const MESSAGE_CHARACTERS_MAX: usize = 60;
@@ -130,12 +128,13 @@ async fn open(args: OpenArgs, session: &Session, store: &Store) -> Result<()> {
         sites: sites_named(&args.site, store).await?,
         communities: communities_named(&args.community, store).await?,
     };
+    let acting = session.acting(store).await?;
     let new = NewIncident {
         scope,
         reason: sentence("--reason", &args.reason, REASON_CHARACTERS_MAX)?,
         message_zh: message("--message-zh", args.message_zh.as_deref())?,
         message_en: message("--message-en", args.message_en.as_deref())?,
-        actor: OWNER.into(),
+        actor: acting.said(),
     };
     let notice = notice(&new, session)?;
     let own_words = new.message_zh.is_some() || new.message_en.is_some();
@@ -147,6 +146,11 @@ async fn open(args: OpenArgs, session: &Session, store: &Store) -> Result<()> {
             bail!("nothing was declared: the words were not confirmed. Confirm them, or give --yes");
         }
     }
+    let areas = areas(&new.scope, store).await?;
+    let said = ("incident.open", String::new(), String::new());
+    acting
+        .act(session, store, Right::OpenIncident, &areas, said)
+        .await?;
     let now = session.clock.now();
     let near_until = now + session.config.incidents.near();
     let (id, is_new) = store.open_incident(&new, near_until, now).await?;
@@ -250,6 +254,35 @@ async fn communities_named(names: &[String], store: &Store) -> Result<Vec<Commun
         .collect()
 }
 
+/// The areas that an incident is about.
+async fn areas(scope: &IncidentScope, store: &Store) -> Result<Vec<Area>> {
+    let sites = store.sites().await?;
+    let of_sites = sites
+        .into_iter()
+        .filter(|site| scope.sites.contains(&site.id))
+        .map(|site| Area::Community([site.district, site.street, site.community]));
+    let communities = store.communities().await?;
+    let of_communities = communities
+        .into_iter()
+        .filter(|(id, _)| scope.communities.contains(id))
+        .map(|(_, path)| Area::Community(path));
+    Ok(of_sites.chain(of_communities).collect())
+}
+
+/// Checks that whoever acts may do this to an incident, and puts it on record.
+async fn on_record(
+    id: IncidentId,
+    right: Right,
+    what: &str,
+    session: &Session,
+    store: &Store,
+) -> Result<Acting> {
+    let incident = find(id, store).await?;
+    let areas = areas(&incident.scope, store).await?;
+    let said = (what, format!("incident:{id}"), String::new());
+    session.act(store, right, &areas, said).await
+}
+
 async fn find(id: IncidentId, store: &Store) -> Result<Incident> {
     store
         .incident(id)
@@ -258,9 +291,11 @@ async fn find(id: IncidentId, store: &Store) -> Result<Incident> {
 }
 
 async fn update(id: IncidentId, note: &str, session: &Session, store: &Store) -> Result<()> {
-    find(id, store).await?;
     let note = sentence("--note", note, REASON_CHARACTERS_MAX)?;
-    store.note_incident(id, OWNER, &note, session.clock.now()).await?;
+    let acting = on_record(id, Right::OpenIncident, "incident.note", session, store).await?;
+    store
+        .note_incident(id, &acting.said(), &note, session.clock.now())
+        .await?;
     session.out.answer(&json!({ "incident": id, "noted": true }), || {
         format!("noted on incident {id}")
     })
@@ -273,8 +308,9 @@ async fn close(id: IncidentId, note: &str, session: &Session, store: &Store) -> 
     } else {
         sentence("--note", note, REASON_CHARACTERS_MAX)?
     };
+    let acting = on_record(id, Right::CloseIncident, "incident.close", session, store).await?;
     let closed = store
-        .close_incident(id, OWNER, &note, session.clock.now())
+        .close_incident(id, &acting.said(), &note, session.clock.now())
         .await?;
     session.out.answer(&json!({ "incident": id, "closed": closed }), || {
         if closed {

@@ -7,10 +7,10 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::{find, local};
+use super::{find, local, on_record};
 use crate::{
     cli::{Session, output::table},
-    domain::IncidentId,
+    domain::{IncidentId, Right},
     i18n::Texts,
     incidents::{
         missed::{self, Missed, MissedCount, MissedTable},
@@ -71,6 +71,7 @@ pub(super) async fn write_sheets(args: SheetsArgs, session: &Session, store: &St
     if to <= from {
         bail!("--to must be later than --from");
     }
+    on_record(args.id, Right::SeePeople, "incident.sheets", session, store).await?;
     let texts = Texts::load()?;
     let written = sheets::write(store, &session.config, &texts, args.id, (from, to), &args.out).await?;
     session
@@ -123,7 +124,7 @@ fn instant(option: &str, text: &str, session: &Session) -> Result<DateTime<Utc>>
 }
 
 pub(super) async fn take_back(id: IncidentId, file: PathBuf, session: &Session, store: &Store) -> Result<()> {
-    find(id, store).await?;
+    on_record(id, Right::OpenIncident, "incident.return", session, store).await?;
     let rows = tokio::task::spawn_blocking(move || read_returns(&file)).await??;
     let mut report = ReturnReport::default();
     let mut ticked = Vec::new();
@@ -210,6 +211,9 @@ pub(super) async fn list_missed(args: MissedArgs, session: &Session, store: &Sto
     let incident = find(args.id, store).await?;
     let zone = session.config.city.time_zone;
     let unwritable = |file: &PathBuf| format!("{} could not be written", file.display());
+    if args.out.is_some() {
+        on_record(args.id, Right::SeePeople, "incident.missed", session, store).await?;
+    }
     let mut table_file = match &args.out {
         Some(file) => Some(MissedTable::begin(file, zone).with_context(|| unwritable(file))?),
         None => None,

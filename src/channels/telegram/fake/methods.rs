@@ -82,7 +82,7 @@ impl Fake {
             "answercallbackquery" => self.answer_tap(&parameters.read()?),
             "getupdates" => self.get_updates(parameters.read()?).await,
             "getme" => Ok(self.bot().to_string()),
-            "setmycommands" => Ok(self.set_commands(parameters.read()?)),
+            "setmycommands" | "deletemycommands" => Ok(self.set_commands(parameters.read()?)),
             "setwebhook" => self.set_webhook(parameters.read()?),
             "deletewebhook" => {
                 self.state().webhook = None;
@@ -222,9 +222,20 @@ impl Fake {
     }
 
     fn set_commands(&self, menu: SetCommands) -> String {
-        self.state()
-            .commands
-            .insert(menu.language_code.unwrap_or_default(), menu.commands.0);
+        let chat = menu.scope.and_then(|scope| scope.0.chat_id);
+        let whose = match chat {
+            Some(chat) => format!("chat {}", chat.0),
+            None => menu.language_code.unwrap_or_default(),
+        };
+        let mut state = self.state();
+        match menu.commands {
+            Some(commands) => {
+                state.commands.insert(whose, commands.0);
+            }
+            None => {
+                state.commands.remove(&whose);
+            }
+        }
         "true".into()
     }
 

@@ -222,7 +222,7 @@ impl FakeBotApi {
         self.fake.state().fault = fault;
     }
 
-    /// The bot's menu for a language code, or with `""` for all others, as it was set.
+    /// The bot's menu for a language code, or with `""` for all others, or for `chat ID` alone, as it was set.
     pub fn commands(&self, language_code: &str) -> Option<Value> {
         self.fake.state().commands.get(language_code).cloned()
     }

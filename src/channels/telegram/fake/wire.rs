@@ -153,7 +153,9 @@ pub struct GetUpdates {
 
 #[derive(Deserialize)]
 pub struct SetCommands {
-    pub commands: Nested<Value>,
+    /// None: the menu is taken away.
+    pub commands: Option<Nested<Value>>,
+    pub scope: Option<Nested<Scope>>,
     pub language_code: Option<String>,
 }
 
@@ -163,6 +165,12 @@ pub struct SetWebhook {
     pub url: String,
     pub secret_token: Option<String>,
     pub allowed_updates: Option<Nested<Vec<String>>>,
+}
+
+/// Whose menu it is: a chat's own, or everybody's.
+#[derive(Deserialize)]
+pub struct Scope {
+    pub chat_id: Option<Whole>,
 }
 
 /// A whole number, which forms carry as text.

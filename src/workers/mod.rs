@@ -1,0 +1,4 @@
+//! What workers do in their chats: come in by an invitation, write to residents, see how things stand.
+
+pub mod desk;
+pub mod invitation;
