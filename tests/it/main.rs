@@ -19,5 +19,6 @@ mod round;
 mod store;
 mod support;
 mod tidy;
+mod transcripts;
 mod visits;
 mod workers;
