@@ -251,7 +251,7 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
     let rest: String = text[end..].iter().take(24).collect();
     let before: String = text[at.saturating_sub(16)..at].iter().collect();
     let before = before.trim_end();
-    let past = [("half past", 30), ("quarter past", 15)]
+    let minute = [("half minute", 30), ("quarter minute", 15)]
         .iter()
         .find(|(word, _)| before.ends_with(word))
         .map(|(_, minute)| *minute);
@@ -259,10 +259,10 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
     let oclock = ["o'clock", "oclock", "o clock", "o’clock"]
         .iter()
         .any(|word| rest.trim_start().starts_with(word));
-    if part.is_none() && past.is_none() && !oclock {
+    if part.is_none() && minute.is_none() && !oclock {
         return None;
     }
-    at_hour(hour, past.unwrap_or(0), part)
+    at_hour(hour, minute.unwrap_or(0), part)
 }
 
 fn part_before(text: &[char], at: usize) -> Option<Part> {
