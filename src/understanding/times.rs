@@ -251,7 +251,7 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
     let rest: String = text[end..].iter().take(24).collect();
     let before: String = text[at.saturating_sub(16)..at].iter().collect();
     let before = before.trim_end();
-    let minute = [("half minute", 30), ("quarter minute", 15)]
+    let minute = [("half past", 30), ("quarter past", 15)]
         .iter()
         .find(|(word, _)| before.ends_with(word))
         .map(|(_, minute)| *minute);
