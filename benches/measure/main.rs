@@ -5,6 +5,7 @@
 
 mod ask;
 mod city;
+mod corrections;
 mod import;
 mod outbox;
 mod planner;
@@ -65,6 +66,12 @@ enum What {
         )]
         residents: Vec<u64>,
     },
+    /// Move every window of a told round, and see how fast its people are corrected.
+    Corrections {
+        /// Rows.
+        #[arg(long, env = "WEIR_BENCH_RESIDENTS", default_value_t = 20_000)]
+        residents: u64,
+    },
     /// Start the service on a store that is there.
     Startup {
         /// Starts.
@@ -90,6 +97,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(What::Release { residents }) => release::measure(&residents),
+        Some(What::Corrections { residents }) => corrections::measure(residents),
         Some(What::Startup { starts }) => startup::measure(starts),
         Some(What::Ask) => ask::measure(),
         Some(What::Case { case }) => process::run(&case),
@@ -98,6 +106,7 @@ fn main() -> Result<()> {
             outbox::measure(20_000)?;
             planner::measure(&[10_000, 100_000]);
             release::measure(&[10_000, 100_000])?;
+            corrections::measure(20_000)?;
             startup::measure(20)?;
             ask::measure()
         }

@@ -80,7 +80,7 @@ fn release(residents: u64, simulators: &Simulators) -> Result<()> {
 }
 
 /// Lets the round go and waits until every delivery is with the carrier; gives how many there are.
-async fn until_told(place: &Place, round: RoundId, residents: u64) -> Result<i64> {
+pub async fn until_told(place: &Place, round: RoundId, residents: u64) -> Result<i64> {
     let store = place.open().await?;
     let now = Clock::System.now();
     ensure!(
@@ -103,7 +103,7 @@ async fn until_told(place: &Place, round: RoundId, residents: u64) -> Result<i64
 }
 
 /// How many deliveries there are, once all are with the carrier.
-async fn all_accepted(store: &Store) -> Result<Option<i64>> {
+pub async fn all_accepted(store: &Store) -> Result<Option<i64>> {
     let queued: i64 = store.queue_lengths().await?.iter().map(|(_, count)| count).sum();
     if queued > 0 {
         return Ok(None);

@@ -24,6 +24,7 @@ sheet-lane = Lane
 sheet-green = Green lane
 sheet-sign = Signature
 sheet-code = Code
+sheet-count = Registered on this page: ________    Staff: ________________
 sheet-page = Page { $page } of { $pages }
 sheet-incident = Incident { $id }
 sheet-private = Personal data: keep it safe and hand it back.

@@ -24,6 +24,7 @@ sheet-lane = 通道
 sheet-green = 绿色通道
 sheet-sign = 签字
 sheet-code = 编号
+sheet-count = 本页登记________人　　登记人签字________________
 sheet-page = 第{ $page }页，共{ $pages }页
 sheet-incident = 故障编号{ $id }
 sheet-private = 内有个人信息，请妥善保管，用完交回。

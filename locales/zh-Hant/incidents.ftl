@@ -24,6 +24,7 @@ sheet-lane = 通道
 sheet-green = 綠色通道
 sheet-sign = 簽字
 sheet-code = 編號
+sheet-count = 本頁登記________人　　登記人簽字________________
 sheet-page = 第{ $page }頁，共{ $pages }頁
 sheet-incident = 故障編號{ $id }
 sheet-private = 內有個人資料，請妥善保管，用完交回。

@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, config::Config, domain::ChannelKind, release::pacer::PacingStatus, store::Store};
+use crate::{clock::Clock, config::Config, domain::ChannelKind, release::status::PacingStatus, store::Store};
 
 /// Where the service stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

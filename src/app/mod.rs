@@ -192,6 +192,7 @@ impl Service {
             config: config.clone(),
             written: written.clone(),
             audience_seen: Arc::default(),
+            incidents_seen: Arc::default(),
         };
         loops.spawn(releaser.run(stop.clone()));
         let pacer = Pacer::new(

@@ -13,6 +13,7 @@ mod registration;
 mod registration_sim;
 mod rehearse;
 mod round;
+mod round_status;
 mod send_test;
 
 use std::{path::PathBuf, process::ExitCode};

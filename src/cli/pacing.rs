@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Session, output::table};
 use crate::{
-    release::pacer::{self, PacingStatus},
+    release::{pacer, status::PacingStatus},
     store::{PacingLogEntry, Store},
 };
 
@@ -64,7 +64,11 @@ pub async fn run(command: PacingCommand, session: &Session) -> Result<ExitCode> 
 /// How pacing stands at this moment.
 pub async fn current(store: &Store, session: &Session) -> Result<PacingStatus> {
     let row = store.pacing().await?;
-    Ok(PacingStatus::of(&session.config, &row, session.clock.now()))
+    let open = store.open_incidents().await?;
+    Ok(PacingStatus {
+        incidents: open.into_iter().map(|incident| incident.id).collect(),
+        ..PacingStatus::of(&session.config, &row, session.clock.now())
+    })
 }
 
 async fn status(session: &Session) -> Result<()> {

@@ -9,7 +9,10 @@ use super::{Session, output::table};
 use crate::{
     domain::RoundId,
     pacing::law::Params,
-    rehearsal::{self, CAPACITY_PER_RECIPIENT, Outcome, Rehearsal, Scenario, Scene, Without, city, picture},
+    rehearsal::{
+        self, CAPACITY_PER_RECIPIENT, Outcome, Reading, Readings, Rehearsal, Scenario, Scene, Without, city,
+        picture,
+    },
     store::Store,
 };
 
@@ -17,6 +20,12 @@ use crate::{
 const RECIPIENTS: u32 = 1_000_000;
 /// The smallest city in which chance does not decide.
 const RECIPIENTS_MIN: u32 = 1_000;
+/// Sessions a second that a round is rehearsed against at least, where the configuration does not name the system's
+/// capacity: a registration system does not shrink with the neighbourhood that tries Weir, and the model's servers
+/// (0.4 for each session a second) are a crowd only from here on.
+const CAPACITY_MIN: f64 = 25.0;
+/// Changes of mode that are told in words; all of them are in the JSON.
+const MODES_TOLD: usize = 6;
 
 /// `weir rehearse`
 #[derive(Clone, Debug, Args)]
@@ -36,11 +45,14 @@ pub struct RehearseArgs {
     /// Leave this out, to see what it is for.
     #[arg(long, value_enum)]
     without: Option<Without>,
+    /// Read the reference model another way where it leaves something open; may be given more than once.
+    #[arg(long, value_enum)]
+    reading: Vec<Reading>,
     /// Everything by chance comes from it: the same seed gives the same answer.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Sessions a second that the registration system completes; by default pacing.nominal_capacity, or 500 for each 8
-    /// million recipients.
+    /// million recipients, for a round 25 at least.
     #[arg(long, value_name = "SESSIONS")]
     capacity: Option<f64>,
     /// Corrections a second that the channels carry; by default as many as there are.
@@ -49,6 +61,12 @@ pub struct RehearseArgs {
     /// Write the curve as a picture.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+impl RehearseArgs {
+    fn readings(&self) -> Readings {
+        self.reading.iter().copied().collect()
+    }
 }
 
 /// Rehearses, and tells what came of it. The exit code is 1 where the plan does not hold.
@@ -77,6 +95,7 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
             corrections_per_second: args.corrections,
             seed: args.seed,
             without: args.without,
+            readings: args.readings(),
         };
         outcomes.push(tokio::task::block_in_place(|| rehearsal::rehearse(rehearsal)));
         bar.inc(1);
@@ -91,8 +110,10 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
     if let (Some(store), Some(round), true, None) = (&store, args.round, passed, args.without) {
         store.set_meta(&passed_key(round), "passed").await?;
     }
+    let assumed =
+        args.round.is_some() && args.capacity.is_none() && session.config.pacing.nominal_capacity.is_none();
     match outcomes.as_slice() {
-        [outcome] => session.out.answer(outcome, || words(outcome))?,
+        [outcome] => session.out.answer(outcome, || words(outcome, assumed))?,
         several => session
             .out
             .answer(&serde_json::json!({ "outcomes": several }), || compared(several))?,
@@ -111,11 +132,12 @@ pub fn passed_key(round: RoundId) -> String {
 
 async fn scene(args: &RehearseArgs, session: &Session, store: Option<&Store>) -> Result<(Scene, Params)> {
     let pacing = &session.config.pacing;
+    let least = if args.round.is_some() { CAPACITY_MIN } else { 0.0 };
     let params = |recipients: u64| {
         let capacity = args
             .capacity
             .or(pacing.nominal_capacity)
-            .unwrap_or(recipients as f64 * CAPACITY_PER_RECIPIENT);
+            .unwrap_or((recipients as f64 * CAPACITY_PER_RECIPIENT).max(least));
         Params {
             set_point: pacing.set_point,
             background: pacing.background_share * capacity,
@@ -142,7 +164,7 @@ async fn scene(args: &RehearseArgs, session: &Session, store: Option<&Store>) ->
         bail!("--recipients is {RECIPIENTS_MIN} or more");
     }
     let params = params(u64::from(recipients));
-    let scene = tokio::task::block_in_place(|| city::made(recipients, &params, args.seed));
+    let scene = tokio::task::block_in_place(|| city::made(recipients, &params, args.readings(), args.seed));
     Ok((scene, params))
 }
 
@@ -175,18 +197,24 @@ fn write_picture(
         corrections_per_second: None,
         seed: args.seed,
         without: None,
+        readings: args.readings(),
     };
     let at_once = tokio::task::block_in_place(|| rehearsal::at_once(behind));
     std::fs::write(file, picture::svg(outcome, &at_once))
         .with_context(|| format!("{} cannot be written", file.display()))
 }
 
-fn words(outcome: &Outcome) -> String {
+fn words(outcome: &Outcome, assumed: bool) -> String {
     let mut text = format!(
-        "Rehearsed “{}”: {} recipients, {:.0} sessions/s, seed {}.\n{}\n",
+        "Rehearsed “{}”: {} recipients, {:.1} sessions/s{}, seed {}.\n{}\n",
         outcome.scenario.name(),
         outcome.recipients,
         outcome.nominal_capacity,
+        if assumed {
+            " (assumed: set pacing.nominal_capacity to what your registration system completes)"
+        } else {
+            ""
+        },
         outcome.seed,
         match (outcome.scenario, outcome.verdict.passed) {
             (Scenario::Chengdu2022, _) => "This is what Weir is for: everybody was told at once.",
@@ -197,13 +225,12 @@ fn words(outcome: &Outcome) -> String {
     for says in &outcome.verdict.says {
         let _ = writeln!(text, "  - {says}");
     }
-    let modes: Vec<String> = outcome
-        .modes
-        .iter()
-        .map(|(minute, mode)| format!("{mode} from minute {minute:.0}"))
-        .collect();
-    if !modes.is_empty() {
-        let _ = writeln!(text, "  - the law: {}", modes.join(", "));
+    if !outcome.modes.is_empty() {
+        let _ = writeln!(
+            text,
+            "  - the law, in hours from the first window: {}",
+            modes(outcome)
+        );
     }
     if outcome.moved_windows > 0 {
         let _ = writeln!(
@@ -214,6 +241,28 @@ fn words(outcome: &Outcome) -> String {
     }
     text.push_str(&table(&FIGURES, &[figures(outcome)]));
     text
+}
+
+fn modes(outcome: &Outcome) -> String {
+    let told: Vec<String> = outcome
+        .modes
+        .iter()
+        .take(MODES_TOLD)
+        .map(|(minute, mode)| {
+            let minutes = minute.round() as i64;
+            let sign = if minutes < 0 { "−" } else { "" };
+            format!(
+                "{mode} from {sign}{}:{:02}",
+                minutes.abs() / 60,
+                minutes.abs() % 60
+            )
+        })
+        .collect();
+    let more = outcome.modes.len() - told.len();
+    match more {
+        0 => told.join(", "),
+        more => format!("{}, and {more} more changes", told.join(", ")),
+    }
 }
 
 const FIGURES: [&str; 7] = [

@@ -145,6 +145,7 @@ texts! {
     SheetGreen = "sheet-green",
     SheetSign = "sheet-sign",
     SheetCode = "sheet-code",
+    SheetCount = "sheet-count",
     SheetPage { page, pages } = "sheet-page",
     SheetIncident { id } = "sheet-incident",
     SheetPrivate = "sheet-private",

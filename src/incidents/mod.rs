@@ -4,20 +4,13 @@
 mod codes;
 pub mod drain;
 pub mod missed;
+mod people;
 pub mod report;
 pub mod returns;
 pub mod sheets;
 pub mod teller;
 
 use std::{fs, io, path::Path};
-
-use crate::domain::Tag;
-
-/// Who may use the green lane. The sheets say that much, and not why.
-fn is_green(tags: &[Tag]) -> bool {
-    tags.iter()
-        .any(|tag| matches!(tag, Tag::Student | Tag::Elderly | Tag::CitySupport))
-}
 
 /// A cell that no spreadsheet program runs as a formula.
 fn guarded(cell: &str) -> String {

@@ -86,6 +86,11 @@ pub async fn take(
     Ok(report)
 }
 
+/// The code of somebody's row on the sheets.
+pub fn code_of(incident: IncidentId, resident: ResidentId) -> String {
+    codes::code(incident, resident)
+}
+
 fn refused(line: u64, reason: &str) -> RefusedSheetRow {
     RefusedSheetRow {
         line,

@@ -1,26 +1,27 @@
 //! The sheets on which staff registers people by hand: for each site one page to print and one table to fill in.
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
 };
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Timelike, Utc};
+use chrono_tz::Tz;
 use qrcode::{QrCode, render::svg};
 use serde::Serialize;
 
-use super::{codes, guarded, is_green, make_folder, write_private};
+use super::{codes, guarded, make_folder, people, write_private};
 use crate::{
     config::Config,
     domain::{Address, ChannelKind, IncidentId, Language, UnitId},
     i18n::{Text, Texts, span},
-    store::{SheetPerson, SheetWindow, Store, StoreError},
+    store::{Appointment, SheetPerson, SheetWindow, Store, StoreError},
 };
 
-/// What fits onto a page of A4 below its head, in tenths of a millimetre.
-const PAGE_HEIGHT: usize = 2_200;
+/// What fits onto a page of A4 below its head, in tenths of a millimetre, with 10 mm to spare for other fonts.
+const PAGE_HEIGHT: usize = 2_100;
 /// The height of a row: that of its lines and what is around them, and at least enough to sign in.
 const LINE_HEIGHT: usize = 60;
 const AROUND_LINES: usize = 25;
@@ -29,8 +30,6 @@ const ROW_HEIGHT_MIN: usize = 105;
 const DOOR_PLACES: usize = 6;
 const NAME_PLACES: usize = 10;
 const UNIT_PLACES: usize = 70;
-/// Units whose people are opened at once.
-const UNITS_PER_QUERY: usize = 500;
 /// Characters of a site's name in a file's name.
 const FILE_NAME_CHARACTERS_MAX: usize = 40;
 /// The table's columns.
@@ -92,6 +91,7 @@ struct Sheet<'a> {
     title: String,
     guide: String,
     private: String,
+    count: String,
     incident: String,
     site: &'a str,
     head: Head,
@@ -141,9 +141,14 @@ pub async fn write(
     make_folder(folder).map_err(unwritable(folder))?;
     let mut written = Vec::new();
     for of_site in windows.chunk_by(|a, b| a.site == b.site) {
-        let people = people_by_unit(store, of_site).await?;
         let site = &of_site[0];
-        let pages = pages(config, texts, incident, of_site, &people)?;
+        let groups = groups(store, of_site).await?;
+        if groups.is_empty() {
+            continue;
+        }
+        let units: BTreeSet<UnitId> = groups.iter().map(|group| group.window.unit).collect();
+        let people = groups.iter().map(|group| group.people.len()).sum();
+        let pages = pages(config, texts, incident, site, groups)?;
         let name = file_name(incident, site);
         let (page, table) = (
             folder.join(format!("{name}.html")),
@@ -159,29 +164,78 @@ pub async fn write(
             page,
             table,
             pages: count,
-            units: of_site.len(),
-            people: people.values().map(Vec::len).sum(),
+            units: units.len(),
+            people,
         });
     }
     Ok(written)
 }
 
-async fn people_by_unit(
-    store: &Store,
-    windows: &[SheetWindow],
-) -> Result<BTreeMap<UnitId, Vec<SheetPerson>>, StoreError> {
-    let units: Vec<UnitId> = windows.iter().map(|window| window.unit).collect();
-    let mut people: BTreeMap<UnitId, Vec<SheetPerson>> = BTreeMap::new();
-    for batch in units.chunks(UNITS_PER_QUERY) {
-        for person in store.people_of(batch).await? {
-            people.entry(person.unit).or_default().push(person);
+/// A heading on the sheets with those who come then.
+struct Group<'a> {
+    window: &'a SheetWindow,
+    people: Vec<SheetPerson>,
+}
+
+/// Units' windows and green lanes each by themselves; the own times of a unit's people together where they are the same.
+async fn groups<'a>(store: &Store, windows: &'a [SheetWindow]) -> Result<Vec<Group<'a>>, StoreError> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (window, comers) in windows.iter().zip(people::who_comes(store, windows).await?) {
+        let mut comers: Vec<SheetPerson> = comers.into_iter().map(|comer| comer.person).collect();
+        match groups.last_mut().filter(|last| are_one(last.window, window)) {
+            Some(last) => {
+                last.people.append(&mut comers);
+                last.people.sort_by(people::by_household);
+            }
+            None if comers.is_empty() => {}
+            None => groups.push(Group {
+                window,
+                people: comers,
+            }),
         }
     }
-    // By household, as they come; doors as people list them are numbers, so the shorter is the lower one.
-    for people in people.values_mut() {
-        people.sort_by(|a, b| (a.door.len(), &a.door, &a.name).cmp(&(b.door.len(), &b.door, &b.name)));
+    Ok(groups)
+}
+
+fn are_one(a: &SheetWindow, b: &SheetWindow) -> bool {
+    let of = |window: &SheetWindow| {
+        (
+            window.of,
+            window.round,
+            window.unit,
+            window.starts_at,
+            window.ends_at,
+        )
+    };
+    a.of == Appointment::Own && of(a) == of(b)
+}
+
+/// The stretch of time of a page: an hour, or all of a green lane's window, in which its people come when they like.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Stretch {
+    starts_at: DateTime<Utc>,
+    /// The whole of a green lane's window comes before the hour in which it begins.
+    regular: bool,
+    ends_at: DateTime<Utc>,
+}
+
+impl Stretch {
+    fn of(window: &SheetWindow, zone: Tz) -> Self {
+        if window.of == Appointment::Green {
+            return Self {
+                starts_at: window.starts_at,
+                regular: false,
+                ends_at: window.ends_at,
+            };
+        }
+        let minute = window.starts_at.with_timezone(&zone).minute();
+        let starts_at = window.starts_at - TimeDelta::minutes(i64::from(minute));
+        Self {
+            starts_at,
+            regular: true,
+            ends_at: starts_at + TimeDelta::hours(1),
+        }
     }
-    Ok(people)
 }
 
 /// A page ends where the hour ends, and where it is full.
@@ -189,63 +243,106 @@ fn pages(
     config: &Config,
     texts: &Texts,
     incident: IncidentId,
-    windows: &[SheetWindow],
-    people: &BTreeMap<UnitId, Vec<SheetPerson>>,
+    site: &SheetWindow,
+    mut groups: Vec<Group<'_>>,
 ) -> Result<Vec<Page>, SheetError> {
     let (zone, language) = (config.city.time_zone, config.city.default_language);
-    let mut ordered: Vec<&SheetWindow> = windows.iter().collect();
-    ordered.sort_by(|a, b| {
-        a.starts_at
-            .cmp(&b.starts_at)
-            .then_with(|| a.place.natural_cmp(&b.place))
+    let green = print(texts, language, &Text::SheetGreen);
+    let heading = |stretch: Stretch, text: String| {
+        if stretch.regular {
+            text
+        } else {
+            format!("{text}　{green}")
+        }
+    };
+    groups.sort_by(|a, b| {
+        (Stretch::of(a.window, zone).cmp(&Stretch::of(b.window, zone)))
+            .then(a.window.starts_at.cmp(&b.window.starts_at))
+            .then_with(|| a.window.place.natural_cmp(&b.window.place))
+            .then(a.window.of.cmp(&b.window.of))
     });
-    let hour_of = |window: &SheetWindow| window.starts_at.with_timezone(&zone).format("%FT%H").to_string();
     let mut pages: Vec<Page> = Vec::new();
-    for of_hour in ordered.chunk_by(|a, b| hour_of(a) == hour_of(b)) {
-        let first = of_hour[0].starts_at.with_timezone(&zone);
-        let hour_key = hour_of(of_hour[0]);
-        let starts = first.to_utc() - chrono::TimeDelta::minutes(i64::from(chrono::Timelike::minute(&first)));
-        let hour = span(
-            language,
-            zone,
-            starts,
-            starts + chrono::TimeDelta::minutes(60),
-            false,
-        );
-        let mut height = usize::MAX;
-        for window in of_hour {
+    for of_stretch in groups.chunk_by(|a, b| Stretch::of(a.window, zone) == Stretch::of(b.window, zone)) {
+        let stretch = Stretch::of(of_stretch[0].window, zone);
+        let mut paper = Paper {
+            hour: heading(
+                stretch,
+                span(language, zone, stretch.starts_at, stretch.ends_at, false),
+            ),
+            hour_key: stretch.starts_at.with_timezone(&zone).format("%FT%H").to_string(),
+            height: usize::MAX,
+            pages: &mut pages,
+        };
+        for group in of_stretch {
+            let window = group.window;
             let time = span(language, zone, window.starts_at, window.ends_at, false);
-            let heading = format!("{}　{time}", window.place.within_community());
-            let heading_height = AROUND_LINES + LINE_HEIGHT * lines(&heading, UNIT_PLACES);
-            let lives_here = people.get(&window.unit).map_or(&[][..], Vec::as_slice);
-            let rows = person_rows(texts, language, incident, &heading, lives_here);
-            let mut headed = false;
-            for row in rows {
-                let needed = height_of(&row) + if headed { 0 } else { heading_height };
-                if height.saturating_add(needed) > PAGE_HEIGHT {
-                    pages.push(Page {
-                        hour: hour.clone(),
-                        hour_key: hour_key.clone(),
-                        number: pages.len() + 1,
-                        said: String::new(),
-                        qr: String::new(),
-                        rows: Vec::new(),
-                    });
-                    (height, headed) = (0, false);
+            let text = heading(stretch, format!("{}　{time}", window.place.within_community()));
+            let rows = person_rows(&green, incident, &text, &group.people);
+            paper.add(&text, rows);
+        }
+    }
+    finish(texts, language, incident, site, &mut pages)?;
+    Ok(pages)
+}
+
+/// The pages of one stretch of time, as they fill.
+struct Paper<'a> {
+    hour: String,
+    hour_key: String,
+    /// What is taken of the last page; more than any has where a new one is to be begun.
+    height: usize,
+    pages: &'a mut Vec<Page>,
+}
+
+impl Paper<'_> {
+    /// Households stay together where a page can hold them; what goes on overleaf has its heading again.
+    fn add(&mut self, heading: &str, rows: Vec<PersonRow>) {
+        let heading_height = AROUND_LINES + LINE_HEIGHT * lines(heading, UNIT_PLACES);
+        let mut headed = false;
+        let mut rest = rows.into_iter().peekable();
+        while let Some(row) = rest.next() {
+            let mut home = vec![row];
+            while let Some(next) = rest.next_if(|next| !next.first) {
+                home.push(next);
+            }
+            let whole: usize = home.iter().map(height_of).sum();
+            let together = heading_height + whole <= PAGE_HEIGHT;
+            for row in home {
+                let needed = if together && row.first {
+                    whole
+                } else {
+                    height_of(&row)
+                };
+                let needed = needed + if headed { 0 } else { heading_height };
+                if self.height.saturating_add(needed) > PAGE_HEIGHT {
+                    self.begin_page();
+                    headed = false;
                 }
-                let Some(page) = pages.last_mut() else { continue };
+                let Some(page) = self.pages.last_mut() else {
+                    continue;
+                };
                 if !headed {
-                    page.rows.push(Row::Unit(heading.clone()));
-                    height += heading_height;
+                    page.rows.push(Row::Unit(heading.to_owned()));
+                    self.height += heading_height;
                     headed = true;
                 }
-                height += height_of(&row);
+                self.height += height_of(&row);
                 page.rows.push(Row::Person(row));
             }
         }
     }
-    finish(texts, language, incident, &windows[0], &mut pages)?;
-    Ok(pages)
+
+    fn begin_page(&mut self) {
+        self.pages.push(Page {
+            hour: self.hour.clone(),
+            hour_key: self.hour_key.clone(),
+            number: self.pages.len() + 1,
+            said: String::new(),
+            qr: String::new(),
+            rows: Vec::new(),
+        });
+        self.height = 0;
+    }
 }
 
 /// Each page says which it is of how many, in words and in a code to scan.
@@ -283,31 +380,21 @@ fn finish(
     Ok(())
 }
 
-fn person_rows(
-    texts: &Texts,
-    language: Language,
-    incident: IncidentId,
-    unit: &str,
-    people: &[SheetPerson],
-) -> Vec<PersonRow> {
-    let green = print(texts, language, &Text::SheetGreen);
+fn person_rows(green: &str, incident: IncidentId, unit: &str, people: &[SheetPerson]) -> Vec<PersonRow> {
     let mut last_door = None;
     people
         .iter()
         .map(|person| {
             let first = last_door != Some(&person.door);
             last_door = Some(&person.door);
+            let lane = if people::is_green(person) { green } else { "" };
             PersonRow {
                 code: codes::code(incident, person.resident),
                 unit: unit.to_owned(),
                 door: person.door.clone(),
                 name: person.name.clone(),
                 phone: phone_of(person),
-                lane: if is_green(&person.tags) {
-                    green.clone()
-                } else {
-                    String::new()
-                },
+                lane: lane.to_owned(),
                 first,
             }
         })
@@ -349,6 +436,7 @@ fn html(
         title: say(&Text::SheetTitle),
         guide: say(&Text::SheetGuide),
         private: say(&Text::SheetPrivate),
+        count: say(&Text::SheetCount),
         incident: say(&Text::SheetIncident { id: &id }),
         site,
         head: Head {
@@ -414,17 +502,18 @@ fn print(texts: &Texts, language: Language, text: &Text<'_>) -> String {
 mod tests {
     use std::fmt::Write as _;
 
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::domain::{ResidentId, RoundId, SiteId, Tag, UnitPlace};
 
-    fn window(unit: i64, minutes: i64) -> SheetWindow {
+    fn window(of: Appointment, unit: i64, minutes: i64) -> SheetWindow {
         let starts_at: DateTime<Utc> = "2026-09-03T09:00:00Z".parse().expect("an instant");
         let starts_at = starts_at + TimeDelta::minutes(minutes);
         SheetWindow {
+            of,
             round: RoundId(1),
             unit: UnitId(unit),
+            resident: None,
+            green_apart: false,
             place: UnitPlace {
                 district: "锦江区".into(),
                 street: "春熙街道".into(),
@@ -437,6 +526,7 @@ mod tests {
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(20),
             moved_to: None,
+            noted_at: None,
         }
     }
 
@@ -462,15 +552,23 @@ mod tests {
     #[test]
     fn pages_break_by_hour_and_when_full_and_every_person_is_on_one() {
         let (config, texts) = (Config::default(), Texts::load().expect("whole"));
-        let windows = [window(2, 30), window(1, 10), window(3, 70), window(10, 10)];
-        let people: BTreeMap<UnitId, Vec<SheetPerson>> = (0..)
+        let windows = [
+            window(Appointment::Unit, 2, 30),
+            window(Appointment::Unit, 1, 10),
+            window(Appointment::Unit, 3, 70),
+            window(Appointment::Unit, 10, 10),
+            window(Appointment::Green, 2, 10),
+        ];
+        let groups = (0..)
             .zip(&windows)
-            .map(|(at, window)| {
-                let of_unit = (at * 20 + 1..=at * 20 + 20).map(|id| person(id, window.unit.0));
-                (window.unit, of_unit.collect())
+            .map(|(at, window)| Group {
+                window,
+                people: (at * 20 + 1..=at * 20 + 20)
+                    .map(|id| person(id, window.unit.0))
+                    .collect(),
             })
             .collect();
-        let pages = pages(&config, &texts, IncidentId(3), &windows, &people).expect("laid out");
+        let pages = pages(&config, &texts, IncidentId(3), &windows[0], groups).expect("laid out");
         let mut told = String::new();
         let mut codes = std::collections::BTreeSet::new();
         for page in &pages {
@@ -493,7 +591,7 @@ mod tests {
             let _ = writeln!(told, " ({persons})");
             assert!(height <= PAGE_HEIGHT);
         }
-        assert_eq!(codes.len(), 80);
+        assert_eq!(codes.len(), 100);
         insta::assert_snapshot!(told);
         assert_eq!(file_name(IncidentId(3), &windows[0]), "incident-3-12-锦绣采样点");
         let html = html(&config, &texts, IncidentId(3), "<b>", pages).expect("laid out");

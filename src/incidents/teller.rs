@@ -15,11 +15,13 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Language, NoticeKind, RoundId, UnitId,
+        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Lane, Language, NoticeKind, RoundId, UnitId,
         WindowView,
     },
     i18n::{Texts, Voice, notices},
-    store::{AudienceContact, ContactState, Incident, IncidentWindow, NewDelivery, Store, StoreError},
+    store::{
+        Appointment, AudienceContact, ContactState, Incident, IncidentWindow, NewDelivery, Store, StoreError,
+    },
 };
 
 /// Units told by one transaction: some 5,000 contacts.
@@ -113,16 +115,36 @@ impl Teller {
         let now = self.clock.now();
         let mut deliveries = BTreeMap::new();
         let mut withdrawn = BTreeSet::new();
-        for (round, windows) in by_round(&windows) {
-            let units: Vec<UnitId> = windows.iter().map(|window| window.unit).collect();
-            let expires_at = windows.iter().map(|window| window.ends_at).max().unwrap_or(now) + AFTER_WINDOW;
-            let audience = self.store.audience(&units).await?;
+        // Whoever is told again, also for one of several windows, hears the newest.
+        for ((calmed, round), windows) in by_round(&windows).into_iter().rev() {
+            let near = Near {
+                until: now + self.config.incidents.near(),
+                windows,
+            };
+            let units: BTreeSet<UnitId> = near.windows.iter().map(|window| window.unit).collect();
+            let units: Vec<UnitId> = units.into_iter().collect();
+            let mut audience = self.store.audience(&units).await?;
             let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
+            let views = self.store.contact_windows(&contacts, round).await?;
+            // Others of these units have another time: of the green lane, or one of their own.
+            let concerned: BTreeSet<ContactId> = views
+                .iter()
+                .filter(|(_, view)| near.noted(view).is_some())
+                .map(|(contact, _)| *contact)
+                .collect();
+            audience.retain(|contact| concerned.contains(&contact.contact));
+            let ends_at = near.windows.iter().map(|window| window.ends_at).max();
             for contact in &audience {
-                let new = self.notice(incident, contact, expires_at, now);
+                let new = self.notice(
+                    incident,
+                    calmed,
+                    contact,
+                    ends_at.unwrap_or(now) + AFTER_WINDOW,
+                    now,
+                );
                 deliveries.entry(contact.contact).or_insert(new);
             }
-            withdrawn.extend(self.superseded(round, &contacts, &windows, now).await?);
+            withdrawn.extend(self.superseded(round, &near, &concerned, &views).await?);
         }
         let deliveries: Vec<NewDelivery> = deliveries.into_values().collect();
         let withdrawn: Vec<String> = withdrawn.into_iter().collect();
@@ -134,44 +156,37 @@ impl Teller {
         Ok(windows.len())
     }
 
-    /// The keys of what says that these windows will be as planned: their reminders, and window notices and calls that
+    /// The keys of what says that these times will be as planned: their reminders, and window notices and calls that
     /// speak of no later one. When it is over, those told hear the time that holds then.
     async fn superseded(
         &self,
         round: RoundId,
-        contacts: &[ContactId],
-        windows: &[IncidentWindow],
-        now: DateTime<Utc>,
+        near: &Near,
+        concerned: &BTreeSet<ContactId>,
+        views: &[(ContactId, WindowView)],
     ) -> Result<BTreeSet<String>, StoreError> {
         let Some(stored) = self.store.round(round).await? else {
             return Ok(BTreeSet::new());
         };
-        let near_until = now + self.config.incidents.near();
-        let starts: BTreeMap<UnitId, DateTime<Utc>> = windows
-            .iter()
-            .map(|window| (window.unit, window.starts_at))
-            .collect();
         let mut later = BTreeSet::new();
         let mut keys = BTreeSet::new();
-        for (contact, view) in self.store.contact_windows(contacts, round).await? {
+        for (contact, view) in views.iter().filter(|(contact, _)| concerned.contains(contact)) {
             // It may have been moved by now; a reminder was written for the time it had.
-            let noted = starts.get(&view.unit).copied();
+            let noted = near.noted(view);
             for starts_at in noted.into_iter().chain([view.starts_at]) {
-                if starts_at <= near_until {
-                    keys.insert(format!(
-                        "reminder:{round}:{contact}:{}",
-                        starts_at.timestamp() / 60
-                    ));
+                if starts_at <= near.until {
+                    let minute = starts_at.timestamp() / 60;
+                    keys.insert(format!("reminder:{round}:{contact}:{minute}"));
+                    let revision = stored.plan_revision;
+                    keys.insert(format!("call:{round}:{revision}:{contact}:{minute}"));
                 }
             }
-            if noted.unwrap_or(view.starts_at) > near_until {
-                later.insert(contact);
+            if noted.unwrap_or(view.starts_at) > near.until {
+                later.insert(*contact);
             }
         }
-        for contact in contacts.iter().filter(|contact| !later.contains(contact)) {
-            for kind in ["window", "call"] {
-                keys.insert(format!("{kind}:{round}:{}:{contact}", stored.plan_revision));
-            }
+        for contact in concerned.difference(&later) {
+            keys.insert(format!("window:{round}:{}:{contact}", stored.plan_revision));
         }
         Ok(keys)
     }
@@ -196,7 +211,12 @@ impl Teller {
                 self.over(id, contact, &concerned, now)
             })
             .collect();
-        let withdrawn: Vec<String> = ids.iter().map(|contact| notice_key(id, *contact)).collect();
+        let log = self.store.incident_log(id).await?;
+        let calmed = log.iter().filter(|line| line.kind == "calmed").count() as u32;
+        let withdrawn: Vec<String> = ids
+            .iter()
+            .flat_map(|contact| (0..=calmed).map(|calmed| notice_key(id, calmed, *contact)))
+            .collect();
         self.store.end(id, &ids, &deliveries, &withdrawn, now).await?;
         self.written.send_modify(|count| *count += 1);
         Ok(contacts.len())
@@ -205,6 +225,7 @@ impl Teller {
     fn notice(
         &self,
         incident: &Incident,
+        calmed: u32,
         contact: &AudienceContact,
         expires_at: DateTime<Utc>,
         now: DateTime<Utc>,
@@ -215,7 +236,7 @@ impl Teller {
             Language::ZhHans | Language::ZhHant => incident.message_zh.as_deref(),
         };
         let body = notices::incident(&voice, beside);
-        let key = notice_key(incident.id, contact.contact);
+        let key = notice_key(incident.id, calmed, contact.contact);
         delivery((key, NoticeKind::Incident), contact, body, expires_at, now)
     }
 
@@ -246,14 +267,47 @@ impl Teller {
     }
 }
 
-fn notice_key(incident: IncidentId, contact: ContactId) -> String {
-    format!("incident:{incident}:{contact}")
+/// Times of one round that an incident fell into.
+struct Near {
+    until: DateTime<Utc>,
+    windows: Vec<IncidentWindow>,
 }
 
-fn by_round(windows: &[IncidentWindow]) -> BTreeMap<RoundId, Vec<IncidentWindow>> {
-    let mut rounds: BTreeMap<RoundId, Vec<IncidentWindow>> = BTreeMap::new();
+impl Near {
+    /// When somebody's time began as it was noted; none where it is none of these.
+    fn noted(&self, view: &WindowView) -> Option<DateTime<Utc>> {
+        let of = match view.lane {
+            _ if view.own => Appointment::Own,
+            Lane::Green => Appointment::Green,
+            Lane::Regular => Appointment::Unit,
+        };
+        // Several of a unit may have asked for times of their own, each for another.
+        let is_it = |window: &IncidentWindow| {
+            of != Appointment::Own || window.starts_at == view.starts_at || view.starts_at <= self.until
+        };
+        self.windows
+            .iter()
+            .find(|window| window.unit == view.unit && window.of == of && is_it(window))
+            .map(|window| window.starts_at)
+    }
+}
+
+/// Told again, somebody hears it again.
+fn notice_key(incident: IncidentId, calmed: u32, contact: ContactId) -> String {
+    match calmed {
+        0 => format!("incident:{incident}:{contact}"),
+        again => format!("incident:{incident}:{contact}:{again}"),
+    }
+}
+
+/// By how often people are told again, and by round.
+fn by_round(windows: &[IncidentWindow]) -> BTreeMap<(u32, RoundId), Vec<IncidentWindow>> {
+    let mut rounds: BTreeMap<(u32, RoundId), Vec<IncidentWindow>> = BTreeMap::new();
     for window in windows {
-        rounds.entry(window.round).or_default().push(*window);
+        rounds
+            .entry((window.calmed, window.round))
+            .or_default()
+            .push(*window);
     }
     rounds
 }

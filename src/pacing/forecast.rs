@@ -2,13 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use super::kernel::{BEFORE_START, BUCKET_SECONDS, Kernel, Response, Responses};
+use super::kernel::{BUCKET_SECONDS, Kernel, Response, Responses, SPEEDS, Speed};
 use crate::domain::ChannelKind;
 
 const DAY_SECONDS: f64 = 24.0 * 3600.0;
 
 /// Minutes after which nobody comes any more because of a start: the slowest of a million have come.
 const KERNEL_MINUTES: usize = 40;
+
+/// No round's course is looked at for longer: three days.
+const MINUTES_MAX: f64 = 3.0 * 24.0 * 60.0;
+
+/// The fastest that people are taken to act, against what is assumed.
+const FASTEST: f64 = SPEEDS[SPEEDS.len() - 1];
 
 /// The most people that come online within any 60 s when so many are all told to come at the same instant.
 ///
@@ -47,52 +53,114 @@ pub fn online_per_minute(starts: &[f64]) -> Vec<f64> {
     online
 }
 
-/// Recipients whose windows may start in each of the first minutes, so that the load is at its line from the first
-/// minute on and never over it.
+/// What a round asks of the registration system, for [`starts_profile`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    /// Sessions a second that are left for people who heed their notice or their window.
+    pub line: f64,
+    /// Recipients told a second, from the first notice to the last.
+    pub told_per_second: f64,
+    /// Minutes from the first notice to the first window.
+    pub ahead_minutes: u32,
+    /// Recipients in all.
+    pub recipients: f64,
+}
+
+/// Recipients whose windows may start in each minute of a round, so that the load is at its line from the first minute
+/// to the last and never over it.
 ///
-/// `line` is what is left of it for told people, in sessions a second, and `told_per_second` the recipients who are
-/// told all the while. Who comes through the window builds up over half an hour; until then there is room for more
-/// starts, which the last value, at which it goes on, has no more.
-pub fn starts_profile(response: &Response, line: f64, told_per_second: f64) -> Vec<f64> {
-    let free = (line - response.on_reading * told_per_second).max(0.0);
-    let minutes = (response.through_seconds / 60.0).round().max(1.0) as usize;
-    let mut starts: Vec<f64> = Vec::with_capacity(minutes + 1);
-    for minute in 0..=minutes {
-        let still_coming: f64 = starts[minute.saturating_sub(minutes)..].iter().sum();
-        let through = response.through_window * still_coming / response.through_seconds;
-        starts.push((free - through).max(0.0) / response.at_start.max(1e-3) * 60.0);
+/// At first few come who were told half an hour ago and few through the window, so there is room for more starts; and
+/// again when the last have been told. Who comes through the window builds up over half an hour, or over a quarter
+/// where people act twice as fast as assumed, which nobody knows yet when the first windows start. There are as many
+/// starts as recipients; what it comes to after the last minute is the settled rate.
+pub fn starts_profile(response: &Response, course: &Course) -> Vec<f64> {
+    let build_up = |speed: f64| (response.through_seconds / speed / 60.0).round().max(1.0) as usize;
+    let (slowly, fast) = (build_up(1.0), build_up(FASTEST));
+    let told_for = course.recipients / course.told_per_second.max(1e-9);
+    let minutes = (told_for / 60.0).min(MINUTES_MAX) as usize + 2 * slowly;
+    let mut starts: Vec<f64> = Vec::with_capacity(minutes);
+    let mut left = course.recipients;
+    for minute in 0..minutes {
+        let since_first = (minute as f64 + f64::from(course.ahead_minutes)) * 60.0;
+        // Who is told just now reads later: what is read in the middle of the minute counts.
+        let read_by = |seconds: f64| response.on_reading_by(seconds + 30.0);
+        let reading = course.told_per_second * (read_by(since_first) - read_by(since_first - told_for));
+        // While they are told, all of them are counted: those who read fast must not come on top.
+        let reading = if since_first < told_for {
+            response.on_reading * course.told_per_second
+        } else {
+            reading
+        };
+        let free = (course.line - reading).max(0.0);
+        let through = [slowly, fast]
+            .map(|minutes| {
+                let still_coming: f64 = starts[minute.saturating_sub(minutes)..].iter().sum();
+                response.through_window * still_coming / (minutes as f64 * 60.0)
+            })
+            .into_iter()
+            .fold(0.0, f64::max);
+        let more = ((free - through).max(0.0) / response.at_start.max(1e-3) * 60.0).min(left);
+        left -= more;
+        starts.push(more);
+        if left <= 0.0 {
+            break;
+        }
     }
     starts
 }
 
-/// Who was told when and whose windows start when, and so what load is on its way.
+/// Who was told when and whose windows start when, and so what load is on its way, for each speed at which people may
+/// act.
 ///
 /// Counts only: of recipients by channel, at steps of [`BUCKET_SECONDS`].
 #[derive(Clone, Debug)]
 pub struct Forecast {
     origin: i64,
-    kernels: [Kernel; 2],
-    /// Sessions a second that are expected in each bucket.
-    expected: Vec<f64>,
-    /// Of these, by people who come whenever they like.
+    /// By speed.
+    speeds: Vec<AtSpeed>,
+    /// Sessions a second in each bucket by people who come whenever they like, at whatever speed.
     whenever: Vec<f64>,
+}
+
+/// What is expected if people act at one speed.
+#[derive(Clone, Debug)]
+struct AtSpeed {
+    kernels: [Kernel; 2],
+    /// Sessions a second that are expected in each bucket, by people who heed their notice or their window.
+    expected: Vec<f64>,
 }
 
 impl Forecast {
     /// Nothing told yet. It speaks of the time from `origin` on, `hours` long.
     pub fn new(responses: &Responses, origin: DateTime<Utc>, hours: u32) -> Self {
         let buckets = (i64::from(hours) * 3600 / BUCKET_SECONDS) as usize;
+        let at_speed = |speed: &f64| AtSpeed {
+            kernels: [
+                Kernel::of(&responses.sms.at_speed(*speed)),
+                Kernel::of(&responses.telegram.at_speed(*speed)),
+            ],
+            expected: vec![0.0; buckets],
+        };
         Self {
             origin: origin.timestamp(),
-            kernels: [Kernel::of(&responses.sms), Kernel::of(&responses.telegram)],
-            expected: vec![0.0; buckets],
+            speeds: SPEEDS.iter().map(at_speed).collect(),
             whenever: vec![0.0; buckets],
         }
     }
 
     /// Chance that somebody told by a channel comes because of the notice or the window.
     pub fn heed(&self, channel: ChannelKind) -> f64 {
-        self.kernels[lane(channel)].heed
+        self.speeds[0].kernels[lane(channel)].heed
+    }
+
+    /// By how much the busiest ten seconds of a minute exceed its mean while windows start on every minute; 0 to 1.
+    pub fn ripple(&self, channel: ChannelKind, speed: &Speed) -> f64 {
+        let beliefs = speed.beliefs();
+        let ripples = self
+            .speeds
+            .iter()
+            .map(|at_speed| at_speed.kernels[lane(channel)].ripple());
+        ripples.zip(beliefs).map(|(ripple, belief)| ripple * belief).sum()
     }
 
     /// Sessions a second by people who come whenever they like.
@@ -103,23 +171,20 @@ impl Forecast {
     /// So many recipients were told.
     pub fn add_told(&mut self, at: DateTime<Utc>, channel: ChannelKind, recipients: f64) {
         let first = self.bucket(at);
-        add(
-            &mut self.expected,
-            first,
-            &self.kernels[lane(channel)].after_notice,
-            recipients,
-        );
+        for at_speed in &mut self.speeds {
+            let kernel = &at_speed.kernels[lane(channel)];
+            add(&mut at_speed.expected, first, &kernel.after_notice, recipients);
+        }
     }
 
     /// The windows of so many recipients start then; fewer than none takes back what was added, since it moved.
     pub fn add_starts(&mut self, at: DateTime<Utc>, channel: ChannelKind, recipients: f64) {
-        let first = self.bucket(at) - BEFORE_START as i64;
-        add(
-            &mut self.expected,
-            first,
-            &self.kernels[lane(channel)].around_start,
-            recipients,
-        );
+        let start = self.bucket(at);
+        for at_speed in &mut self.speeds {
+            let kernel = &at_speed.kernels[lane(channel)];
+            let first = start - kernel.before_start as i64;
+            add(&mut at_speed.expected, first, &kernel.around_start, recipients);
+        }
     }
 
     /// So many recipients have a window between these instants; some of them come whenever they like.
@@ -133,28 +198,55 @@ impl Forecast {
         let end = self.whenever.len() as i64;
         let (first, last) = (self.bucket(from).clamp(0, end), self.bucket(to).clamp(0, end));
         let seconds = (to - from).num_seconds().max(BUCKET_SECONDS) as f64;
-        let per_second = recipients * self.kernels[lane(channel)].whenever / seconds;
+        let per_second = recipients * self.speeds[0].kernels[lane(channel)].whenever / seconds;
         for bucket in first..last {
             self.whenever[bucket as usize] += per_second;
-            self.expected[bucket as usize] += per_second;
         }
     }
 
-    /// Sessions a second that this makes expect at an instant; the background is not in it.
-    pub fn expected_per_second(&self, at: DateTime<Utc>) -> f64 {
-        self.at(&self.expected, at)
+    /// Sessions a second that this makes expect at an instant, by what is believed of the speed; the background is not
+    /// in it.
+    pub fn expected_per_second(&self, at: DateTime<Utc>, speed: &Speed) -> f64 {
+        let by_speed = self.by_speed(at);
+        by_speed
+            .iter()
+            .zip(speed.beliefs())
+            .map(|(expected, belief)| expected * belief)
+            .sum()
     }
 
-    /// The same for each bucket of a stretch of time.
-    pub fn expected_between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> &[f64] {
-        let end = self.expected.len() as i64;
-        let (from, to) = (self.bucket(from).clamp(0, end), self.bucket(to).clamp(0, end));
-        &self.expected[from as usize..to.max(from) as usize]
+    /// The same as each speed alone has it.
+    pub fn by_speed(&self, at: DateTime<Utc>) -> [f64; SPEEDS.len()] {
+        let whenever = self.whenever_per_second(at);
+        std::array::from_fn(|index| whenever + self.at(&self.speeds[index].expected, at))
     }
 
-    /// Share of those told now that comes in each coming bucket.
-    pub fn after_notice(&self, channel: ChannelKind) -> &[f64] {
-        &self.kernels[lane(channel)].after_notice
+    /// What is expected, by what is believed of the speed, for each bucket of a stretch of time.
+    pub fn expected_between(&self, from: DateTime<Utc>, to: DateTime<Utc>, speed: &Speed) -> Vec<f64> {
+        let end = self.whenever.len() as i64;
+        let from = self.bucket(from).clamp(0, end) as usize;
+        let to = (self.bucket(to).clamp(0, end) as usize).max(from);
+        let mut expected = self.whenever[from..to].to_vec();
+        for (at_speed, belief) in self.speeds.iter().zip(speed.beliefs()) {
+            for (sum, one) in expected.iter_mut().zip(&at_speed.expected[from..to]) {
+                *sum += belief * one;
+            }
+        }
+        expected
+    }
+
+    /// Share of those told now that comes in each coming bucket, by what is believed of the speed.
+    pub fn after_notice(&self, channel: ChannelKind, speed: &Speed) -> Vec<f64> {
+        let mut shares = vec![0.0; self.speeds[0].kernels[lane(channel)].after_notice.len()];
+        for (at_speed, belief) in self.speeds.iter().zip(speed.beliefs()) {
+            for (sum, one) in shares
+                .iter_mut()
+                .zip(&at_speed.kernels[lane(channel)].after_notice)
+            {
+                *sum += belief * one;
+            }
+        }
+        shares
     }
 
     fn at(&self, series: &[f64], at: DateTime<Utc>) -> f64 {

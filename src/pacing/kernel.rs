@@ -19,10 +19,14 @@ pub const BUCKET_SECONDS: i64 = 5;
 
 /// Buckets after which nobody comes any more because of a notice: an hour.
 const AFTER_NOTICE: usize = 3600 / BUCKET_SECONDS as usize;
-/// Buckets before a start in which the first come.
-pub const BEFORE_START: usize = 12;
-/// Buckets after a start in which the last come: 40 minutes.
-const AFTER_START: usize = 2400 / BUCKET_SECONDS as usize;
+/// Those who come at a start have come after so many times their mean delay: all but one in 3,000.
+const LATE_MEANS: f64 = 8.0;
+const BUCKETS_PER_MINUTE: usize = 60 / BUCKET_SECONDS as usize;
+
+/// How many times as fast as assumed people may act: what is weighed against each other while they are watched.
+pub const SPEEDS: [f64; 5] = [0.5, 0.7, 1.0, 1.4, 2.0];
+/// The one that is assumed before anybody has been seen.
+const AS_ASSUMED: usize = 2;
 
 /// How the people of one channel respond, as shares of those told and times in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +73,18 @@ impl Response {
         self.on_reading + self.at_start + self.through_window
     }
 
+    /// The same people, acting so many times as fast.
+    #[must_use]
+    pub fn at_speed(&self, speed: f64) -> Self {
+        Self {
+            read_median_seconds: self.read_median_seconds / speed,
+            early_seconds: self.early_seconds / speed,
+            late_mean_seconds: self.late_mean_seconds / speed,
+            through_seconds: self.through_seconds / speed,
+            ..*self
+        }
+    }
+
     /// Share of all told people that have come because they read the notice, so many seconds after it was sent.
     pub fn on_reading_by(&self, seconds: f64) -> f64 {
         if seconds <= 0.0 {
@@ -112,8 +128,10 @@ fn normal_by(x: f64) -> f64 {
 pub struct Kernel {
     /// Share of those told that comes in each bucket after the notice.
     pub after_notice: Vec<f64>,
-    /// Share of those told that comes in each bucket from [`BEFORE_START`] before the start on.
+    /// Share of those told that comes in each bucket from [`Kernel::before_start`] before the start on.
     pub around_start: Vec<f64>,
+    /// Buckets before a start in which the first come.
+    pub before_start: usize,
     /// Share of those told that comes evenly over the day.
     pub whenever: f64,
     /// Chance that somebody who is told comes because of the notice or the window.
@@ -123,27 +141,121 @@ pub struct Kernel {
 impl Kernel {
     /// A response cut into buckets; what comes after the last bucket is counted in the last.
     pub fn of(response: &Response) -> Self {
-        let seconds = |bucket: usize| bucket as f64 * BUCKET_SECONDS as f64;
+        let bucket_seconds = BUCKET_SECONDS as f64;
+        let seconds = |bucket: usize| bucket as f64 * bucket_seconds;
         let mut after_notice: Vec<f64> = (0..AFTER_NOTICE)
             .map(|bucket| {
                 response.on_reading_by(seconds(bucket + 1)) - response.on_reading_by(seconds(bucket))
             })
             .collect();
-        let early = seconds(BEFORE_START);
-        let mut around_start: Vec<f64> = (0..BEFORE_START + AFTER_START)
+        let before_start = (response.early_seconds / bucket_seconds).ceil().max(0.0) as usize;
+        let late = LATE_MEANS * (response.early_seconds + response.late_mean_seconds);
+        let after_start = (response.through_seconds.max(late) / bucket_seconds)
+            .ceil()
+            .max(1.0) as usize;
+        let early = seconds(before_start);
+        let mut around_start: Vec<f64> = (0..before_start + after_start)
             .map(|bucket| {
                 response.from_start_by(seconds(bucket + 1) - early)
                     - response.from_start_by(seconds(bucket) - early)
             })
             .collect();
         after_notice[AFTER_NOTICE - 1] += response.on_reading - response.on_reading_by(seconds(AFTER_NOTICE));
-        around_start[BEFORE_START + AFTER_START - 1] +=
-            response.at_start + response.through_window - response.from_start_by(seconds(AFTER_START));
+        around_start[before_start + after_start - 1] +=
+            response.at_start + response.through_window - response.from_start_by(seconds(after_start));
         Self {
             after_notice,
             around_start,
+            before_start,
             whenever: response.whenever,
             heed: response.heed(),
+        }
+    }
+
+    /// By how much the busiest ten seconds of a minute exceed its mean where as many windows start on every whole
+    /// minute, as a share of the mean. People who come at once at a start bring a wave with each.
+    pub fn ripple(&self) -> f64 {
+        let mut phases = [0.0; BUCKETS_PER_MINUTE];
+        for (bucket, share) in self.around_start.iter().enumerate() {
+            phases[bucket % BUCKETS_PER_MINUTE] += share;
+        }
+        let even = self.after_notice.iter().sum::<f64>() / BUCKETS_PER_MINUTE as f64;
+        let busiest = (0..BUCKETS_PER_MINUTE)
+            .map(|phase| f64::midpoint(phases[phase], phases[(phase + 1) % BUCKETS_PER_MINUTE]) + even)
+            .fold(0.0, f64::max);
+        let mean = self.heed / BUCKETS_PER_MINUTE as f64;
+        if mean > 0.0 {
+            (busiest / mean - 1.0).max(0.0)
+        } else {
+            0.0
+        }
+    }
+}
+
+/// What is believed of how fast people act, from how many of them came when: counts alone, nobody is followed.
+///
+/// Each of [`SPEEDS`] forecasts the demand; the belief in those that forecast it better grows. While they say the same,
+/// nothing is learned and nothing forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Speed {
+    /// The logarithm of the belief in each, the strongest at 0.
+    log_beliefs: [f64; SPEEDS.len()],
+}
+
+/// The least that is believed of a speed, as a logarithm: people may act otherwise tomorrow, and two minutes of
+/// evidence must be able to show it.
+const LOG_BELIEF_MIN: f64 = -6.0;
+/// Before anybody has been seen: e times less than of the next slower or faster one.
+const LOG_BELIEF_STEP: f64 = 1.0;
+/// Weight of one report in the belief. Neighbouring reports tell much the same, and no forecast is exact.
+const REPORT_WEIGHT: f64 = 0.25;
+/// No forecast of the demand is better than this, as a share of it.
+const FORECAST_ERROR: f64 = 0.08;
+
+impl Default for Speed {
+    fn default() -> Self {
+        let mut log_beliefs = [0.0; SPEEDS.len()];
+        for (index, belief) in log_beliefs.iter_mut().enumerate() {
+            *belief = -LOG_BELIEF_STEP * index.abs_diff(AS_ASSUMED) as f64;
+        }
+        Self { log_beliefs }
+    }
+}
+
+impl Speed {
+    /// How much each of [`SPEEDS`] is believed; together 1.
+    pub fn beliefs(&self) -> [f64; SPEEDS.len()] {
+        let weights = self.log_beliefs.map(f64::exp);
+        let sum: f64 = weights.iter().sum();
+        weights.map(|weight| weight / sum)
+    }
+
+    /// The believed speed, in the geometric mean.
+    pub fn mean(&self) -> f64 {
+        let beliefs = self.beliefs();
+        let log: f64 = SPEEDS
+            .iter()
+            .zip(beliefs)
+            .map(|(speed, belief)| belief * speed.ln())
+            .sum();
+        log.exp()
+    }
+
+    /// So many sessions a second came over `seconds`, where each speed forecast so many.
+    pub fn learn(&mut self, seen: f64, forecast: &[f64; SPEEDS.len()], seconds: f64) {
+        if !seen.is_finite() || forecast.iter().any(|forecast| !forecast.is_finite()) {
+            return;
+        }
+        for (belief, forecast) in self.log_beliefs.iter_mut().zip(forecast) {
+            // Chance alone makes counts vary by their root.
+            let by_chance = forecast.max(1.0) / seconds.max(1.0);
+            let variance = by_chance + (FORECAST_ERROR * forecast).powi(2);
+            *belief -= REPORT_WEIGHT * ((seen - forecast).powi(2) / variance + variance.ln()) / 2.0;
+        }
+        let strongest = self.log_beliefs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        for belief in &mut self.log_beliefs {
+            *belief = (*belief - strongest).max(LOG_BELIEF_MIN);
         }
     }
 }
@@ -187,6 +299,37 @@ mod tests {
                 .chain(&kernel.around_start)
                 .all(|share| *share >= -1e-9)
         );
+    }
+
+    #[test]
+    fn who_acts_twice_as_fast_comes_in_larger_waves() {
+        let ripple = |speed| Kernel::of(&Response::default().at_speed(speed)).ripple();
+        // 40.5 of 81 come by e-functions of 150 s and 75 s: 21 % and 45 % over their mean at a start.
+        assert!((0.08..0.11).contains(&ripple(1.0)), "{}", ripple(1.0));
+        assert!((0.17..0.24).contains(&ripple(2.0)), "{}", ripple(2.0));
+        assert!(ripple(0.5) < ripple(1.0));
+    }
+
+    #[test]
+    fn the_speed_is_learned_from_counts_and_only_where_they_differ() {
+        let mut speed = Speed::default();
+        let forecast = [60.0, 80.0, 100.0, 120.0, 140.0];
+        for _ in 0..24 {
+            speed.learn(138.0, &forecast, 5.0);
+        }
+        assert!(speed.beliefs()[4] > 0.9, "{:?}", speed.beliefs());
+        let before = speed;
+        for _ in 0..500 {
+            speed.learn(90.0, &[100.0; SPEEDS.len()], 5.0);
+        }
+        assert!((speed.mean() - before.mean()).abs() < 1e-6);
+        // And unlearned as soon.
+        for _ in 0..24 {
+            speed.learn(62.0, &forecast, 5.0);
+        }
+        assert!(speed.beliefs()[0] > 0.8, "{:?}", speed.beliefs());
+        speed.learn(f64::NAN, &forecast, 5.0);
+        assert!((speed.beliefs().iter().sum::<f64>() - 1.0).abs() < 1e-9);
     }
 
     #[test]

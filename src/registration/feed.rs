@@ -33,7 +33,10 @@ impl LoadFeed {
         if sample.as_of > now + AHEAD_MAX {
             return Err("its as_of is more than a minute ahead of this machine's clock: set the clocks");
         }
-        let is_new = self.latest.is_none_or(|(known, _)| sample.as_of > known.as_of);
+        let is_new = self.latest.is_none_or(|(known, _)| {
+            // What is known from a time that has not come is from before this machine's clock was set back.
+            sample.as_of > known.as_of || known.as_of > now + AHEAD_MAX
+        });
         if is_new {
             self.latest = Some((sample, now));
         }
@@ -84,5 +87,11 @@ mod tests {
             assert_eq!(age(&feed, now + 10), Some(later), "at {now}");
         }
         assert!(feed.take(sample(300), at(200)).is_err());
+        // This machine's clock was an hour ahead, and is set right.
+        assert_eq!(feed.take(sample(3_700), at(3_700)), Ok(true));
+        assert_eq!(
+            (feed.take(sample(105), at(105)), age(&feed, 105)),
+            (Ok(true), Some(0))
+        );
     }
 }

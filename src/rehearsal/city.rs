@@ -3,14 +3,20 @@
 use chrono::{DateTime, Utc};
 use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
+use super::Readings;
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, SiteId, UnitId},
-    pacing::{forecast, kernel::Response, law::Params},
-    planner::{
-        self, Announced, Choice, Choices, GivenWindow, PlanInput, PlanSite, PlanUnit, Span, StartsCap, Supply,
+    pacing::{
+        kernel::{Kernel, Response},
+        law::Params,
     },
-    release::{plan::PlanError, replan},
+    planner::{self, Announced, Choice, Choices, GivenWindow, PlanInput, PlanSite, PlanUnit, Span, Supply},
+    release::{
+        plan::PlanError,
+        replan,
+        starts::{self, AHEAD_MINUTES},
+    },
     store::Store,
 };
 
@@ -63,11 +69,6 @@ pub async fn of_round(
 /// Notices that leave more than so many minutes before the first window are rehearsed as if they left then.
 const MINUTES_BEFORE_MAX: i64 = 24 * 60;
 
-/// The share of the steady rate at which a made city is told. Telling a little more slowly than windows start lets
-/// the last hear of theirs later before it, and leaves their place to those who come at its start.
-const TOLD_SHARE: f64 = 0.95;
-/// How early a unit of a made city is told.
-const AHEAD_MINUTES: u32 = 30;
 /// Recipients at one site of a made city, and its minutes of opening.
 const RECIPIENTS_PER_SITE: u32 = 3_300;
 const OPENS_MINUTE: u16 = 8 * 60;
@@ -79,10 +80,10 @@ const PEOPLE_PER_RECIPIENT: f64 = 2.6;
 const SAMPLES_PER_DESK_MINUTE: f64 = 1.2;
 
 /// A city of so many recipients, planned by the planner for a registration system that is kept to by the law.
-pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
+pub fn made(recipients: u32, params: &Params, readings: Readings, seed: u64) -> Scene {
     let response = Response::default();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed ^ 0x00C1_7700);
-    let (input, sizes) = input_of(recipients, params, &response, &mut rng);
+    let (input, sizes) = input_of(recipients, params, readings, &response, &mut rng);
     let plan = planner::plan(&input);
     let mut windows: Vec<Announced> = plan
         .windows
@@ -99,7 +100,7 @@ pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
         })
         .collect();
     windows.sort_by_key(|window| (window.start, window.unit));
-    let steady = line(params, &response, recipients) / response.heed();
+    let steady = line(params, readings, &response, recipients) / response.heed();
     Scene {
         windows,
         supply: input.supply,
@@ -111,23 +112,28 @@ pub fn made(recipients: u32, params: &Params, seed: u64) -> Scene {
 }
 
 /// Sessions a second that are left for people who heed their windows.
-fn line(params: &Params, response: &Response, recipients: u32) -> f64 {
-    let whenever = response.whenever * f64::from(recipients) / super::day::DAY_SECONDS;
-    (params.set_point * params.nominal_capacity - params.background - whenever).max(0.0)
+fn line(params: &Params, readings: Readings, response: &Response, recipients: u32) -> f64 {
+    if !readings.whenever_in_round {
+        return starts::line(params, response, recipients.into());
+    }
+    let share = params.kept_share(Kernel::of(response).ripple());
+    let told = share * params.nominal_capacity - params.background;
+    // Both kinds come in the same hours.
+    (told * response.heed() / (response.heed() + response.whenever)).max(0.0)
 }
 
 fn input_of(
     recipients: u32,
     params: &Params,
+    readings: Readings,
     response: &Response,
     rng: &mut impl Rng,
 ) -> (PlanInput, Vec<u32>) {
-    let line = line(params, response, recipients);
-    let told = TOLD_SHARE * line / response.heed();
-    let settled = (line - response.on_reading * told) / (response.at_start + response.through_window) * 60.0;
-    let opening = forecast::starts_profile(response, line, told);
+    let line = line(params, readings, response, recipients);
+    let people = (f64::from(recipients) * PEOPLE_PER_RECIPIENT).round() as u64;
+    let cap = starts::starts_cap(line, response, people, recipients.into());
     let sites = recipients.div_ceil(RECIPIENTS_PER_SITE).max(1);
-    let site_rate = SITES_OVER_SYSTEM * settled * PEOPLE_PER_RECIPIENT / f64::from(sites);
+    let site_rate = SITES_OVER_SYSTEM * cap.per_minute / f64::from(sites);
     let desks = (site_rate / SAMPLES_PER_DESK_MINUTE).ceil().max(1.0) as u32;
     let mut input = PlanInput {
         supply: Supply {
@@ -137,13 +143,7 @@ fn input_of(
             days: 3,
             from_minute: OPENS_MINUTE,
             to_minute: CLOSES_MINUTE,
-            starts_cap: Some(StartsCap {
-                per_minute: settled * PEOPLE_PER_RECIPIENT,
-                opening: opening
-                    .iter()
-                    .map(|starts| starts * PEOPLE_PER_RECIPIENT)
-                    .collect(),
-            }),
+            starts_cap: Some(cap),
             window_min_minutes: 10,
             ..Supply::default()
         },

@@ -1,7 +1,7 @@
 //! A day in virtual time: the production planner's windows, law and release decisions, against people and a
 //! registration system. The law sees load samples and nothing else.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -11,7 +11,8 @@ use super::{
     city::Scene,
     crowd::Crowd,
     measure::{Measure, Second},
-    scenario::{Scenario, Without},
+    others::Others,
+    scenario::{Readings, Scenario, Without},
 };
 use crate::{
     domain::{ChannelKind, LoadSample},
@@ -43,8 +44,6 @@ const PERIOD: u32 = law::PERIOD.num_seconds() as u32;
 const REPORT_NOISE: f64 = 0.03;
 /// Of told people, those who still come at the old time when their window moves: they do not heed it, or read too late.
 const STAY_BEHIND: f64 = 0.325;
-/// A request by nobody whom anybody told.
-const ANYBODY: u32 = u32::MAX;
 
 /// What the day is made of.
 #[derive(Clone, Debug)]
@@ -61,6 +60,8 @@ pub struct Setting {
     pub at_once: bool,
     /// What is left out, to see what it is for.
     pub without: Option<Without>,
+    /// How the model is read.
+    pub readings: Readings,
 }
 
 /// What the day came to.
@@ -96,6 +97,8 @@ struct Day<'a> {
     crowd: Crowd,
     server: ServerModel,
     forecast: Forecast,
+    /// Recipients of each window that the forecast counts at its start.
+    counted: Vec<f64>,
     response: Response,
     state: law::State,
     decision: Option<Decision>,
@@ -110,8 +113,7 @@ struct Day<'a> {
     first: u32,
     seen: DaySeen,
     report: Option<LoadSample>,
-    background_due: f64,
-    others_due: f64,
+    others: Others,
     /// Sessions that the oracle has completed.
     oracle: f64,
 }
@@ -164,10 +166,16 @@ impl<'a> Day<'a> {
             .iter()
             .map(|window| u64::from(window.recipients))
             .sum();
+        let day_ends = if setting.readings.whenever_in_round {
+            let last = scene.windows.iter().map(|window| second_of(window.start)).max();
+            last.unwrap_or(end).clamp(first + 1, end)
+        } else {
+            end
+        };
         let crowd = Crowd::new(
             scene.windows.iter().map(|window| window.recipients),
             Habits::default(),
-            first..end,
+            first..day_ends,
             end,
             setting.seed,
         );
@@ -179,7 +187,7 @@ impl<'a> Day<'a> {
                 f64::from(window.recipients),
             );
         }
-        forecast.add_whenever(at(first), at(end), ChannelKind::Sms, recipients as f64);
+        forecast.add_whenever(at(first), at(day_ends), ChannelKind::Sms, recipients as f64);
         let notices_from = at(BEFORE as u32);
         let ahead = scene
             .ahead_minutes
@@ -190,6 +198,11 @@ impl<'a> Day<'a> {
             told: 0,
             server: ServerModel::new(Settings::reference(setting.params.nominal_capacity)),
             forecast,
+            counted: scene
+                .windows
+                .iter()
+                .map(|window| f64::from(window.recipients))
+                .collect(),
             response: Response::default(),
             state: law::State::default(),
             decision: None,
@@ -218,8 +231,11 @@ impl<'a> Day<'a> {
             crowd,
             scene,
             report: None,
-            background_due: 0.0,
-            others_due: 0.0,
+            others: Others::new(
+                Habits::default(),
+                setting.readings.rumour_retries,
+                Xoshiro256PlusPlus::seed_from_u64(setting.seed ^ 0x0001_2E77),
+            ),
             oracle: 0.0,
         }
     }
@@ -269,7 +285,8 @@ impl<'a> Day<'a> {
         };
         let mut seen = self.register(second);
         seen.told = told;
-        seen.expected = self.forecast.expected_per_second(at(second)) + self.setting.params.background;
+        seen.expected =
+            self.forecast.expected_per_second(at(second), &self.state.speed) + self.setting.params.background;
         self.seen.measure.add(&seen);
         self.count(second, &seen);
     }
@@ -306,7 +323,8 @@ impl<'a> Day<'a> {
             self.calm(second);
         }
         let order = decision.order.or_else(|| self.behind(second, &decision));
-        if let Some(order) = order.filter(|order| moves || !order.told) {
+        let unspread = self.setting.without == Some(Without::Spread);
+        if let Some(order) = order.filter(|order| (moves || !order.told) && !unspread) {
             self.move_windows(second, &order);
         }
         self.decision = Some(decision);
@@ -352,6 +370,7 @@ impl<'a> Day<'a> {
             told: true,
             paused: true,
             starts_per_second: 0.0,
+            failing_since: None,
         };
         let from = order.reaches_back_to(at(second));
         for &window in &self.order[..self.told] {
@@ -361,16 +380,17 @@ impl<'a> Day<'a> {
         }
     }
 
-    /// Untold windows that have come too near, because telling fell behind, are placed anew even when all is well.
+    /// Once a minute: whether telling fell behind, by the production decision. The round's lead is the longest there is.
     fn behind(&self, second: u32, decision: &Decision) -> Option<WindowOrder> {
-        let next = self.order.get(self.told)?;
-        let lead = 10 * 60;
-        let behind = second.is_multiple_of(60) && second > self.first && self.start_of(*next) < second + lead;
-        behind.then_some(WindowOrder {
-            told: false,
-            paused: false,
-            starts_per_second: decision.starts_per_second,
-        })
+        let next = self.order.get(self.told).filter(|_| second.is_multiple_of(60))?;
+        let (first, next) = (at(self.first), at(self.start_of(*next)));
+        moves::behind(
+            first,
+            next,
+            TimeDelta::MAX,
+            decision.starts_per_second,
+            at(second),
+        )
     }
 
     /// Moves windows as an order says, by the production decision.
@@ -394,9 +414,16 @@ impl<'a> Day<'a> {
                 minute: &|at| ((at.timestamp() + 59).div_euclid(60) + origin).max(0) as u32,
             },
         };
+        let mut starts = BTreeMap::new();
         for moved in moves::moved(&windows, order, &ground, now) {
             let place = began + moved.index as usize;
-            self.move_window(second, self.order[place], moved.start, place < self.told);
+            let told = (place < self.told).then_some(order);
+            self.move_window(second, self.order[place], moved.start, told, &mut starts);
+        }
+        if self.setting.without != Some(Without::ForecastOfMoves) {
+            for (start, recipients) in starts {
+                self.forecast.add_starts(at(start), ChannelKind::Sms, recipients);
+            }
         }
         let scene = &self.scene;
         let by_start = |window: &u32| (scene.windows[*window as usize].start, *window);
@@ -404,23 +431,33 @@ impl<'a> Day<'a> {
         self.order[self.told..].sort_by_key(by_start);
     }
 
-    fn move_window(&mut self, second: u32, window: u32, start: u32, told: bool) {
+    /// Moves a window, which was told if there is an order for such; `starts` gathers by how much fewer or more come
+    /// for which start.
+    fn move_window(
+        &mut self,
+        second: u32,
+        window: u32,
+        start: u32,
+        told: Option<&WindowOrder>,
+        starts: &mut BTreeMap<u32, f64>,
+    ) {
         let before = self.start_of(window);
-        let recipients = f64::from(self.scene.windows[window as usize].recipients);
-        let moving = if told {
-            let coming = self.response.still_coming(f64::from(second) - f64::from(before));
-            recipients * coming * (1.0 - STAY_BEHIND)
-        } else {
-            recipients
+        let counted = self.counted[window as usize];
+        let (leaving, coming) = match told {
+            Some(order) => {
+                let leaving = counted * (1.0 - STAY_BEHIND);
+                let coming = order.still_coming(&self.response, at(before), at(second));
+                (leaving, leaving * coming)
+            }
+            None => (counted, counted),
         };
+        self.counted[window as usize] = coming;
         self.scene.windows[window as usize].start = start;
         let after = self.start_of(window);
-        if self.setting.without != Some(Without::ForecastOfMoves) {
-            self.forecast.add_starts(at(before), ChannelKind::Sms, -moving);
-            self.forecast.add_starts(at(after), ChannelKind::Sms, moving);
-        }
+        *starts.entry(before).or_default() -= leaving;
+        *starts.entry(after).or_default() += coming;
         self.seen.moved.0 += 1;
-        if told {
+        if told.is_some() {
             self.scene.windows[window as usize].moves += 1;
             self.seen.moved.1 += 1;
             self.corrections.push_back(Correction::Window(window, after));
@@ -489,15 +526,12 @@ impl<'a> Day<'a> {
     /// A second of the registration system.
     fn register(&mut self, second: u32) -> Second {
         let capacity = self.setting.params.nominal_capacity;
-        let others = self.setting.scenario.others(self.since(second)) * capacity;
-        let others = whole(&mut self.others_due, others);
-        let background = whole(&mut self.background_due, self.setting.params.background);
+        let rumour = self.setting.scenario.others(self.since(second)) * capacity;
+        let background = self.setting.params.background;
         let (trying, fresh) = self.crowd.trying(second);
-        let offered = trying.len() as f64 + f64::from(background + others);
-        for _ in 0..background + others {
-            self.server.offer(ANYBODY);
-        }
-        let crowd = &mut self.crowd;
+        let brought = self.others.come(&mut self.server, second, background, rumour);
+        let offered = trying.len() as f64 + f64::from(brought.offered);
+        let (crowd, others) = (&mut self.crowd, &mut self.others);
         for id in trying {
             if self.server.offer(id) == Offer::Refused {
                 crowd.failed(id, second);
@@ -507,14 +541,15 @@ impl<'a> Day<'a> {
         self.server.advance(f64::from(second) + 1.0, |id, fate| {
             let done = matches!(fate, Fate::Done { .. });
             completed += u32::from(done);
-            match (id, done) {
-                (ANYBODY, _) => {}
-                (id, true) => crowd.registered(id, second),
-                (id, false) => crowd.failed(id, second),
+            match (Others::is_theirs(id), done) {
+                (true, true) => {}
+                (true, false) => others.failed(id, second),
+                (false, true) => crowd.registered(id, second),
+                (false, false) => crowd.failed(id, second),
             }
         });
         Second {
-            fresh: f64::from(fresh + background + others),
+            fresh: f64::from(fresh + brought.fresh),
             offered,
             capacity: self.server.capacity_per_second(),
             completed: f64::from(completed),
@@ -539,12 +574,4 @@ impl<'a> Day<'a> {
             self.seen.oracle_99 = Some(since);
         }
     }
-}
-
-/// The whole part of what is due, which is then no longer due.
-fn whole(due: &mut f64, more: f64) -> u32 {
-    *due += more;
-    let whole = *due as u32;
-    *due -= f64::from(whole);
-    whole
 }

@@ -7,13 +7,14 @@ pub mod city;
 mod crowd;
 mod day;
 mod measure;
+mod others;
 pub mod picture;
 mod scenario;
 mod verdict;
 
 pub use city::Scene;
 pub use measure::Minute;
-pub use scenario::{Scenario, Without};
+pub use scenario::{Reading, Readings, Scenario, Without};
 pub use verdict::Verdict;
 
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Rehearsal {
     pub seed: u64,
     /// What is left out, to see what it is for.
     pub without: Option<Without>,
+    /// How the reference model is read.
+    pub readings: Readings,
 }
 
 /// What a rehearsal came to.
@@ -48,6 +51,8 @@ pub struct Outcome {
     pub scenario: Scenario,
     /// Everything by chance came from it.
     pub seed: u64,
+    /// How the reference model was read.
+    pub readings: Readings,
     /// Contacts of the round.
     pub recipients: u64,
     /// Sessions a second that the registration system completes when all is well.
@@ -93,6 +98,7 @@ pub fn rehearse(rehearsal: Rehearsal) -> Outcome {
         seed: rehearsal.seed,
         at_once: rehearsal.scenario == Scenario::Chengdu2022,
         without: rehearsal.without,
+        readings: rehearsal.readings,
     };
     let seen = day::play(rehearsal.scene, &setting);
     outcome(&setting, recipients, seen)
@@ -107,6 +113,7 @@ pub fn at_once(rehearsal: Rehearsal) -> Vec<Minute> {
         seed: rehearsal.seed,
         at_once: true,
         without: None,
+        readings: rehearsal.readings,
     };
     day::play(rehearsal.scene, &setting).measure.curve
 }
@@ -125,6 +132,7 @@ fn outcome(setting: &Setting, recipients: u64, seen: DaySeen) -> Outcome {
     let mut outcome = Outcome {
         scenario: setting.scenario,
         seed: setting.seed,
+        readings: setting.readings,
         recipients,
         nominal_capacity: params.nominal_capacity,
         set_point: params.set_point,

@@ -29,7 +29,7 @@ pub enum Scenario {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Without {
-    /// Starts are not spread: all windows of half an hour start together.
+    /// Starts are not spread: all windows of half an hour start together, and none moves.
     Spread,
     /// The load steers nothing: units are told as planned, whatever happens.
     Feedback,
@@ -37,6 +37,38 @@ pub enum Without {
     Moves,
     /// The forecast knows nothing of windows that moved.
     ForecastOfMoves,
+}
+
+/// Another way to read what the reference model leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reading {
+    /// Those who come whenever they like come between the first window and the last, not within 24 hours.
+    WheneverInRound,
+    /// Those whom a rumour brings try again when they fail, like everybody else.
+    RumourRetries,
+}
+
+/// How the reference model is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Readings {
+    /// See [`Reading::WheneverInRound`].
+    pub whenever_in_round: bool,
+    /// See [`Reading::RumourRetries`].
+    pub rumour_retries: bool,
+}
+
+impl FromIterator<Reading> for Readings {
+    fn from_iter<I: IntoIterator<Item = Reading>>(readings: I) -> Self {
+        let mut read = Self::default();
+        for reading in readings {
+            match reading {
+                Reading::WheneverInRound => read.whenever_in_round = true,
+                Reading::RumourRetries => read.rumour_retries = true,
+            }
+        }
+        read
+    }
 }
 
 const MINUTE: u32 = 60;

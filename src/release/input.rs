@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 use super::{
     communities::Communities,
     plan::{PlanError, refused},
+    starts,
 };
 use crate::{
     config::Config,
     domain::{BuildingId, RoundId, Site, SiteId, UnitId},
-    pacing::kernel::Response,
+    pacing::{kernel::Response, law::Params},
     planner::{
         Choices, ChoicesId, GivenWindow, MustNot, PlanInput, PlanUnit, StartsCap, Whom,
         request::{self, Calendar, Reach, RoundSpec},
@@ -81,26 +82,21 @@ pub(super) async fn load(
     Ok(Known { units, sites, input })
 }
 
-/// People whose windows may start in a minute, so that those who come online when their window starts stay within what
-/// the registration system is to be kept at; none where its capacity is not configured.
+/// How many people's windows may start in a minute; none where the registration system's capacity is not configured.
 async fn starts_cap(store: &Store, config: &Config) -> Result<Option<StartsCap>, PlanError> {
     let pacing = &config.pacing;
     let Some(capacity) = pacing.nominal_capacity else {
         return Ok(None);
     };
-    let sessions_per_second = (pacing.set_point - pacing.background_share).max(0.0) * capacity;
-    let recipients_per_minute = sessions_per_second * 60.0 / Response::default().heed();
-    // One phone tells a household.
-    let (people, recipients) = store.people_and_recipients().await?;
-    let people_each = if recipients == 0 {
-        1.0
-    } else {
-        (people as f64 / recipients as f64).max(1.0)
+    let params = Params {
+        set_point: pacing.set_point,
+        background: pacing.background_share * capacity,
+        ..Params::for_capacity(capacity)
     };
-    Ok(Some(StartsCap {
-        per_minute: (recipients_per_minute * people_each).max(1.0),
-        opening: Vec::new(),
-    }))
+    let response = Response::default();
+    let (people, recipients) = store.people_and_recipients().await?;
+    let line = starts::line(&params, &response, recipients);
+    Ok(Some(starts::starts_cap(line, &response, people, recipients)))
 }
 
 fn of_units(

@@ -8,3 +8,5 @@ pub mod pacer;
 pub mod plan;
 pub mod releaser;
 pub mod replan;
+pub mod starts;
+pub mod status;

@@ -17,6 +17,10 @@ use crate::{
 /// While something steers, no more may wait in the outbox than the channels send within this: what waits there is out
 /// of the law's hands.
 const OUTBOX_SECONDS: u64 = 60;
+/// A gate is so far ahead of itself at most, a round's beside what its last unit takes. What is further ahead was stored
+/// before this machine's clock was set back.
+const GATE_AHEAD: TimeDelta = TimeDelta::minutes(1);
+const WAIT_MINUTES_MAX: f64 = 24.0 * 60.0;
 /// Parts that a text message usually has.
 const PARTS_USUAL: u64 = 2;
 
@@ -56,13 +60,16 @@ impl Releaser {
     /// The city's gate as it stands, at the pace that holds at this moment.
     pub(super) async fn city_gate(&self) -> Result<City, StoreError> {
         let row = self.store.pacing().await?;
-        let pace = pacer::city_pace(&self.config, &row, self.clock.now());
+        let now = self.clock.now();
+        let pace = pacer::city_pace(&self.config, &row, now);
+        // After this machine's clock was set back the gate would be shut until it is as late again.
+        let (level, at) = if row.gate_at > now + GATE_AHEAD {
+            (0.0, now)
+        } else {
+            (row.gate_level, row.gate_at)
+        };
         Ok(City {
-            gate: CityGate {
-                level: row.gate_level,
-                at: row.gate_at,
-                pace,
-            },
+            gate: CityGate { level, at, pace },
             seen: (row.gate_level, row.gate_at),
         })
     }
@@ -78,15 +85,23 @@ impl Releaser {
             let (Some(pace), Some(next_at)) = (round.pace_per_minute, round.next_release_at) else {
                 continue;
             };
-            if round.state != RoundState::Releasing || next_at > now {
+            let waits = next_at > now && next_at <= now + GATE_AHEAD;
+            if round.state != RoundState::Releasing || waits {
                 continue;
             }
+            let notice_from = plan::round_spec(round).map_or(now, |spec| spec.notice_from);
+            if next_at > now && next_at <= notice_from {
+                continue;
+            }
+            let queue = self.store.units_to_tell(round.id, UNITS_PER_STEP).await?;
+            let is_of_another_clock = next_at > latest(&queue, pace, now).max(notice_from);
+            let next_at = if is_of_another_clock { now } else { next_at };
             let steps = plan::steps(round);
             let ahead = steps.ahead_minutes.map(TimeDelta::minutes);
             let mut gate = RoundGate::new(ReleaseGate { next_at }, pace, ahead);
             gate.passes_city = steps.two_step;
             gates.push(gate);
-            queues.push(self.store.units_to_tell(round.id, UNITS_PER_STEP).await?);
+            queues.push(queue);
             releasing.push(round);
         }
         if release::next(in_order(&queues), &mut gates, &mut city.gate, now) == 0 {
@@ -168,14 +183,7 @@ impl Releaser {
             }
             let audience = self.audience_of(&units).await?;
             let details = self.windows_of(&audience, round.id).await?;
-            let deliveries: Vec<NewDelivery> = audience
-                .iter()
-                .filter_map(|contact| {
-                    let windows = details.get(&contact.contact)?;
-                    let key = format!("call:{}:{}:{}", round.id, round.plan_revision, contact.contact);
-                    Some(self.delivery(key, round.id, contact, Said::Call, windows, now))
-                })
-                .collect();
+            let deliveries = self.calls(round, &units, &audience, &details, now);
             let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
             let steering = Steering {
                 city: city.moved(),
@@ -197,6 +205,39 @@ impl Releaser {
         Ok(called)
     }
 
+    /// A call for each contact and start: a window that moved needs another. It speaks of the windows that have come.
+    fn calls(
+        &self,
+        round: &Round,
+        units: &[UnitToTell],
+        audience: &[AudienceContact],
+        details: &BTreeMap<ContactId, Vec<WindowView>>,
+        now: DateTime<Utc>,
+    ) -> Vec<NewDelivery> {
+        let starts: HashMap<UnitId, DateTime<Utc>> =
+            units.iter().map(|unit| (unit.unit, unit.starts_at)).collect();
+        audience
+            .iter()
+            .filter_map(|contact| {
+                let come: Vec<WindowView> = details
+                    .get(&contact.contact)?
+                    .iter()
+                    .filter(|window| starts.contains_key(&window.unit))
+                    .cloned()
+                    .collect();
+                let start = come.iter().filter_map(|window| starts.get(&window.unit)).min()?;
+                let key = format!(
+                    "call:{}:{}:{}:{}",
+                    round.id,
+                    round.plan_revision,
+                    contact.contact,
+                    start.timestamp() / 60
+                );
+                Some(self.delivery(key, round.id, contact, Said::Call, &come, now))
+            })
+            .collect()
+    }
+
     /// As many notices wait in the outbox as the channels send within a minute.
     async fn outbox_is_full(&self) -> Result<bool, StoreError> {
         let texts = self.config.sms.smpp.first();
@@ -216,6 +257,13 @@ impl Releaser {
         }
         Ok(false)
     }
+}
+
+/// A round's gate cannot be shut for longer than one of its units takes, by so much.
+fn latest(queue: &[UnitToTell], per_minute: f64, now: DateTime<Utc>) -> DateTime<Utc> {
+    let largest = queue.iter().map(|unit| unit.recipients).max().unwrap_or(0);
+    let minutes = (2.0 * f64::from(largest) / per_minute.max(1e-3)).min(WAIT_MINUTES_MAX);
+    now + GATE_AHEAD + TimeDelta::seconds((minutes * 60.0) as i64)
 }
 
 /// What waits in all rounds, in the order of the windows' starts.

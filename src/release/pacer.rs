@@ -2,17 +2,16 @@
 //! its decision into the store, where the releaser finds it.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    moves,
     plan::{self, PlanError},
     replan::{self, ReplanQuota},
 };
@@ -23,13 +22,13 @@ use crate::{
     pacing::{
         forecast::Forecast,
         kernel::{BUCKET_SECONDS, Responses},
-        law::{self, Action, ByHand, Decision, Mode, Params, State, Tick},
+        law::{self, Action, ByHand, Decision, Mode, Params, State, Tick, WindowOrder},
         release::CityPace,
     },
     registration::RegistrationClient,
     store::{
-        ByHandRecord, LoadMinute, LogKind, MovedStart, NewDecision, NewIncident, NewLogEntry, PacingRow,
-        Round, StartBucket, Store, StoreError, ToldRound,
+        LoadMinute, LogKind, NewDecision, NewIncident, NewLogEntry, PacingRow, Round, Store, StoreError,
+        ToldRound,
     },
 };
 
@@ -44,8 +43,8 @@ const FORECAST_HOURS: u32 = 2;
 const WHENEVER: TimeDelta = TimeDelta::hours(24);
 /// Counts over whole rounds change slowly and cost most; they are read anew after this.
 const ROUNDS_EVERY: TimeDelta = TimeDelta::seconds(60);
-/// Share of those told of a move who come at the old time all the same.
-const DISOBEY_MOVE: f64 = 0.25;
+/// How often it is looked for windows that come too near untold.
+const BEHIND_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// Where the feed says nothing of the capacity, what completes tells it only while the system is this busy.
 const MEASURABLE_UTILISATION: f64 = 0.3;
 /// While nothing is steered there is only somebody's word to look for.
@@ -86,7 +85,7 @@ pub fn city_pace(config: &Config, row: &PacingRow, now: DateTime<Utc>) -> CityPa
     }
 }
 
-fn is_held(row: &PacingRow) -> bool {
+pub(super) fn is_held(row: &PacingRow) -> bool {
     row.by_hand.as_ref().is_some_and(|by_hand| by_hand.what == HELD)
 }
 
@@ -105,6 +104,8 @@ struct Seen {
     failing: bool,
     /// Whole rounds, and when they were counted.
     rounds: Option<(DateTime<Utc>, Vec<ToldRound>)>,
+    /// When it was last looked for windows that come too near untold.
+    behind_at: Option<DateTime<Utc>>,
 }
 
 /// What the pacer needs.
@@ -180,13 +181,13 @@ impl Pacer {
         }
         let sample = self.sample().await;
         let now = self.clock.now();
-        let mut state: State = serde_json::from_str(&row.law).unwrap_or_default();
+        let mut state = law_state(&row, now);
         if self.feed.is_none() {
             // Nobody will ever speak: the silence has lasted for long.
             state.heard_at = Some(now - WHENEVER);
         }
         let nominal = nominal_capacity(&self.config, &row, sample.as_ref());
-        let (decision, safe_per_second) = match nominal {
+        let (mut decision, safe_per_second) = match nominal {
             Some(nominal) => {
                 let params = params(&self.config, nominal);
                 let (forecast, telegram_share) = self.forecast(now).await?;
@@ -208,6 +209,13 @@ impl Pacer {
                 "the load feed has not said yet what the system can do; pacing.nominal_capacity would".into(),
             );
         }
+        if decision.order.is_none()
+            && nominal.is_some()
+            && let Some(order) = self.behind(decision.starts_per_second, now).await?
+        {
+            decision.order = Some(order);
+            decision.actions.push(Action::Replan);
+        }
         self.hold_or_free(decision.mode == Mode::Paused).await?;
         let new = NewDecision {
             law: serde_json::to_string(&state).unwrap_or_default(),
@@ -219,13 +227,17 @@ impl Pacer {
             nominal_capacity: nominal,
             reasons,
         };
+        // Both may be done twice without harm, so they come before the decision is stored.
+        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
+            self.open_incident(&new.reasons, now).await?;
+        }
+        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Calm) {
+            self.calm_again(&new.reasons, now).await?;
+        }
         let log = log_of(&row, &decision, &new.reasons);
         self.store.save_decision(&new, &log, now).await?;
         if let Some(sample) = &sample {
             self.store.record_load(&minute(sample, new.mode, now)).await?;
-        }
-        if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
-            self.open_incident(&new.reasons, now).await?;
         }
         self.after(&row, &decision, &new).await?;
         gauge(&row, &decision, sample.as_ref(), &state, nominal, now);
@@ -250,6 +262,37 @@ impl Pacer {
                 kind: LogKind::Action,
                 what: format!("incident {id} opened"),
                 reason: reasons.join("; "),
+                actor: LAW.into(),
+            };
+            self.store.log_pacing(&[entry], now).await?;
+        }
+        Ok(())
+    }
+
+    /// The pause lasts: those who were told of the fault and whose window has come, or is near, are told again. Where a
+    /// person has closed the incident, nobody is.
+    async fn calm_again(&self, reasons: &[String], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let open = self.store.open_incidents().await?;
+        let Some(incident) = open.iter().find(|incident| incident.scope.is_everywhere()) else {
+            return Ok(());
+        };
+        let reach = WindowOrder {
+            told: true,
+            paused: true,
+            starts_per_second: 0.0,
+            failing_since: None,
+        };
+        let near = reach.reaches_back_to(now)..now + self.config.incidents.near();
+        let reason = reasons.join("; ");
+        if self
+            .store
+            .calm_again(incident.id, near, LAW, &reason, now)
+            .await?
+        {
+            let entry = NewLogEntry {
+                kind: LogKind::Action,
+                what: format!("those near are told of incident {} again", incident.id),
+                reason,
                 actor: LAW.into(),
             };
             self.store.log_pacing(&[entry], now).await?;
@@ -409,6 +452,36 @@ impl Pacer {
         Ok(rounds)
     }
 
+    /// Once a minute: whether a round's telling fell so far behind that its next windows come too near.
+    async fn behind(
+        &self,
+        starts_per_second: f64,
+        now: DateTime<Utc>,
+    ) -> Result<Option<WindowOrder>, StoreError> {
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if seen
+                .behind_at
+                .is_some_and(|at| (TimeDelta::zero()..BEHIND_EVERY).contains(&(now - at)))
+            {
+                return Ok(None);
+            }
+            seen.behind_at = Some(now);
+        }
+        for round in self.releasing().await? {
+            let Ok(spec) = plan::round_spec(&round) else {
+                continue;
+            };
+            let lead = TimeDelta::minutes(spec.lead_minutes);
+            if let Some((first, next)) = self.store.first_and_next_start(round.id).await?
+                && let Some(order) = moves::behind(first, next, lead, starts_per_second, now)
+            {
+                return Ok(Some(order));
+            }
+        }
+        Ok(None)
+    }
+
     /// Does what a decision asks for: windows that start soon are moved onto what the system can take.
     pub async fn act(&self, decision: &Decision) {
         if decision.order.is_some()
@@ -424,8 +497,6 @@ impl Pacer {
             order: decision.order,
             ..ReplanQuota::default()
         };
-        // A whole day: windows move far where little capacity is left.
-        let known = self.store.told_by_start(now, now + WHENEVER).await?;
         let mut fault = None;
         for round in self.releasing().await? {
             let moved = match replan::replan(&self.store, &self.config, &round, &quota, now).await {
@@ -442,14 +513,17 @@ impl Pacer {
                     "round {}: {} units moved, {} of them told before",
                     round.id, moved.moved_units, moved.told_units
                 ),
-                reason: "more was planned for the coming minutes than the system can take".into(),
+                reason: if decision.order.is_some_and(|order| order.told) {
+                    "more was planned for the coming minutes than the system can take"
+                } else {
+                    "they fit what the system can take now, and their people still hear of them in time"
+                }
+                .into(),
                 actor: LAW.into(),
             };
             tracing::warn!(round = round.id.0, "{}", entry.what);
             self.store.log_pacing(&[entry], now).await?;
         }
-        let moved_to = self.store.told_by_start(now, now + WHENEVER).await?;
-        self.store.add_moved(&stay_behind(&known, &moved_to)).await?;
         fault.map_or(Ok(()), Err)
     }
 }
@@ -457,6 +531,26 @@ impl Pacer {
 /// What every status says where nothing is steered.
 pub const NOT_STEERED: &str = "not steered: each round goes at its own pace. Set registration.url or \
     registration.metrics_url, or at least pacing.nominal_capacity";
+
+/// What the law remembers. Where the clock was set back, instants that are still to come are forgotten: the law would
+/// wait for them to pass.
+fn law_state(row: &PacingRow, now: DateTime<Utc>) -> State {
+    if row.decided_at.is_none_or(|at| at <= now + STALE_AFTER) {
+        return serde_json::from_str(&row.law).unwrap_or_default();
+    }
+    let mut law: serde_json::Value = serde_json::from_str(&row.law).unwrap_or_default();
+    for value in law
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|fields| fields.values_mut())
+    {
+        let at: Option<DateTime<Utc>> = value.as_str().and_then(|text| text.parse().ok());
+        if at.is_some_and(|at| at > now) {
+            *value = serde_json::Value::Null;
+        }
+    }
+    serde_json::from_value(law).unwrap_or_default()
+}
 
 fn params(config: &Config, nominal_capacity: f64) -> Params {
     let pacing = &config.pacing;
@@ -510,22 +604,6 @@ fn safe_rate(params: &Params, forecast: &Forecast, telegram_share: f64, now: Dat
     let untold = params.background + forecast.whenever_per_second(now);
     let line = params.safe_share_min * params.set_point * params.nominal_capacity;
     (line - untold).max(0.0) / heed.max(1e-3)
-}
-
-/// Of those whose windows moved between two looks, some come at the old time all the same, and not at the new one.
-fn stay_behind(before: &[StartBucket], after: &[StartBucket]) -> Vec<MovedStart> {
-    let mut left: BTreeMap<DateTime<Utc>, (f64, f64)> = BTreeMap::new();
-    for (buckets, sign) in [(before, DISOBEY_MOVE), (after, -DISOBEY_MOVE)] {
-        for bucket in buckets {
-            let (sms, chat) = left.entry(bucket.starts_at).or_default();
-            *sms += sign * bucket.sms as f64;
-            *chat += sign * bucket.chat as f64;
-        }
-    }
-    left.into_iter()
-        .filter(|(_, (sms, chat))| sms.abs() + chat.abs() > f64::EPSILON)
-        .map(|(starts_at, (sms, chat))| MovedStart { starts_at, sms, chat })
-        .collect()
 }
 
 fn log_of(row: &PacingRow, decision: &Decision, reasons: &[String]) -> Vec<NewLogEntry> {
@@ -593,125 +671,10 @@ fn gauge(
     }
 }
 
-/// How pacing stands, for people and programs.
-#[derive(Clone, Debug, Serialize)]
-pub struct PacingStatus {
-    /// There is something to steer by.
-    pub steered: bool,
-    /// `steady`, `slowed`, `paused`, `recovering`, `blind`, or `unsteered`.
-    pub mode: String,
-    /// Since when.
-    pub since: Option<DateTime<Utc>>,
-    /// Recipients that may be told a second at this moment; none where each round goes at its own pace.
-    pub per_second: Option<f64>,
-    /// Recipients whose windows may start a second.
-    pub starts_per_second: Option<f64>,
-    /// Why, in words.
-    pub reasons: Vec<String>,
-    /// Nobody has decided for a while, so the safe rate holds.
-    pub stale: bool,
-    /// When the law last decided.
-    pub decided_at: Option<DateTime<Utc>>,
-    /// The last load sample.
-    pub load: Option<LoadSample>,
-    /// How old it is.
-    pub load_age_seconds: Option<i64>,
-    /// Sessions a second that the law takes the system to be able to do.
-    pub capacity_per_second: Option<f64>,
-    /// Sessions a second that it can do when all is well.
-    pub nominal_capacity: Option<f64>,
-    /// Somebody holds or frees it.
-    pub by_hand: Option<ByHandRecord>,
-}
-
-impl PacingStatus {
-    /// How pacing stands at this moment.
-    pub fn of(config: &Config, row: &PacingRow, now: DateTime<Utc>) -> Self {
-        let steered = is_steered(config);
-        let held = is_held(row);
-        let pace = city_pace(config, row, now);
-        let stale = steered && row.decided_at.is_none_or(|at| now - at > STALE_AFTER);
-        let load: Option<LoadSample> = serde_json::from_str(&row.sample).ok();
-        let law: State = serde_json::from_str(&row.law).unwrap_or_default();
-        let nominal = config.pacing.nominal_capacity.or(row.nominal_capacity);
-        let mut reasons = row.reasons.clone();
-        if !steered {
-            reasons = vec![if held { "held by hand" } else { NOT_STEERED }.to_owned()];
-        } else if stale {
-            reasons.insert(
-                0,
-                match row.decided_at {
-                    None => "nothing is decided yet: `weir serve` does that".to_owned(),
-                    Some(at) => format!(
-                        "nothing was decided for {} s, so no more than the safe rate holds",
-                        (now - at).num_seconds()
-                    ),
-                },
-            );
-        }
-        let mode = match (held, steered, row.mode.as_str()) {
-            (true, ..) => Mode::Paused.as_str(),
-            (_, false, _) => UNSTEERED,
-            (_, _, "" | UNSTEERED) => Mode::Blind.as_str(),
-            _ if stale && row.mode != Mode::Paused.as_str() => Mode::Blind.as_str(),
-            (_, _, mode) => mode,
-        };
-        Self {
-            steered,
-            mode: mode.to_owned(),
-            since: row.mode_since,
-            per_second: match pace {
-                CityPace::Unsteered => None,
-                CityPace::Stopped => Some(0.0),
-                CityPace::PerSecond(rate) => Some(rate),
-            },
-            starts_per_second: steered.then_some(row.starts_per_second),
-            reasons,
-            stale,
-            decided_at: row.decided_at,
-            load,
-            load_age_seconds: load.map(|sample| (now - sample.as_of).num_seconds()),
-            capacity_per_second: nominal
-                .filter(|_| steered)
-                .map(|nominal| law.capacity_share * nominal),
-            nominal_capacity: nominal,
-            by_hand: row.by_hand.clone(),
-        }
-    }
-
-    /// One line that names the mode and says why.
-    pub fn words(&self) -> String {
-        let why = self.reasons.join("; ");
-        match (self.per_second, self.steered) {
-            (None, _) => format!("pacing: {why}"),
-            (Some(rate), true) => {
-                format!("pacing is {}: {rate:.1} recipients a second ({why})", self.mode)
-            }
-            (Some(_), false) => format!("pacing is {}: nothing is released ({why})", self.mode),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quarter_of_those_who_were_moved_is_still_expected_at_the_old_time() {
-        let at = |minute| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(minute);
-        let start = |minute, sms| StartBucket {
-            starts_at: at(minute),
-            sms,
-            chat: 0,
-        };
-        let before = [start(10, 100), start(20, 40)];
-        let after = [start(20, 40), start(30, 100)];
-        let left: Vec<_> = stay_behind(&before, &after)
-            .into_iter()
-            .map(|moved| (moved.starts_at, moved.sms))
-            .collect();
-        assert_eq!(left, [(at(10), 25.0), (at(30), -25.0)]);
-    }
+    use crate::store::ByHandRecord;
 
     #[test]
     fn what_is_not_decided_any_more_falls_to_the_safe_rate_and_a_pause_stays() {

@@ -91,6 +91,12 @@ pub async fn plan_round(
 ) -> Result<(RoundId, PlanSummary), PlanError> {
     let zone = config.city.time_zone;
     check(spec, now, zone)?;
+    if spec.two_step && config.registration.link.is_none() {
+        return refused(
+            "--two-step sends the link when a window has come, and there is none: set registration.link to the page \
+             that residents open to register",
+        );
+    }
     let begin = begin(spec, now, zone)?;
     let spec = &with_paths(store, spec).await?;
     let from = Standpoint {
@@ -334,6 +340,50 @@ fn summary(first: NaiveDate, units: &[UnitWithPeople], plan: &Plan) -> PlanSumma
     }
 }
 
+/// What the planner answered, with the load as the windows stand now that some have moved or were added.
+pub fn redrawn(summary: PlanSummary, windows: &[Window], zone: Tz) -> PlanSummary {
+    let local = |at: DateTime<Utc>| at.with_timezone(&zone);
+    let days = || {
+        let greens = windows.iter().filter_map(|window| window.green.as_ref());
+        windows
+            .iter()
+            .map(|window| window.starts_at)
+            .chain(greens.map(|green| green.starts_at))
+            .map(|at| local(at).date_naive())
+    };
+    let Some((first, last)) = days().min().zip(days().max()) else {
+        return summary;
+    };
+    let mut load = vec![vec![0.0; planner::MINUTES_PER_DAY]; (last - first).num_days() as usize + 1];
+    let mut add = |starts_at: DateTime<Utc>, ends_at: DateTime<Utc>, people: u32| {
+        let minutes = (ends_at - starts_at).num_minutes().max(1);
+        for minute in 0..minutes {
+            let at = local(starts_at + TimeDelta::minutes(minute));
+            let day = (at.date_naive() - first).num_days() as usize;
+            // Nothing lasts beyond the last midnight.
+            if let Some(minute) = load
+                .get_mut(day)
+                .and_then(|day| day.get_mut(usize::from(minute_of(at.time()))))
+            {
+                *minute += f64::from(people) / minutes as f64;
+            }
+        }
+    };
+    for window in windows {
+        add(window.starts_at, window.ends_at, window.people);
+        if let Some(green) = &window.green {
+            add(green.starts_at, green.ends_at, green.people);
+        }
+    }
+    PlanSummary {
+        units: windows.len(),
+        planned_peak_per_minute: load.iter().flatten().copied().fold(0.0, f64::max),
+        over_capacity_units: windows.iter().filter(|window| window.over_capacity).count(),
+        load: chart::days(&load, first),
+        ..summary
+    }
+}
+
 /// The plan's picture: the planned load, and behind it what would come if everybody were told to come at once.
 pub fn chart_data(id: RoundId, spec: &RoundSpec, summary: &PlanSummary) -> ChartData {
     let minutes: usize = summary.load.iter().map(|day| day.per_minute.len()).sum();
@@ -541,7 +591,7 @@ async fn deadlines(
     id: RoundId,
     spec: &RoundSpec,
 ) -> Result<(Vec<(DateTime<Utc>, u32)>, u64), StoreError> {
-    let units = store.units_to_tell(id, usize::MAX >> 1).await?;
+    let units = store.untold_units(id).await?;
     let lead = TimeDelta::minutes(spec.lead_minutes);
     let recipients = units.iter().map(|unit| u64::from(unit.recipients)).sum();
     Ok((
@@ -564,7 +614,7 @@ pub async fn raise_pace(store: &Store, round: &Round, now: DateTime<Utc>) -> Res
     if round.pace_per_minute.is_some_and(|pace| pace < needed) {
         tracing::warn!(
             round = round.id.0,
-            pace_per_minute = needed,
+            pace_per_minute = (needed * 10.0).round() / 10.0,
             "round {} fell behind; the rest is told faster",
             round.id
         );

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,8 +17,8 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        Body, ChannelKind, ContactId, DeliveryState, Language, NoticeKind, RoundId, RoundState, UnitId,
-        WindowView,
+        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Language, NoticeKind, RoundId, RoundState,
+        UnitId, WindowView,
     },
     i18n::{Texts, Voice, notices},
     store::{AudienceContact, ContactState, DueReminder, NewDelivery, Round, Store, StoreError},
@@ -88,6 +89,8 @@ pub struct Releaser {
     pub written: watch::Sender<u64>,
     /// The audience for which everybody is known to be told; see [`Store::audience_version`].
     pub audience_seen: Arc<Mutex<Option<(i64, i64)>>>,
+    /// The incidents that were open at the last look.
+    pub incidents_seen: Arc<Mutex<Vec<IncidentId>>>,
 }
 
 impl Releaser {
@@ -136,6 +139,18 @@ impl Releaser {
         let mut city = self.city_gate().await?;
         // While a fault is declared for the whole city nobody is told anything new; for a part of it, nobody there.
         let incidents = self.store.open_incidents().await?;
+        let open = incidents.iter().map(|incident| incident.id).collect();
+        let seen = mem::replace(
+            &mut *self.incidents_seen.lock().unwrap_or_else(PoisonError::into_inner),
+            open,
+        );
+        if seen
+            .iter()
+            .any(|seen| incidents.iter().all(|incident| incident.id != *seen))
+        {
+            // While an incident held them the rounds fell behind.
+            self.catch_up().await?;
+        }
         let everywhere = incidents.iter().any(|incident| incident.scope.is_everywhere());
         let halted = everywhere || city.is_stopped();
         let mut settled = !halted && incidents.is_empty();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{
     communities::Communities,
     input::{self, Standpoint},
-    moves::{self, Ground, Minutes},
+    moves::{self, Beside, Ground, Minutes},
     plan::{self, PlanError, RoundSpec, refused},
 };
 use crate::{
@@ -154,8 +154,21 @@ async fn asked(
         input::everybodys(&spec),
     );
     let given = input::given(&taken, calendar, &sites);
-    let mut moves =
-        tokio::task::block_in_place(|| moves(&windows, &supply, &given, calendar, &sites, quota, now));
+    let beside = beside(store, round.id, quota, calendar, since, now).await?;
+    let two_step = plan::steps(round).two_step;
+    let mut moves = tokio::task::block_in_place(|| {
+        let ground = Ground {
+            supply: &supply,
+            given: &given,
+            response: &Response::default(),
+            minutes: Minutes {
+                instant: &|minute| calendar.instant_of(minute),
+                // The minute that has begun is not whole any more.
+                minute: &|at| first_minute(calendar, at),
+            },
+        };
+        moves(&windows, &sites, calendar, quota, &ground, &beside, two_step, now)
+    });
     moves.added = added(
         store,
         config,
@@ -169,6 +182,43 @@ async fn asked(
     .await?;
     moves.outcome.added_units = moves.added.len();
     Ok(moves)
+}
+
+/// The first whole minute that is not before an instant.
+fn first_minute(calendar: Calendar, at: DateTime<Utc>) -> u32 {
+    calendar
+        .minutes(at + TimeDelta::milliseconds(59_999))
+        .unwrap_or_default()
+}
+
+/// What other live rounds start. What the law orders moves one round after the other, in the order of their ids.
+async fn beside(
+    store: &Store,
+    round: RoundId,
+    quota: &ReplanQuota,
+    calendar: Calendar,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Beside, PlanError> {
+    let mut beside = Beside::default();
+    if quota.order.is_none() && quota.starts_per_minute.is_none() {
+        return Ok(beside);
+    }
+    let response = Response::default();
+    for start in store.starts_beside(round, since).await? {
+        let Some(minute) = calendar.minutes(start.starts_at) else {
+            continue;
+        };
+        let moves = quota.order.is_some_and(|order| order.told || !start.told);
+        let starts = if moves && start.round > round {
+            &mut beside.moving
+        } else {
+            &mut beside.staying
+        };
+        let coming = response.still_coming((now - start.starts_at).as_seconds_f64());
+        *starts.entry(minute).or_default() += start.recipients as f64 * coming;
+    }
+    Ok(beside)
 }
 
 /// A round as a rehearsal sees it.
@@ -236,13 +286,18 @@ pub async fn standing(
     })
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the windows as they stand, and all that limits them"
+)]
 fn moves(
     windows: &[Movable],
-    supply: &Supply,
-    given: &[GivenWindow],
-    calendar: Calendar,
     sites: &[Site],
+    calendar: Calendar,
     quota: &ReplanQuota,
+    ground: &Ground<'_>,
+    beside: &Beside,
+    two_step: bool,
     now: DateTime<Utc>,
 ) -> Moves {
     let positions: HashMap<SiteId, usize> = request::positions(sites);
@@ -264,8 +319,11 @@ fn moves(
         })
         .unzip();
     let restaggered = match &quota.order {
-        Some(order) => ordered(&announced, order, supply, given, calendar, now),
-        None => by_hand(announced, windows, &index, supply, given, calendar, quota, now),
+        Some(order) => Restaggered {
+            moved: moves::moved_beside(&announced, order, ground, beside, now),
+            stuck_recipients: 0,
+        },
+        None => by_hand(announced, windows, &index, quota, ground, beside, now),
     };
     let mut outcome = Replanned {
         stuck_recipients: restaggered.stuck_recipients,
@@ -293,6 +351,8 @@ fn moves(
             starts_at,
             ends_at: starts_at + TimeDelta::minutes(i64::from(moved.minutes)),
             over_capacity: moved.over_capacity,
+            stay_behind: moves::stay_behind(ground.response, window.starts_at, now),
+            is_called: two_step,
         }));
     }
     Moves {
@@ -302,49 +362,14 @@ fn moves(
     }
 }
 
-/// What the law orders.
-fn ordered(
-    announced: &[Announced],
-    order: &WindowOrder,
-    supply: &Supply,
-    given: &[GivenWindow],
-    calendar: Calendar,
-    now: DateTime<Utc>,
-) -> Restaggered {
-    let response = Response::default();
-    let ground = Ground {
-        supply,
-        given,
-        response: &response,
-        minutes: Minutes {
-            instant: &|minute| calendar.instant_of(minute),
-            // The minute that has begun is not whole any more.
-            minute: &|at| {
-                calendar
-                    .minutes(at + TimeDelta::milliseconds(59_999))
-                    .unwrap_or_default()
-            },
-        },
-    };
-    Restaggered {
-        moved: moves::moved(announced, order, &ground, now),
-        stuck_recipients: 0,
-    }
-}
-
 /// What a person asks for.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the windows as they stand, and all that limits them"
-)]
 fn by_hand(
     mut announced: Vec<Announced>,
     windows: &[Movable],
     index: &[usize],
-    supply: &Supply,
-    given: &[GivenWindow],
-    calendar: Calendar,
     quota: &ReplanQuota,
+    ground: &Ground<'_>,
+    beside: &Beside,
     now: DateTime<Utc>,
 ) -> Restaggered {
     for (announced, &index) in announced.iter_mut().zip(index) {
@@ -353,16 +378,18 @@ fn by_hand(
             announced.moves = MOVES_MAX;
         }
     }
-    // The minute that has begun is not whole any more.
-    let from = quota.from.map_or(now, |from| from.max(now)) + TimeDelta::milliseconds(59_999);
-    let delay = quota.delay.map_or(0, |delay| delay.num_minutes().max(0));
+    let from = (ground.minutes.minute)(quota.from.map_or(now, |from| from.max(now)));
+    let delay = quota.delay.map_or(0, |delay| delay.num_minutes().max(0)) as usize;
     let per_minute = quota.starts_per_minute.map_or(UNLIMITED, |cap| cap.max(0.0));
+    let mut by_minute = beside.quota(&announced, per_minute, from);
+    by_minute.resize(by_minute.len().max(delay), per_minute);
+    by_minute[..delay].fill(0.0);
     planner::restagger(&Restagger {
         windows: &announced,
-        supply,
-        given,
-        from: calendar.minutes(from).unwrap_or_default(),
-        quota: &vec![0.0; delay as usize],
+        supply: ground.supply,
+        given: ground.given,
+        from,
+        quota: &by_minute,
         quota_after: per_minute,
     })
 }

@@ -42,11 +42,12 @@ pub(super) const TABLES: [&str; 19] = [
 ];
 const TABLES_LATE: [&str; 2] = ["dialogues", "job_runs"];
 const TABLES_PACING: [&str; 3] = ["pacing", "pacing_log", "pacing_moved"];
-const TABLES_OF_INCIDENTS: [&str; 7] = [
+const TABLES_OF_INCIDENTS: [&str; 8] = [
     "incidents",
     "incident_scopes",
     "incident_log",
     "incident_windows",
+    "incident_times",
     "incident_notices",
     "manual_registrations",
     "load_minutes",
@@ -178,15 +179,7 @@ impl Store {
         let header: Header = line()?
             .and_then(|text| serde_json::from_str(&text).ok())
             .ok_or_else(damaged)?;
-        if header.weir_backup != FORMAT || header.migration > latest_migration() {
-            return Err(StoreError::Newer(header.migration));
-        }
-        if header.key_id != self.keys.id() {
-            return Err(StoreError::Refused(format!(
-                "{} was sealed with another data key than this store's. Put that key's file in place first",
-                path.display()
-            )));
-        }
+        self.check_header(&header, path)?;
         let rows = self.sql("{rows}").0;
         Ok(super::in_transaction!(self, |tx| {
             for table in tables() {
@@ -223,6 +216,9 @@ impl Store {
                 // Dropped without commit: the store stays as it was.
                 return Err(damaged());
             }
+            for (_, sql) in CATCH_UP.iter().filter(|(of, _)| header.migration < *of) {
+                sqlx::query(*sql).execute(&mut *tx).await?;
+            }
             for sql in AFTER_RESTORE {
                 sqlx::query(sql)
                     .bind(now.timestamp_millis())
@@ -234,7 +230,24 @@ impl Store {
             total
         }))
     }
+
+    fn check_header(&self, header: &Header, path: &Path) -> Result<()> {
+        if header.weir_backup != FORMAT || header.migration > latest_migration() {
+            return Err(StoreError::Newer(header.migration));
+        }
+        if header.key_id != self.keys.id() {
+            return Err(StoreError::Refused(format!(
+                "{} was sealed with another data key than this store's. Put that key's file in place first",
+                path.display()
+            )));
+        }
+        Ok(())
+    }
 }
+
+/// What a migration did to the rows that were there, for those of a backup from before it: each migration that changes
+/// rows has a line here.
+const CATCH_UP: [(i64, &str); 1] = [(3, "update windows set called_at = released_at")];
 
 const AFTER_RESTORE: [&str; 3] = [
     "update deliveries set state = 'held', lease_until = null, changed_at = $1, \

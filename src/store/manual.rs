@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Result, Store, StoreError,
+    Appointment, Result, Store, StoreError,
     contacts::parse_address,
     in_transaction, json, json_ids, on_pool,
     roster::{ADDRESS, PERSONAL, Personal},
@@ -18,13 +18,19 @@ use crate::domain::{Address, IncidentId, ManualState, ResidentId, RoundId, SiteI
 
 pub(super) const PERSON: &str = "manual_registrations.person";
 
-/// A unit's line on the staff's sheets.
+/// A unit's line on the staff's sheets: its window, that of its green lane, or the own time of one of its people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SheetWindow {
+    /// Whose time it is.
+    pub of: Appointment,
     /// Its round.
     pub round: RoundId,
     /// The unit.
     pub unit: UnitId,
+    /// Who asked for it, if it is somebody's own.
+    pub resident: Option<ResidentId>,
+    /// Those who may use the green lane come at a time of that lane instead.
+    pub green_apart: bool,
     /// Its path.
     pub place: UnitPlace,
     /// Where its people were to come.
@@ -37,6 +43,21 @@ pub struct SheetWindow {
     pub ends_at: DateTime<Utc>,
     /// Where it stands now, if it was moved.
     pub moved_to: Option<DateTime<Utc>>,
+    /// When the incident was found to have fallen into it, if that is noted.
+    pub noted_at: Option<DateTime<Utc>>,
+}
+
+/// A time that somebody asked for in place of their unit's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnTime {
+    /// In which round.
+    pub round: RoundId,
+    /// Who.
+    pub resident: ResidentId,
+    /// First instant, as it stands now.
+    pub starts_at: DateTime<Utc>,
+    /// When they chose it.
+    pub chosen_at: DateTime<Utc>,
 }
 
 /// A resident, opened. Personal data: `Debug` leaves it out.
@@ -130,6 +151,9 @@ struct SealedPerson {
 struct SheetRow {
     round_id: i64,
     unit_id: i64,
+    resident_id: i64,
+    apart: i64,
+    noted_at: Option<i64>,
     district: String,
     street: String,
     community: String,
@@ -145,8 +169,15 @@ struct SheetRow {
 impl SheetRow {
     fn into_window(self) -> SheetWindow {
         SheetWindow {
+            of: match self.resident_id {
+                -1 => Appointment::Unit,
+                0 => Appointment::Green,
+                _ => Appointment::Own,
+            },
             round: RoundId(self.round_id),
             unit: UnitId(self.unit_id),
+            resident: (self.resident_id > 0).then_some(ResidentId(self.resident_id)),
+            green_apart: self.apart == 1,
             place: UnitPlace {
                 district: self.district,
                 street: self.street,
@@ -159,14 +190,38 @@ impl SheetRow {
             starts_at: instant(self.starts_at),
             ends_at: instant(self.ends_at),
             moved_to: (self.now_starts_at != self.starts_at).then(|| instant(self.now_starts_at)),
+            noted_at: self.noted_at.map(instant),
         }
     }
 }
 
+/// Where times are found: whose (-1 for the unit's), with which columns, and the note of an incident of it.
+const SHEET_TIMES: [(&str, &str, &str); 3] = [
+    (
+        "cast(-1 as bigint)",
+        "(select round_id, unit_id, site_id, starts_at, ends_at, \
+           cast(case when green_starts_at is null then 0 else 1 end as bigint) as apart from windows)",
+        "incident_windows k on k.incident_id = i.id and k.round_id = w.round_id and k.unit_id = w.unit_id",
+    ),
+    (
+        "cast(0 as bigint)",
+        "(select round_id, unit_id, green_site_id as site_id, green_starts_at as starts_at, \
+           green_ends_at as ends_at, cast(0 as bigint) as apart from windows where green_starts_at is not null)",
+        "incident_times k on k.incident_id = i.id and k.round_id = w.round_id and k.unit_id = w.unit_id \
+           and k.resident_id = 0",
+    ),
+    (
+        "w.resident_id",
+        "(select round_id, unit_id, resident_id, site_id, starts_at, ends_at, cast(0 as bigint) as apart from own_windows)",
+        "incident_times k on k.incident_id = i.id and k.round_id = w.round_id and k.unit_id = w.unit_id \
+           and k.resident_id = w.resident_id",
+    ),
+];
+
 impl Store {
-    /// The windows that overlap `from`–`to` at the sites and in the communities of an incident, as they stood when it
-    /// fell into them, by site and time. With `kept` only those that it fell into, those noted because they were near
-    /// included.
+    /// The times that overlap `from`–`to` at the sites and in the communities of an incident, as they stood when it
+    /// fell into them, by site and time: windows of units, those of green lanes, and people's own. With `kept` only
+    /// those that it fell into, those noted because they were near included.
     pub async fn sheet_windows(
         &self,
         id: IncidentId,
@@ -174,21 +229,27 @@ impl Store {
         to: DateTime<Utc>,
         kept: bool,
     ) -> Result<Vec<SheetWindow>> {
-        let sql = self.sql(
-            "select x.round_id, x.unit_id, c.district, c.street, c.name as community, b.name as building, \
-               u.name as unit, x.site_id, s.name as site_name, x.starts_at, x.ends_at, x.now_starts_at \
-             from (select w.round_id, w.unit_id, coalesce(k.site_id, w.site_id) as site_id, \
-                 coalesce(k.starts_at, w.starts_at) as starts_at, coalesce(k.ends_at, w.ends_at) as ends_at, \
-                 w.starts_at as now_starts_at \
-               from incidents i cross join windows w join rounds o on o.id = w.round_id \
-               left join incident_windows k on k.incident_id = i.id and k.round_id = w.round_id \
-                 and k.unit_id = w.unit_id \
-               where i.id = $1 and (k.unit_id is not null or ($4 = 0 and {in_scope} \
-                 and o.state in ('releasing', 'paused')))) x \
+        let mut parts = Vec::new();
+        for (resident, times, noted) in SHEET_TIMES {
+            parts.push(format!(
+                "select w.round_id, w.unit_id, {resident} as resident_id, coalesce(k.site_id, w.site_id) as site_id, \
+                   coalesce(k.starts_at, w.starts_at) as starts_at, coalesce(k.ends_at, w.ends_at) as ends_at, \
+                   w.starts_at as now_starts_at, w.apart, k.noted_at \
+                 from incidents i cross join {times} w join rounds o on o.id = w.round_id \
+                 left join {noted} where i.id = $1 and (k.unit_id is not null or ($4 = 0 and {{in_scope}} \
+                   and o.state in ('releasing', 'paused')))"
+            ));
+        }
+        let sql = self.sql_of(&format!(
+            "select x.round_id, x.unit_id, x.resident_id, c.district, c.street, c.name as community, \
+               b.name as building, u.name as unit, x.site_id, s.name as site_name, x.starts_at, x.ends_at, \
+               x.now_starts_at, x.apart, x.noted_at from ({}) x \
              join sites s on s.id = x.site_id join units u on u.id = x.unit_id \
              join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
-             where x.starts_at < $3 and x.ends_at > $2 order by x.site_id, x.starts_at, x.unit_id",
-        );
+             where x.starts_at < $3 and x.ends_at > $2 \
+             order by x.site_id, x.starts_at, x.unit_id, x.resident_id, x.round_id",
+            parts.join(" union all ")
+        ));
         let rows: Vec<SheetRow> = on_pool!(self, |pool| {
             sqlx::query_as(sql)
                 .bind(id.0)
@@ -228,6 +289,29 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The times that people of these units asked for in place of their unit's.
+    pub async fn own_times(&self, units: &[UnitId]) -> Result<Vec<OwnTime>> {
+        let sql = self.sql(
+            "select o.round_id, o.resident_id, o.starts_at, o.changed_at from {rows} \
+             join own_windows o on o.unit_id = cast(r.value->>'id' as bigint) order by o.id",
+        );
+        let rows: Vec<(i64, i64, i64, i64)> = on_pool!(self, |pool| {
+            sqlx::query_as(sql)
+                .bind(json_ids(units.iter().map(|unit| unit.0)))
+                .fetch_all(pool)
+                .await?
+        });
+        Ok(rows
+            .into_iter()
+            .map(|(round, resident, starts_at, chosen_at)| OwnTime {
+                round: RoundId(round),
+                resident: ResidentId(resident),
+                starts_at: instant(starts_at),
+                chosen_at: instant(chosen_at),
+            })
+            .collect())
     }
 
     fn personal_of(&self, id: i64, sealed: &str) -> Result<Personal> {
@@ -317,7 +401,7 @@ impl Store {
         }
         let find = self.sql(
             "select p.id, p.unit_id, p.personal, c.id as contact, c.address as phone, \
-               coalesce(max(k.round_id), max(w.round_id)) as round_id, \
+               coalesce(max(coalesce(k.round_id, t.round_id)), max(w.round_id)) as round_id, \
                m.district, m.street, m.name as community, b.name as building, u.name as unit from {rows} \
              join residents p on p.id = cast(r.value->>'id' as bigint) \
              join windows w on w.unit_id = p.unit_id \
@@ -328,7 +412,12 @@ impl Store {
              left join contacts c on c.id = p.phone_contact_id and c.channel = 'sms' \
              left join incident_windows k on k.incident_id = i.id and k.round_id = w.round_id \
                and k.unit_id = w.unit_id \
-             where k.unit_id is not null or {in_scope} \
+             left join incident_times t on t.incident_id = i.id and t.round_id = w.round_id \
+               and t.unit_id = w.unit_id and t.resident_id in (0, p.id) \
+             where k.unit_id is not null or t.unit_id is not null or {in_scope} \
+               or exists (select 1 from incident_scopes z where z.incident_id = i.id \
+                 and (z.site_id = w.green_site_id or z.site_id in (select x.site_id from own_windows x \
+                   where x.round_id = w.round_id and x.resident_id = p.id))) \
              group by p.id, p.unit_id, p.personal, c.id, c.address, m.district, m.street, m.name, b.name, u.name",
         );
         let found: Vec<Row> = on_pool!(self, |pool| {

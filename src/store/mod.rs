@@ -8,9 +8,12 @@
 mod contacts;
 mod copy;
 mod inbound;
+mod incident_notices;
 mod incidents;
 mod keys;
+mod load;
 mod manual;
+mod moving;
 mod outbox;
 mod pacing;
 mod places;
@@ -31,11 +34,12 @@ use sqlx::{
 
 pub use contacts::{ContactState, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
-pub use incidents::{
-    Incident, IncidentNote, IncidentWindow, LoadMinute, NewIncident, NoticeCount, WindowCount,
-};
+pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
+pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
-pub use manual::{ManualChange, ManualRegistration, Returned, SheetPerson, SheetWindow};
+pub use load::LoadMinute;
+pub use manual::{ManualChange, ManualRegistration, OwnTime, Returned, SheetPerson, SheetWindow};
+pub use moving::{Movable, OwnWindow, RoundStart, WindowMove};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };
@@ -49,7 +53,7 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use windows::{Appointment, DueReminder, Movable, OwnWindow, TakenRoom, ToldWindow, WindowMove};
+pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 
 /// Connections that read while one writes.
 const SQLITE_READERS: u32 = 4;
@@ -184,15 +188,18 @@ macro_rules! in_transaction {
     };
 }
 
-/// Takes `count` fresh ids of a table within a transaction; gives the first.
+/// Takes `count` fresh ids of a table within a transaction; gives the first. A store restored from a backup that is older
+/// than the table has no row for it yet.
 macro_rules! take_ids {
     ($tx:ident, $table:literal, $count:expr) => {{
-        let (next,): (i64,) =
-            sqlx::query_as("update ids set next = next + $2 where name = $1 returning next")
-                .bind($table)
-                .bind($count as i64)
-                .fetch_one(&mut *$tx)
-                .await?;
+        let (next,): (i64,) = sqlx::query_as(
+            "insert into ids (name, next) values ($1, 1 + $2) \
+                 on conflict (name) do update set next = ids.next + $2 returning next",
+        )
+        .bind($table)
+        .bind($count as i64)
+        .fetch_one(&mut *$tx)
+        .await?;
         next - $count as i64
     }};
 }

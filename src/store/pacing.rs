@@ -489,32 +489,7 @@ impl Store {
             .collect())
     }
 
-    /// Adds recipients who come at a start although no window says so (or fewer than none).
-    pub async fn add_moved(&self, moved: &[MovedStart]) -> Result<()> {
-        if moved.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<_> = moved
-            .iter()
-            .map(|one| {
-                serde_json::json!({
-                    "starts": one.starts_at.timestamp_millis(), "sms": one.sms, "chat": one.chat,
-                })
-            })
-            .collect();
-        let sql = self.sql(
-            "insert into pacing_moved (starts_at, sms, chat) select cast(r.value->>'starts' as bigint), \
-               cast(r.value->>'sms' as double precision), cast(r.value->>'chat' as double precision) \
-             from {rows} where true on conflict (starts_at) do update set \
-               sms = pacing_moved.sms + excluded.sms, chat = pacing_moved.chat + excluded.chat",
-        );
-        in_transaction!(self, |tx| {
-            sqlx::query(sql).bind(json(&rows)).execute(&mut *tx).await?;
-        });
-        Ok(())
-    }
-
-    /// What was added so, for starts of this time.
+    /// Recipients who come at a start of this time although no window says so (or as many fewer), since windows moved.
     pub async fn moved(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<MovedStart>> {
         let rows: Vec<(i64, f64, f64)> = on_pool!(self, |pool| {
             sqlx::query_as(
@@ -558,6 +533,24 @@ impl Store {
                 chat: chat as u64,
             })
             .collect())
+    }
+
+    /// The start of a round's first window, and of the next that nobody has been told of.
+    pub async fn first_and_next_start(
+        &self,
+        round: RoundId,
+    ) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>> {
+        let (first, next): (Option<i64>, Option<i64>) = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select (select min(w.starts_at) from windows w where w.round_id = $1), \
+                   (select min(w.starts_at) from windows w where w.round_id = $1 and w.released_at is null \
+                      and w.people > 0)",
+            )
+            .bind(round.0)
+            .fetch_one(pool)
+            .await?
+        });
+        Ok(first.map(instant).zip(next.map(instant)))
     }
 
     /// Told units of a two-step round whose window has started and whose people wait for their call, the earliest

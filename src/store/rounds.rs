@@ -221,7 +221,8 @@ const RECIPIENTS: &str = "select w.id, w.round_id, w.unit_id, w.starts_at, \
       (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
        left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
        where p.unit_id = w.unit_id and p.moved_out_at is null) as recipients \
-    from windows w where w.round_id = $1 and w.released_at is null and {running} order by w.starts_at, w.id limit $2";
+    from windows w where w.round_id = $1 and w.released_at is null and ($3 = 1 or {running}) \
+    order by w.starts_at, w.id limit $2";
 
 impl Store {
     /// Units with the people who live there; of these communities, or (none given) of all. Units where nobody
@@ -348,10 +349,21 @@ impl Store {
     /// The units of a round that have not been told, in the order in which they are told, with the contacts that
     /// each notice will reach.
     pub async fn units_to_tell(&self, round: RoundId, limit: usize) -> Result<Vec<UnitToTell>> {
+        self.untold(round, limit, false).await
+    }
+
+    /// Every unit that is still to be told, in the order of their windows, open incidents or not: what a round's pace
+    /// must be enough for.
+    pub async fn untold_units(&self, round: RoundId) -> Result<Vec<UnitToTell>> {
+        self.untold(round, usize::MAX >> 1, true).await
+    }
+
+    async fn untold(&self, round: RoundId, limit: usize, stopped_too: bool) -> Result<Vec<UnitToTell>> {
         let rows: Vec<ToTellRow> = on_pool!(self, |pool| {
             sqlx::query_as(self.sql(RECIPIENTS))
                 .bind(round.0)
                 .bind(limit as i64)
+                .bind(i64::from(stopped_too))
                 .fetch_all(pool)
                 .await?
         });

@@ -231,14 +231,14 @@ async fn survives(fault: TelegramFault) {
 }
 
 /// A way to PostgreSQL that can be cut.
-struct Road {
-    port: u16,
+pub struct Road {
+    pub port: u16,
     to: SocketAddr,
     traffic: Option<JoinSet<()>>,
 }
 
 impl Road {
-    fn closed(port: u16, to: SocketAddr) -> Self {
+    pub fn closed(port: u16, to: SocketAddr) -> Self {
         Self {
             port,
             to,
@@ -246,7 +246,7 @@ impl Road {
         }
     }
 
-    async fn open(&mut self) {
+    pub async fn open(&mut self) {
         let listener = TcpListener::bind(("127.0.0.1", self.port))
             .await
             .expect("the port is free");
@@ -267,7 +267,7 @@ impl Road {
         self.traffic = Some(traffic);
     }
 
-    async fn cut(&mut self) {
+    pub async fn cut(&mut self) {
         if let Some(mut traffic) = self.traffic.take() {
             traffic.shutdown().await;
         }

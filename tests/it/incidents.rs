@@ -1,45 +1,37 @@
-//! A declared fault from its first notice to its report: over the real protocols, through restarts, on paper and back.
+//! A declared fault: who is told of it and who is not, over the real protocols and through restarts. What happens on
+//! paper meanwhile is in `paper.rs`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Router, http::StatusCode, response::IntoResponse, routing::post};
 use chrono::TimeDelta;
-use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use weir::{
     clock::Clock,
-    config::{Config, RegistrationConfig},
-    domain::{CommunityId, IncidentId, IncidentScope, NoticeKind, RoundId, SiteId, UnitId, Window},
+    config::Config,
+    domain::{
+        Address, ChannelKind, CommunityId, ContactId, DeliveryId, DeliveryState, GreenWindow, IncidentId,
+        IncidentScope, NoticeKind, RoundId, SiteId, Tag, UnitId, Window,
+    },
     i18n::Texts,
     incidents::{
-        drain::{self, Drain},
+        missed,
         teller::{self, Teller},
     },
-    registration::{
-        RegistrationClient,
-        simulator::{RegistrationSim, SimOptions},
-    },
     release::releaser::Releaser,
-    store::{DeliveryFilter, LoadMinute, NewIncident, NewRound, Store},
+    store::{
+        Appointment, Change, DeliveryFilter, NewIncident, NewResident, NewRound, OwnWindow, Returned, Store,
+    },
 };
 
 use crate::{
-    app::{ROSTER_HEAD, SITES, TestApp, afternoon, eventually, hours},
-    binary::{Serving, err, json as json_of, out, run, write_config},
+    app::{TestApp, afternoon, eventually, hours},
     round::many,
     store::small_round,
-    support::{evening, minutes, on_both, sqlite},
+    support::{evening, import, minutes, on_both, phone as support_phone, place, resident},
 };
 
-const HERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 const UNITS: u32 = 8;
 
-fn everywhere(reason: &str) -> NewIncident {
+pub fn everywhere(reason: &str) -> NewIncident {
     NewIncident {
         reason: reason.into(),
         actor: "a test".into(),
@@ -104,8 +96,8 @@ fn once(phones: std::ops::Range<u32>) -> BTreeMap<u32, usize> {
     phones.map(|n| (n, 1)).collect()
 }
 
-const FAULT: &str = "登记系统出了故障";
-const OVER: &str = "登记系统恢复了";
+pub const FAULT: &str = "登记系统出了故障";
+pub const OVER: &str = "登记系统恢复了";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_near_are_told_once_and_hear_when_it_is_over_and_nobody_else_does() {
@@ -192,15 +184,15 @@ async fn each_hears_what_holds(app: &TestApp, round: RoundId) {
 }
 
 /// Flows on a store of their own, without a service.
-struct Flows {
+pub struct Flows {
     store: Store,
     clock: Clock,
     teller: Teller,
-    releaser: Releaser,
+    pub releaser: Releaser,
 }
 
 impl Flows {
-    fn on(store: &Store, clock: Clock) -> Self {
+    pub fn on(store: &Store, clock: Clock) -> Self {
         let (texts, config) = (Texts::load().expect("whole"), Config::default());
         let written = tokio::sync::watch::channel(0).0;
         Self {
@@ -220,6 +212,7 @@ impl Flows {
                 config,
                 written,
                 audience_seen: Arc::default(),
+                incidents_seen: Arc::default(),
             },
         }
     }
@@ -350,489 +343,487 @@ async fn elsewhere_concerns_nobody(flows: &Flows) {
     );
 }
 
-const NAME: &str = "欧阳暮雪";
-const PEOPLE: &str = "\
-锦江区,春熙街道,梧桐社区,1栋,1单元,101,欧阳暮雪,+8619900000001,zh-Hans,student\n\
-锦江区,春熙街道,梧桐社区,1栋,1单元,101,<script>alert(1)</script>,+8619900000002,zh-Hans,limited_mobility\n\
-锦江区,春熙街道,梧桐社区,1栋,1单元,102,\"=HYPERLINK(\"\"x\"\")\",+8619900000003,zh-Hans,\n\
-锦江区,春熙街道,梧桐社区,1栋,2单元,阁楼Z97,司徒小满,+8619900000004,zh-Hans,elderly\n\
-锦江区,春熙街道,梧桐社区,1栋,2单元,103,无电话,,zh-Hans,\n";
+/// Withdrawn before it left, a notice is no news: who had heard nothing, and lost nothing, hears nothing of the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_is_told_to_those_who_had_heard_or_had_lost_the_notice_of_their_time() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (_, units) = small_round(store).await;
+        let flows = Flows::on(store, Clock::manual(evening()));
+        while flows.releaser.step().await.expect("steps") > 0 {}
+        // Phone 1 (two homes) has heard its times; phone 2 has not.
+        let (one, two) = (contact(store, 1).await, contact(store, 2).await);
+        leaves(store, &format!("window:1:1:{one}"), DeliveryState::Delivered).await;
+        let (id, _) = store
+            .open_incident(&everywhere("x"), evening() + minutes(200), evening())
+            .await
+            .expect("opens");
+        flows.tell().await;
+        assert_eq!(flows.states("incident:").await.len(), 2);
+        assert_eq!(
+            flows
+                .states(&format!("window:1:1:{two}"))
+                .await
+                .into_values()
+                .collect::<Vec<_>>(),
+            ["cancelled"]
+        );
+        let closed = store
+            .close_incident(id, "a test", "", evening() + minutes(1))
+            .await;
+        assert!(closed.expect("closes"));
+        while flows.teller.step().await.expect("steps") != teller::Step::Idle {}
+        let told: Vec<String> = flows.states("incident-over:").await.into_keys().collect();
+        assert_eq!(
+            told,
+            [format!("incident-over:{id}:{two}")],
+            "it would not know its time otherwise"
+        );
+        assert!(
+            flows
+                .states("incident:")
+                .await
+                .values()
+                .all(|state| state == "cancelled")
+        );
+        assert_eq!(units.len(), 2);
 
-/// A city whose windows are running, its configuration with a registration system, and an open incident.
-async fn on_paper(url: &str) -> (TestApp, std::path::PathBuf) {
-    let app = TestApp::set(sqlite().await, Clock::System, |_| {}).await;
-    let folder = write_config(&app);
-    let config = std::fs::read_to_string(folder.join("weir.toml")).expect("reads");
-    app.write(
-        "weir.toml",
-        &format!("{config}[registration]\nurl = {url:?}\n[incidents]\ndrain_per_second = 50\n"),
-    );
-    app.write("roster.csv", &format!("{ROSTER_HEAD}{PEOPLE}"));
-    app.write("sites.csv", SITES);
-    json_of(&folder, &["import", "roster.csv", "--sites", "sites.csv"]).await;
-    let store = app.store();
-    let site = store.sites().await.expect("reads")[0].id;
-    let now = app.clock.now();
-    let units = store.units_with_people(&[]).await.expect("reads");
-    let windows = units
-        .iter()
-        .map(|unit| Window {
-            unit: unit.unit,
-            site,
-            starts_at: now - minutes(2),
-            ends_at: now + minutes(30),
-            people: unit.people,
-            over_capacity: false,
-            green: None,
-        })
-        .collect();
-    let round = NewRound {
-        spec: "{}".into(),
-        summary: "{}".into(),
-        windows,
-    };
-    let round = store.create_round(&round, now).await.expect("creates");
-    app.release_at_once(round).await;
-    // They are told, if late.
-    while Flows::on(store, app.clock.clone())
-        .releaser
-        .step()
+        what_is_on_its_way_counts_as_heard(&flows, one, two).await;
+    })
+    .await;
+}
+
+async fn what_is_on_its_way_counts_as_heard(flows: &Flows, one: ContactId, two: ContactId) {
+    let store = &flows.store;
+    flows.clock.advance(minutes(1));
+    // The next time phone 1 is reached, while the notice to phone 2 is on its way at the end.
+    let (id, _) = store
+        .open_incident(&everywhere("y"), evening() + minutes(200), evening() + minutes(2))
         .await
-        .expect("steps")
-        > 0
-    {}
-    (app, folder)
-}
-
-fn mode(path: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).expect("is there").permissions().mode() & 0o777
-}
-
-/// Ticks the rows of a table whose name is among these.
-fn ticked(table: &str, names: &[&str]) -> String {
-    let mut rows = table.lines();
-    let mut text = format!("{}\n", rows.next().expect("a header"));
-    for row in rows {
-        let tick = names.iter().any(|name| row.contains(name));
-        let mut cells: Vec<&str> = row.splitn(5, ',').collect();
-        if tick {
-            (cells[2], cells[3]) = ("√", "17:20");
-        }
-        text += &format!("{}\n", cells.join(","));
-    }
-    text
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sheets_are_printed_come_back_once_and_reach_the_registration_system() {
-    let stop = CancellationToken::new();
-    let options = SimOptions::reference(100.0, Clock::System);
-    let sim = RegistrationSim::start(HERE, options, stop.clone())
-        .await
-        .expect("listens");
-    let (app, folder) = on_paper(&sim.url()).await;
-    let opened = json_of(&folder, &["incident", "open", "--reason", "数据库过载"]).await;
-    assert_eq!(
-        (&opened["new"], &opened["windows"], &opened["people"]),
-        (&json!(true), &json!(2), &json!(5))
-    );
-    let again = json_of(&folder, &["incident", "open", "--reason", "twice"]).await;
-    assert_eq!(
-        (&again["incident"], &again["new"]),
-        (&opened["incident"], &json!(false))
-    );
-
-    let sheets = json_of(&folder, &["incident", "sheets", "1", "--out", "paper"]).await;
-    let site = &sheets["sites"][0];
-    assert_eq!(
-        (&site["people"], &site["units"]),
-        (&json!(5), &json!(2)),
-        "{sheets}"
-    );
-    let page = folder.join(site["page"].as_str().expect("a file"));
-    let table = folder.join(site["table"].as_str().expect("a file"));
-    assert_eq!(
-        (mode(&page), mode(&table), mode(&folder.join("paper"))),
-        (0o600, 0o600, 0o700)
-    );
-    let html = std::fs::read_to_string(&page).expect("reads");
-    assert!(
-        !html.contains("<script") && html.contains("&#60;script&#62;"),
-        "escaped"
-    );
-    assert!(html.contains("绿色通道") && html.contains("199****0001") && html.contains("<svg"));
-    for hidden in ["19900000001", "student", "elderly", "limited_mobility"] {
-        assert!(!html.contains(hidden), "{hidden} stays in the office");
-    }
-    let text = std::fs::read_to_string(&table).expect("reads");
-    assert!(text.contains("'=HYPERLINK"), "no formula: {text}");
-
-    comes_back_once(&folder, &text).await;
-    let serving = Serving::start(&folder, &["--log", "trace"]);
-    serving.in_state("active").await;
-    eventually("all are passed on", async || {
-        let drained = json_of(&folder, &["incident", "drain", "1"]).await;
-        (drained["sheets"] == json!({ "waiting": 0, "sent": 0, "registered": 3, "refused": 1 })).then_some(())
-    })
-    .await;
-    assert_eq!(sim.status()["registered"], json!(3));
-    after_the_fault(&app, &folder).await;
-    serving.terminate().await;
-    nothing_personal(&folder);
-    stop.cancel();
-}
-
-/// Filled in, with rows that nobody should take, in the encoding of the office; twice.
-async fn comes_back_once(folder: &Path, text: &str) {
-    let filled = ticked(text, &["<script>", "HYPERLINK", "司徒小满", "无电话"]);
-    let hostile =
-        "9,QQQQ-Q,√,,,,,,,\n9,,√,,,,,,,\n9,1111-1,maybe,,,,,,,\n9,\"open,√\n9,=cmd|' /C calc'!A0,√,,,,,,,\n";
-    let filled = format!("{}{hostile}", filled.trim_start_matches('\u{feff}'));
-    let bytes = encoding_rs::GB18030.encode(&filled).0;
-    std::fs::write(folder.join("back.csv"), &bytes).expect("written");
-    let back = json_of(folder, &["incident", "return", "1", "back.csv"]).await;
-    let returned = &back["returned"];
-    assert_eq!(
-        (&returned["added"], &returned["unticked"]),
-        (&json!(4), &json!(1)),
-        "{back}"
-    );
-    assert_eq!(returned["refused"].as_array().map(Vec::len), Some(5), "{back}");
-    assert_eq!(returned["refused"][0]["line"], json!(7), "{back}");
-    let twice = json_of(folder, &["incident", "return", "1", "back.csv"]).await;
-    assert_eq!(
-        (&twice["returned"]["added"], &twice["returned"]["known"]),
-        (&json!(0), &json!(4))
-    );
-}
-
-/// Closing, the letters, and the report.
-async fn after_the_fault(app: &TestApp, folder: &Path) {
-    let minute = LoadMinute {
-        minute: app.clock.now(),
-        utilisation: 1.0,
-        queue_seconds: 9.5,
-        error_rate: 0.4,
-        completed_per_second: 3.0,
-        mode: "paused".into(),
+        .expect("opens");
+    flows.tell().await;
+    leaves(store, &format!("incident:{id}:{one}"), DeliveryState::Accepted).await;
+    let held = claimed(store, &format!("incident:{id}:{two}")).await;
+    let closed = store
+        .close_incident(id, "a test", "", evening() + minutes(3))
+        .await;
+    assert!(closed.expect("closes"));
+    while flows.teller.step().await.expect("steps") != teller::Step::Idle {}
+    assert_eq!(flows.states(&format!("incident-over:{id}:")).await.len(), 2);
+    // The channel was busy: what the dispatcher gives back is not sent after the news that it is over.
+    let back = Change {
+        next_at: Some(evening()),
+        ..change(held, DeliveryState::Queued)
     };
-    app.store().record_load(&minute).await.expect("kept");
-    let missed = json_of(folder, &["incident", "missed", "1", "--out", "letters.csv"]).await;
-    assert_eq!(
-        (&missed["people"], &missed["students"]),
-        (&json!(2), &json!(1)),
-        "{missed}"
-    );
-    let letters = std::fs::read_to_string(folder.join("letters.csv")).expect("reads");
-    let first = letters.lines().nth(1).expect("a row");
-    assert!(
-        first.starts_with("student,") && first.contains(NAME),
-        "students first: {letters}"
-    );
-    assert_eq!(mode(&folder.join("letters.csv")), 0o600);
-    std::fs::remove_file(folder.join("letters.csv")).expect("removed");
-    let shown = run(folder, &["incident", "missed", "1"]).await;
-    assert!(
-        !out(&shown).contains(NAME) && out(&shown).contains("欧**"),
-        "{}",
-        out(&shown)
-    );
-
-    json_of(folder, &["incident", "update", "1", "--note", "新服务器已就位"]).await;
-    let closed = json_of(folder, &["incident", "close", "1", "--note", "恢复"]).await;
-    assert_eq!(closed["closed"], json!(true));
-    eventually("those told hear of its end", async || {
-        let told = app.smsc.submitted();
-        let over: BTreeSet<&String> = told
-            .iter()
-            .filter(|sent| sent.text.contains(OVER))
-            .map(|sent| &sent.to)
-            .collect();
-        (over.len() == 4).then_some(())
-    })
-    .await;
-    let report = eventually("every notice is on its phone", async || {
-        let report = json_of(folder, &["incident", "report", "1", "--svg", "load.svg"]).await;
-        (report["delivered"]["count"] == json!(4)).then_some(report)
-    })
-    .await;
-    assert_eq!(report["taken"]["count"], json!(4), "{report}");
-    assert_eq!(
-        report["load"][0]["utilisation"],
-        json!(1.0),
-        "the worst of the minute"
-    );
-    assert!(report["modes"][0]["mode"].is_string(), "{report}");
-    assert_eq!(report["log"].as_array().map(Vec::len), Some(3));
-    assert_eq!(report["sheets"]["registered"], json!(3));
-    assert!(
-        std::fs::read_to_string(folder.join("load.svg"))
-            .expect("reads")
-            .contains("<svg")
-    );
-    let words = out(&run(folder, &["incident", "report", "1"]).await);
-    assert!(
-        words.contains("新服务器已就位") && words.contains("of the incident"),
-        "{words}"
-    );
-    let list = json_of(folder, &["incident", "list"]).await;
-    assert_eq!(list["incidents"][0]["open"], json!(false));
+    store
+        .record(&[back], evening() + minutes(3))
+        .await
+        .expect("records");
+    let state = store
+        .delivery(held)
+        .await
+        .expect("reads")
+        .expect("is there")
+        .state;
+    assert_eq!(state, "cancelled");
 }
 
-/// Names, phones, doors and what the staff wrote are in no file that Weir keeps.
-fn nothing_personal(folder: &Path) {
-    for entry in std::fs::read_dir(folder).expect("lists") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        if !name.starts_with("weir.db") && name != "serve.log" {
-            continue;
-        }
-        let bytes = std::fs::read(&path).expect("reads");
-        for secret in [
-            NAME,
-            "司徒小满",
-            "19900000001",
-            "阁楼Z97",
-            "数据库过载",
-            "新服务器已就位",
-            FAULT,
-        ] {
-            let found = bytes
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes());
-            assert!(!found, "{secret} is in {name}");
-        }
-    }
-}
-
+/// While another fault lasts nobody is told to come.
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_say_what_is_wrong() {
-    let (_app, folder) = on_paper("http://127.0.0.1:9").await;
-    let long = "长".repeat(61);
-    for (args, said) in [
-        (
-            vec!["open", "--reason", " "],
-            "--reason: write 1 to 500 characters",
-        ),
-        (
-            vec!["open", "--reason", "x", "--site", "无此点"],
-            "there is no site",
-        ),
-        (
-            vec!["open", "--reason", "x", "--community", "无此社区"],
-            "there is no community",
-        ),
-        (
-            vec!["open", "--reason", "x", "--message-zh", &long],
-            "--message-zh: write 1 to 60 characters",
-        ),
-        (
-            vec!["open", "--reason", "x", "--message-zh", "有热水"],
-            "the words were not confirmed",
-        ),
-        (vec!["show", "7"], "there is no incident 7"),
-        (vec!["close", "7"], "there is no incident 7"),
-        (vec!["report", "7"], "there is no incident 7"),
-        (vec!["return", "7", "back.csv"], "there is no incident 7"),
-    ] {
-        let output = run(&folder, &[vec!["incident"], args.clone()].concat()).await;
-        assert!(!output.status.success(), "{args:?}");
-        assert!(err(&output).contains(said), "{args:?}: {}", err(&output));
-    }
-    assert_eq!(
-        json_of(&folder, &["incident", "list"]).await,
-        json!({ "incidents": [] })
-    );
-    let opened = [
-        "incident",
-        "open",
-        "--reason",
-        "x",
-        "--community",
-        "春熙街道/梧桐社区",
-        "--message-zh",
-        "有热水",
-        "--yes",
-    ];
-    assert!(
-        json_of(&folder, &opened).await["notice"]
-            .as_str()
-            .is_some_and(|said| said.contains("有热水"))
-    );
-    for (args, said) in [
-        (
-            vec!["sheets", "1", "--from", "teatime"],
-            "write a time such as 14:00",
-        ),
-        (
-            vec!["sheets", "1", "--from", "15:00", "--to", "14:00"],
-            "--to must be later than --from",
-        ),
-        (vec!["return", "1", "roster.csv"], "code"),
-        (vec!["return", "1", "missing.csv"], "there is no such file"),
-    ] {
-        let output = run(&folder, &[vec!["incident"], args.clone()].concat()).await;
-        assert!(!output.status.success(), "{args:?}");
-        assert!(err(&output).contains(said), "{args:?}: {}", err(&output));
-    }
-}
-
-/// A registration system that answers as it is told, and notes what it has registered under which key.
-#[derive(Clone, Default)]
-struct Moody {
-    answers: Arc<Mutex<Vec<StatusCode>>>,
-    asked: Arc<Mutex<Vec<String>>>,
-    registered: Arc<Mutex<BTreeMap<String, Value>>>,
-}
-
-impl Moody {
-    async fn listen(&self, address: SocketAddr, stop: CancellationToken) -> SocketAddr {
-        let moody = self.clone();
-        let register = move |headers: axum::http::HeaderMap, axum::Json(body): axum::Json<Value>| {
-            let moody = moody.clone();
-            async move { moody.answer(&headers, body) }
-        };
-        let router = Router::new().route("/v1/registrations", post(register));
-        let listener = tokio::net::TcpListener::bind(address).await.expect("listens");
-        let address = listener.local_addr().expect("an address");
-        #[expect(clippy::disallowed_methods, reason = "it ends with its token")]
-        tokio::spawn(async move {
-            let ended = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-            ended.await.expect("serves");
-        });
-        address
-    }
-
-    fn answer(&self, headers: &axum::http::HeaderMap, body: Value) -> axum::response::Response {
-        let key = headers["idempotency-key"].to_str().expect("text").to_owned();
-        self.asked.lock().expect("whole").push(key.clone());
-        let status = self
-            .answers
-            .lock()
-            .expect("whole")
-            .pop()
-            .unwrap_or(StatusCode::CREATED);
-        if status == StatusCode::CREATED || status == StatusCode::BAD_GATEWAY {
-            // A gateway may lose the answer to what was done.
-            self.registered.lock().expect("whole").insert(key, body);
-        }
-        (status, [("retry-after", "7")], "{}").into_response()
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_on_paper_is_passed_on_once_whatever_the_registration_system_does() {
+async fn whom_two_incidents_concern_hears_of_the_end_when_both_are_over() {
     on_both(async |test| {
         let store = &test.store;
         small_round(store).await;
-        let clock = Clock::manual(evening() + minutes(30));
-        let (id, _) = store
-            .open_incident(&everywhere("x"), clock.now() + minutes(120), clock.now())
+        let flows = Flows::on(store, Clock::manual(evening()));
+        while flows.releaser.step().await.expect("steps") > 0 {}
+        let site = store.sites().await.expect("reads")[0].id;
+        let here = NewIncident {
+            scope: IncidentScope {
+                sites: vec![site],
+                communities: Vec::new(),
+            },
+            ..everywhere("here")
+        };
+        let near = evening() + minutes(200);
+        let (first, _) = store.open_incident(&here, near, evening()).await.expect("opens");
+        let (second, _) = store
+            .open_incident(&everywhere("all"), near, evening())
             .await
             .expect("opens");
-        let units = store.units_with_people(&[]).await.expect("reads");
-        let units: Vec<_> = units.iter().map(|unit| unit.unit).collect();
-        let people = store.people_of(&units).await.expect("reads");
-        let rows: Vec<_> = people
-            .iter()
-            .filter(|person| person.phone.is_some())
-            .map(|person| (person.resident, Some("17:20".to_owned())))
-            .collect();
-        assert_eq!(rows.len(), 4);
-        store.return_sheets(id, &rows, clock.now()).await.expect("stored");
-
-        let moody = Moody::default();
-        let stop = CancellationToken::new();
-        let address = moody.listen(HERE, stop.clone()).await;
-        let drain = drain_to(store, &clock, address);
-        *moody.answers.lock().expect("whole") = vec![
-            StatusCode::CREATED,
-            StatusCode::TOO_MANY_REQUESTS,
-            StatusCode::BAD_GATEWAY,
-            StatusCode::UNAUTHORIZED,
-        ];
-        assert_eq!(drain.step().await.expect("steps"), drain::Step::Sent(4));
-        assert_eq!(registered(store, id).await, 1);
-        assert_eq!(
-            drain.step().await.expect("steps"),
-            drain::Step::Busy,
-            "it asked to be left alone"
-        );
-        stop.cancel();
-
-        // It is away for a while; then it is back.
-        for _ in 0..3 {
-            clock.advance(minutes(2));
-            let away = drain_to(store, &clock, SocketAddr::from(([127, 0, 0, 1], 9)));
-            away.step().await.expect("steps");
-            assert_eq!(registered(store, id).await, 1);
+        flows.tell().await;
+        for n in [1, 2] {
+            let contact = contact(store, n).await;
+            for id in [first, second] {
+                leaves(
+                    store,
+                    &format!("incident:{id}:{contact}"),
+                    DeliveryState::Delivered,
+                )
+                .await;
+            }
         }
-        clock.advance(minutes(2));
-        // The process died while it was asking.
-        assert_eq!(store.claim_manual(1, clock.now()).await.expect("claims").len(), 1);
-        assert_eq!(store.recover_manual(clock.now()).await.expect("recovers"), 1);
-        let stop = CancellationToken::new();
-        let address = moody.listen(HERE, stop.clone()).await;
-        let drain = drain_to(store, &clock, address);
-        paused_by_the_law(store, &clock, &drain).await;
-        assert!(matches!(drain.step().await.expect("steps"), drain::Step::Sent(3)));
-        assert_eq!(registered(store, id).await, 4);
-        assert_eq!(drain.step().await.expect("steps"), drain::Step::Idle);
-        let keys: BTreeSet<String> = moody.asked.lock().expect("whole").iter().cloned().collect();
-        assert_eq!(
-            (keys.len(), moody.registered.lock().expect("whole").len()),
-            (4, 4),
-            "one key each"
-        );
-        assert!(
-            moody
-                .registered
-                .lock()
-                .expect("whole")
-                .values()
-                .all(|body| body["source"] == json!("sheet"))
-        );
-        stop.cancel();
+        let closed = store
+            .close_incident(first, "a test", "", evening() + minutes(1))
+            .await;
+        assert!(closed.expect("closes"));
+        flows.tell().await;
+        assert_eq!(flows.states("incident-over:").await, BTreeMap::new());
+        let closed = store
+            .close_incident(second, "a test", "", evening() + minutes(2))
+            .await;
+        assert!(closed.expect("closes"));
+        while flows.teller.step().await.expect("steps") != teller::Step::Idle {}
+        assert_eq!(flows.states("incident-over:").await.len(), 2, "once each");
+        assert_eq!(store.incidents_to_end().await.expect("reads"), []);
     })
     .await;
 }
 
-async fn paused_by_the_law(store: &Store, clock: &Clock, drain: &Drain) {
-    let mut minute = LoadMinute {
-        minute: clock.now(),
-        utilisation: 0.2,
-        queue_seconds: 0.0,
-        error_rate: 0.0,
-        completed_per_second: 1.0,
-        mode: "paused".into(),
-    };
-    store.record_load(&minute).await.expect("kept");
-    assert_eq!(drain.step().await.expect("steps"), drain::Step::Busy);
-    minute.mode = "steady".into();
-    store.record_load(&minute).await.expect("kept");
+async fn contact(store: &Store, serial: u32) -> ContactId {
+    let address = Address::Phone(support_phone(serial));
+    store
+        .find_contact(&address)
+        .await
+        .expect("reads")
+        .expect("is there")
 }
 
-async fn registered(store: &Store, id: IncidentId) -> i64 {
-    let counts = store.count_manual(id).await.expect("reads");
-    counts
+async fn claimed(store: &Store, key: &str) -> DeliveryId {
+    let all = store
+        .claim(ChannelKind::Sms, 0..=5, 100, far(), far())
+        .await
+        .expect("claims");
+    let filter = DeliveryFilter::default();
+    let rows = store.deliveries(&filter, 1000).await.expect("reads");
+    let row = rows.iter().find(|row| row.key == key).expect("was written");
+    let id = DeliveryId(row.id);
+    let others = all
         .iter()
-        .find(|(state, _)| state == "registered")
-        .map_or(0, |(_, count)| *count)
+        .map(|one| one.message.delivery)
+        .filter(|other| *other != id);
+    let back: Vec<Change> = others
+        .map(|other| Change {
+            next_at: Some(evening()),
+            uncounted: true,
+            ..change(other, DeliveryState::Queued)
+        })
+        .collect();
+    store.record(&back, evening()).await.expect("records");
+    id
 }
 
-fn drain_to(store: &Store, clock: &Clock, address: SocketAddr) -> Drain {
-    let registration = RegistrationConfig {
-        url: Some(format!("http://{address}")),
-        ..RegistrationConfig::default()
-    };
-    Drain {
-        store: store.clone(),
-        clock: clock.clone(),
-        config: Config::default(),
-        client: RegistrationClient::new(&registration)
-            .expect("good settings")
-            .expect("an address"),
-        alone_until: Arc::default(),
+/// One delivery leaves and comes so far; the others stay where they are.
+async fn leaves(store: &Store, key: &str, to: DeliveryState) {
+    let id = claimed(store, key).await;
+    store.record(&[change(id, to)], evening()).await.expect("records");
+}
+
+/// All that is queued is due by then, and nothing expires meanwhile.
+fn far() -> chrono::DateTime<chrono::Utc> {
+    evening() + minutes(1)
+}
+
+fn change(id: DeliveryId, to: DeliveryState) -> Change {
+    Change {
+        id,
+        to,
+        reason: String::new(),
+        next_at: None,
+        uncounted: false,
+        may_repeat: false,
+        refs: None,
+        bad_address: false,
     }
+}
+
+/// Two units, 1 and 2, and who lives there: phone, tags.
+async fn lanes(store: &Store) -> (RoundId, Vec<UnitId>) {
+    let person = |unit, n: u32, tags: &[Tag]| NewResident {
+        tags: tags.to_vec(),
+        ..resident(
+            u64::from(n) + 1,
+            place(1, unit),
+            &format!("10{n}"),
+            &format!("居民{n}"),
+            n,
+        )
+    };
+    let people = [
+        person(1, 1, &[]),
+        person(1, 2, &[Tag::Student]),
+        person(1, 3, &[]),
+        person(2, 4, &[]),
+        person(2, 5, &[]),
+        person(2, 6, &[Tag::Elderly]),
+    ];
+    import(store, "roster.csv", &people).await;
+    store
+        .save_sites(&[crate::store::site("甲采样点"), crate::store::site("乙采样点")])
+        .await
+        .expect("saves");
+    let units = store.units_with_people(&[]).await.expect("reads");
+    let mut units: Vec<UnitId> = units.iter().map(|unit| unit.unit).collect();
+    units.sort();
+    let sites = store.sites().await.expect("reads");
+    let green = |minute: i64| GreenWindow {
+        site: sites[1].id,
+        starts_at: evening() + minutes(minute),
+        ends_at: evening() + minutes(minute + 120),
+        people: 1,
+    };
+    let window = |unit, minute: i64, people, green| Window {
+        unit,
+        site: sites[0].id,
+        starts_at: evening() + minutes(minute),
+        ends_at: evening() + minutes(minute + 20),
+        people,
+        over_capacity: false,
+        green: Some(green),
+    };
+    let round = NewRound {
+        spec: "{}".into(),
+        summary: "{}".into(),
+        // The first unit's own window is far and its green lane near; the second unit's the other way round.
+        windows: vec![
+            window(units[0], 300, 2, green(30)),
+            window(units[1], 60, 2, green(600)),
+        ],
+    };
+    let round = store.create_round(&round, evening()).await.expect("creates");
+    let started = store.start_release(round, 1e9, evening(), evening()).await;
+    assert!(started.expect("starts"));
+    (round, units)
+}
+
+async fn takes_another_time(store: &Store, round: RoundId, unit: UnitId, serial: u32, minute: i64) {
+    let contact = contact(store, serial).await;
+    let residents = store.person(contact).await.expect("reads").residents;
+    let own = OwnWindow {
+        round,
+        unit,
+        site: store.sites().await.expect("reads")[0].id,
+        starts_at: evening() + minutes(minute),
+        ends_at: evening() + minutes(minute + 20),
+        residents: residents.into_iter().map(|(resident, _)| resident).collect(),
+        site_per_minute: 100.0,
+        city_per_minute: None,
+    };
+    let taken = store.take_own_window(&own, evening()).await;
+    assert!(taken.expect("takes"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn near_is_what_each_persons_own_time_says() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (round, units) = lanes(store).await;
+        let flows = Flows::on(store, Clock::manual(evening()));
+        while flows.releaser.step().await.expect("steps") > 0 {}
+        takes_another_time(store, round, units[0], 3, 90).await;
+        takes_another_time(store, round, units[1], 4, 400).await;
+        let now = flows.clock.now();
+        let (id, _) = store
+            .open_incident(&everywhere("x"), now + minutes(120), now)
+            .await
+            .expect("opens");
+        flows.tell().await;
+        let heard = async || {
+            let mut phones = Vec::new();
+            for n in 1..=6 {
+                let contact = contact(store, n).await;
+                if !flows.states(&format!("incident:{id}:{contact}")).await.is_empty() {
+                    phones.push(n);
+                }
+            }
+            phones
+        };
+        // The student's green lane begins at 30 minutes, phone 3's own time at 90, the second unit's window at 60.
+        assert_eq!(heard().await, [2, 3, 5]);
+        let counts = store.count_incident_windows(id).await.expect("reads");
+        assert_eq!((counts.windows, counts.people, counts.told), (3, 3, 3));
+        flows.clock.advance(minutes(200));
+        flows.tell().await;
+        assert_eq!(
+            heard().await,
+            [1, 2, 3, 5],
+            "the first unit's window is near by now"
+        );
+        whom_it_kept(store, id).await;
+
+        // At a site where nobody's window is, but somebody's green lane.
+        let site = store.sites().await.expect("reads")[1].id;
+        let there = NewIncident {
+            scope: IncidentScope {
+                sites: vec![site],
+                communities: Vec::new(),
+            },
+            ..everywhere("there")
+        };
+        let (there, _) = store
+            .open_incident(&there, evening() + minutes(120), evening())
+            .await
+            .expect("opens");
+        let noted = store.windows_to_calm(there, 9).await.expect("reads");
+        assert_eq!(
+            noted.iter().map(|window| window.of).collect::<Vec<_>>(),
+            [Appointment::Green]
+        );
+        let people = store.people_of(&units).await.expect("reads");
+        let student = people
+            .iter()
+            .find(|person| person.name == "居民2")
+            .expect("lives there");
+        let back = store
+            .return_sheets(there, &[(student.resident, None)], evening())
+            .await;
+        assert_eq!(back.expect("stored"), [Returned::Added], "they are on its sheets");
+    })
+    .await;
+}
+
+/// By each one's own time, students first; who comes later than the incident was not kept from anything.
+async fn whom_it_kept(store: &Store, id: IncidentId) {
+    let closed = store
+        .close_incident(id, "a test", "", evening() + minutes(200))
+        .await;
+    assert!(closed.expect("closes"));
+    let incident = store.incident(id).await.expect("reads").expect("is there");
+    let mut kept = Vec::new();
+    let count = missed::each(store, &incident, false, evening() + minutes(210), |person| {
+        let minute = (person.window_starts_at - evening()).num_minutes();
+        kept.push(format!("{} {minute} {}", person.name, person.site));
+        Ok(())
+    })
+    .await
+    .expect("lists");
+    assert_eq!(
+        kept,
+        ["居民2 30 乙采样点", "居民3 90 甲采样点", "居民5 60 甲采样点"]
+    );
+    assert_eq!((count.people, count.students), (3, 1));
+}
+
+/// A round beside it, whose window of the same unit the incident did not touch, or did.
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_it_kept_from_their_test_is_told_by_the_right_round() {
+    on_both(async |test| {
+        let store = &test.store;
+        let (_, units) = small_round(store).await;
+        let site = store.sites().await.expect("reads")[0].id;
+        for minute in [600, 90] {
+            let window = Window {
+                unit: units[0],
+                site,
+                starts_at: evening() + minutes(minute),
+                ends_at: evening() + minutes(minute + 20),
+                people: 3,
+                over_capacity: false,
+                green: None,
+            };
+            let round = NewRound {
+                spec: "{}".into(),
+                summary: "{}".into(),
+                windows: vec![window],
+            };
+            let round = store.create_round(&round, evening()).await.expect("creates");
+            let started = store.start_release(round, 1e9, evening(), evening()).await;
+            assert!(started.expect("starts"));
+        }
+        let (id, _) = store
+            .open_incident(
+                &everywhere("x"),
+                evening() + minutes(1000),
+                evening() + minutes(70),
+            )
+            .await
+            .expect("opens");
+        let closed = store
+            .close_incident(id, "a test", "", evening() + minutes(115))
+            .await;
+        assert!(closed.expect("closes"));
+        let incident = store.incident(id).await.expect("reads").expect("is there");
+        let mut kept = Vec::new();
+        let count = missed::each(store, &incident, false, evening(), |person| {
+            let minute = (person.window_starts_at - evening()).num_minutes();
+            kept.push((person.name, person.round.0, minute));
+            Ok(())
+        })
+        .await
+        .expect("lists");
+        // Of the first unit: the first round's at 60 minutes, the third one's at 90; the second's is after its end.
+        let expected = ["陈明", "陈桂英", "王伟"];
+        let expected: Vec<_> = expected
+            .iter()
+            .flat_map(|name| [((*name).to_owned(), 1, 60), ((*name).to_owned(), 3, 90)])
+            .collect();
+        assert_eq!(kept, expected);
+        assert_eq!(count.people, 3, "each counts once");
+    })
+    .await;
+}
+
+/// To a chat over the real socket: once, with the button that answers "my window", and of its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_linked_chat_hears_of_it_on_telegram_and_not_by_sms() {
+    on_both(async |test| {
+        let app = TestApp::start_with(test, Clock::manual(afternoon()), |scene| {
+            scene.config.incidents.near_minutes = 70;
+            scene.config.notices.reminder_before = std::time::Duration::ZERO;
+        })
+        .await;
+        app.import(&many(UNITS)).await;
+        app.link(501, "zh-hans", &phone(1)).await;
+        app.link(502, "en", &phone(2)).await;
+        let round = staggered(&app).await;
+        app.settled(round).await;
+        let (store, now) = (app.store().clone(), app.clock.now());
+        let near = now + app.config.incidents.near();
+        let before = (app.to_chat(501).len(), app.to_chat(502).len());
+        let (id, _) = store
+            .open_incident(&everywhere("x"), near, now)
+            .await
+            .expect("opens");
+        let said = app.heard(501, before.0, 1).await;
+        assert!(
+            said[0].contains(FAULT) && said[0].contains("用纸笔给您登记"),
+            "{said:?}"
+        );
+        let said = app.heard(502, before.1, 1).await;
+        assert!(
+            said[0].contains("The registration system has a fault"),
+            "{said:?}"
+        );
+        app.quiet().await;
+        assert_eq!(heard(&app, FAULT), once(0..1), "the others have a phone only");
+        let closed = store.close_incident(id, "a test", "", app.clock.now()).await;
+        assert!(closed.expect("closes"));
+        let said = app.heard(501, before.0 + 1, 1).await;
+        let windows = app.windows(round).await;
+        assert!(
+            said[0].contains(OVER) && said[0].contains(&hours(&windows[1].1)),
+            "{said:?}"
+        );
+        app.heard(502, before.1 + 1, 1).await;
+        app.quiet().await;
+        assert_eq!(
+            (app.to_chat(501).len(), app.to_chat(502).len()),
+            (before.0 + 2, before.1 + 2)
+        );
+        assert_eq!(heard(&app, OVER), once(0..1));
+        let report = weir::incidents::report::gather(
+            &store,
+            store.incident(id).await.expect("reads").expect("is there"),
+            app.clock.now(),
+        )
+        .await
+        .expect("reads");
+        let by_chat: i64 = report
+            .notices
+            .iter()
+            .filter(|count| count.channel == "telegram" && count.kind == "incident")
+            .map(|count| count.deliveries)
+            .sum();
+        assert_eq!((by_chat, report.taken.count), (2, 3));
+    })
+    .await;
 }

@@ -16,12 +16,13 @@ use weir::{
     },
     registration::{LoadReport, RegistrationClient},
     release::{
-        pacer::{self, Pacer, PacingStatus},
+        pacer::{self, Pacer},
         plan::{self, RoundSpec},
         releaser::Releaser,
+        status::PacingStatus,
     },
     roster::import::{self, ImportOptions},
-    store::{DeliveryFilter, DeliveryRow, Store},
+    store::{DeliveryFilter, DeliveryRow, NewIncident, Store},
 };
 
 use crate::{
@@ -38,16 +39,16 @@ const CAPACITY: f64 = 2.0;
 type Feed = Arc<Mutex<Option<LoadReport>>>;
 
 /// The parts that pacing is made of, stepped by hand on a clock that stands still.
-struct World {
-    test: TestStore,
-    clock: Clock,
-    config: Config,
+pub struct World {
+    pub test: TestStore,
+    pub clock: Clock,
+    pub config: Config,
     feed: Feed,
     _server: JoinSet<()>,
 }
 
 impl World {
-    async fn new(test: TestStore) -> Self {
+    pub async fn new(test: TestStore) -> Self {
         let clock = Clock::manual(afternoon());
         let feed: Feed = Arc::default();
         let socket = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -73,17 +74,17 @@ impl World {
         }
     }
 
-    fn store(&self) -> &Store {
+    pub fn store(&self) -> &Store {
         &self.test.store
     }
 
     /// A pacer as a new process makes it.
-    fn pacer(&self) -> Pacer {
+    pub fn pacer(&self) -> Pacer {
         let client = RegistrationClient::new(&self.config.registration).expect("an address");
         self.pacer_of(client)
     }
 
-    fn pacer_of(&self, client: Option<RegistrationClient>) -> Pacer {
+    pub fn pacer_of(&self, client: Option<RegistrationClient>) -> Pacer {
         Pacer::new(
             self.store().clone(),
             self.clock.clone(),
@@ -93,7 +94,7 @@ impl World {
         )
     }
 
-    fn releaser(&self) -> Releaser {
+    pub fn releaser(&self) -> Releaser {
         Releaser {
             store: self.store().clone(),
             clock: self.clock.clone(),
@@ -101,11 +102,12 @@ impl World {
             config: self.config.clone(),
             written: watch::channel(0).0,
             audience_seen: Arc::default(),
+            incidents_seen: Arc::default(),
         }
     }
 
     /// The system is this busy, fails so often and lets people wait so long.
-    fn says(&self, utilisation: f64, error_rate: f64, queue_seconds: f64) {
+    pub fn says(&self, utilisation: f64, error_rate: f64, queue_seconds: f64) {
         let report = LoadReport {
             as_of: self.clock.now(),
             started_per_second: Some(utilisation * CAPACITY),
@@ -119,25 +121,25 @@ impl World {
         *self.feed.lock().expect("not poisoned") = Some(report);
     }
 
-    fn falls_silent(&self) {
+    pub fn falls_silent(&self) {
         *self.feed.lock().expect("not poisoned") = None;
     }
 
-    fn pass(&self, seconds: i64) {
+    pub fn pass(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
     }
 
     /// Lets periods pass in which the system is calm.
-    async fn calm(&self, pacer: &Pacer, periods: usize) -> Decision {
+    pub async fn calm(&self, pacer: &Pacer, periods: usize) -> Decision {
         self.periods(pacer, periods, (0.2, 0.0, 0.0)).await
     }
 
     /// Lets periods pass in which the system breaks down.
-    async fn trouble(&self, pacer: &Pacer, periods: usize) -> Decision {
+    pub async fn trouble(&self, pacer: &Pacer, periods: usize) -> Decision {
         self.periods(pacer, periods, (1.0, 0.4, 9.0)).await
     }
 
-    async fn periods(&self, pacer: &Pacer, periods: usize, load: (f64, f64, f64)) -> Decision {
+    pub async fn periods(&self, pacer: &Pacer, periods: usize, load: (f64, f64, f64)) -> Decision {
         let mut last = None;
         for _ in 0..periods {
             self.pass(5);
@@ -147,7 +149,7 @@ impl World {
         last.expect("a decision")
     }
 
-    async fn import(&self, rows: &str) {
+    pub async fn import(&self, rows: &str) {
         let write = |name: &str, text: &str| {
             let path = self.test.folder.path().join(name);
             std::fs::write(&path, text).expect("the folder can be written");
@@ -163,7 +165,7 @@ impl World {
             .expect("imports");
     }
 
-    async fn plan(&self, change: impl FnOnce(&mut RoundSpec)) -> RoundId {
+    pub async fn plan(&self, change: impl FnOnce(&mut RoundSpec)) -> RoundId {
         let date = self
             .clock
             .now()
@@ -190,13 +192,13 @@ impl World {
     }
 
     /// Releases a round with no pace of its own to speak of.
-    async fn release_at_once(&self, round: RoundId) {
+    pub async fn release_at_once(&self, round: RoundId) {
         let now = self.clock.now();
         let started = self.store().start_release(round, 1e9, now, now).await;
         assert!(started.expect("releases"), "it is a draft");
     }
 
-    async fn deliveries(&self, round: RoundId) -> Vec<DeliveryRow> {
+    pub async fn deliveries(&self, round: RoundId) -> Vec<DeliveryRow> {
         let filter = DeliveryFilter {
             round: Some(round),
             ..DeliveryFilter::default()
@@ -204,24 +206,24 @@ impl World {
         self.store().deliveries(&filter, 100_000).await.expect("reads")
     }
 
-    async fn count(&self, round: RoundId, state: &str) -> usize {
+    pub async fn count(&self, round: RoundId, state: &str) -> usize {
         let all = self.deliveries(round).await;
         all.iter().filter(|delivery| delivery.state == state).count()
     }
 
-    async fn status(&self) -> PacingStatus {
+    pub async fn status(&self) -> PacingStatus {
         let row = self.store().pacing().await.expect("reads");
         PacingStatus::of(&self.config, &row, self.clock.now())
     }
 
-    async fn by_hand(&self, what: &str, reason: &str) {
+    pub async fn by_hand(&self, what: &str, reason: &str) {
         self.store()
             .set_pacing_by_hand(what, "王主任", reason, self.clock.now())
             .await
             .expect("on record");
     }
 
-    async fn log(&self) -> Vec<(String, String)> {
+    pub async fn log(&self) -> Vec<(String, String)> {
         let log = self.store().pacing_log(100).await.expect("reads");
         log.into_iter()
             .rev()
@@ -235,7 +237,7 @@ async fn load(Shared(feed): Shared<Feed>) -> Result<Json<LoadReport>, StatusCode
     report.map(Json).ok_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-async fn step(pacer: &Pacer) -> Option<Decision> {
+pub async fn step(pacer: &Pacer) -> Option<Decision> {
     pacer.step().await.expect("steps")
 }
 
@@ -460,6 +462,58 @@ async fn a_pause_declares_an_incident_where_that_is_set_and_what_it_holds_waits_
             minutes
                 .iter()
                 .any(|minute| minute.mode == "paused" && minute.error_rate > 0.3)
+        );
+    })
+    .await;
+}
+
+/// An incident holds a round; it may not make the round slow, neither one released meanwhile nor one that waited.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_an_incident_held_is_told_faster_afterwards() {
+    on_both(async |test| {
+        let mut world = World::new(test).await;
+        world.config.pacing.nominal_capacity = None;
+        world.config.registration = weir::config::RegistrationConfig::default();
+        world.import(&many(400)).await;
+        let (store, now) = (world.store().clone(), world.clock.now());
+        let held = world.plan(|_| {}).await;
+        let pace = async |round| {
+            let round = store.round(round).await.expect("reads").expect("is there");
+            round.pace_per_minute.expect("is released")
+        };
+        let incident = NewIncident {
+            reason: "the system is down".into(),
+            actor: "a test".into(),
+            ..NewIncident::default()
+        };
+        let (incident, _) = store
+            .open_incident(&incident, now + minutes(60), now)
+            .await
+            .expect("opens");
+        plan::release_round(&store, held, false, now)
+            .await
+            .expect("releases");
+        assert!(
+            pace(held).await > 3.0,
+            "400 contacts have two hours: {}",
+            pace(held).await
+        );
+        let releaser = world.releaser();
+        releaser.step().await.expect("steps");
+        world.clock.advance(minutes(30));
+        releaser.step().await.expect("steps");
+        let before = pace(held).await;
+        assert!(
+            store
+                .close_incident(incident, "a test", "it works", world.clock.now())
+                .await
+                .expect("closes")
+        );
+        releaser.step().await.expect("steps");
+        assert!(
+            pace(held).await > before * 1.2,
+            "{before} then {}",
+            pace(held).await
         );
     })
     .await;

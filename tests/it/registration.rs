@@ -466,6 +466,7 @@ async fn people_come_by_real_requests_and_try_again() {
     let people = People {
         told: vec![told(300, None), told(50, Some(evening() + TimeDelta::days(1)))],
         moved: Vec::new(),
+        calmed: Vec::new(),
     };
     let answer = simulator::tell(&sim.url(), None, &people).await.expect("answers");
     assert_eq!(answer["told"], 350);

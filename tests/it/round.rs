@@ -572,6 +572,8 @@ async fn move_all(app: &TestApp, round: weir::domain::RoundId, by: i64) -> bool 
                 starts_at: window.starts_at + minutes(by),
                 ends_at: window.ends_at + minutes(by),
                 over_capacity: false,
+                stay_behind: 0.325,
+                is_called: false,
             })
         })
         .collect();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     super::client::{Answer, RegistrationError, exchange},
-    crowd::{Moved, Told},
+    crowd::{Calmed, Moved, Told},
 };
 
 /// How long the simulator is waited for.
@@ -101,13 +101,15 @@ impl Condition {
 }
 
 /// The body of `POST /people`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct People {
     /// Who hears of a window now.
     pub told: Vec<Told>,
     /// Who hears now that it has moved.
     pub moved: Vec<Moved>,
+    /// Who hears now that they are to stay calm and to wait.
+    pub calmed: Vec<Calmed>,
 }
 
 /// Asks a running simulator at `url` how it stands, after changing what is to be changed.

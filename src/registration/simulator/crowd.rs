@@ -25,6 +25,8 @@ const PEOPLE_LEN_MAX: usize = 5_000_000;
 const MINUTES_LEN_MAX: usize = 2 * 24 * 60;
 /// Those who ignore windows come evenly over so long.
 const WHENEVER_SECONDS: f64 = 24.0 * 3600.0;
+/// Who is registered only so long after the first try has come in vain.
+const LATE_MS: i64 = 30 * 60 * 1000;
 /// People act at most so much later than they mean to, by the machine's clock.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -70,6 +72,16 @@ pub struct Moved {
     pub to: DateTime<Utc>,
 }
 
+/// People who were told to stay calm and to wait for a new time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calmed {
+    /// How many of those whose window starts then.
+    pub count: u32,
+    /// When.
+    pub window_starts_at: DateTime<Utc>,
+}
+
 /// What became of everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CrowdView {
@@ -85,6 +97,12 @@ pub struct CrowdView {
     pub registered: u64,
     /// People who gave up after a failure.
     pub gave_up: u64,
+    /// People who come because of what they were told.
+    pub heeding: u64,
+    /// Of them, those registered.
+    pub heeding_registered: u64,
+    /// People who tried and are not registered, or only half an hour or more after their first try.
+    pub missed: u64,
     /// Strangers who came; they count nowhere else but among tries and failures.
     pub strangers: u64,
     /// The same by minute since the simulator began.
@@ -134,9 +152,39 @@ struct Person {
     /// In milliseconds since the origin; none for those told to come now.
     window_starts_ms: Option<i64>,
     next_ms: i64,
+    first_try_ms: Option<i64>,
     /// Counts plans: an entry of the agenda with an older number is void.
     plan: u16,
     failures: u16,
+    is_registered: bool,
+    is_late: bool,
+    gave_up: bool,
+    /// From this instant on they wait to be told.
+    quiet_from_ms: i64,
+}
+
+impl Person {
+    fn new(habit: Habit, is_stranger: bool, window_starts_ms: Option<i64>, next_ms: i64) -> Self {
+        Self {
+            is_stranger,
+            habit,
+            window_starts_ms,
+            next_ms,
+            first_try_ms: None,
+            plan: 0,
+            failures: 0,
+            is_registered: false,
+            is_late: false,
+            gave_up: false,
+            quiet_from_ms: i64::MAX,
+        }
+    }
+
+    /// There is something to tell them: they still want to register, and their time matters to them.
+    fn listens(&self) -> bool {
+        let untroubled = self.habit == Habit::Whenever && self.failures == 0;
+        !self.is_registered && self.habit != Habit::Never && !untroubled
+    }
 }
 
 impl Crowd {
@@ -191,6 +239,16 @@ impl Crowd {
             .sum()
     }
 
+    /// People are told to stay calm.
+    pub fn calm(&self, calmed: &[Calmed]) {
+        let now_ms = self.ms(self.options.clock.now());
+        let mut state = self.state();
+        for calmed in calmed {
+            let starts_ms = self.ms(calmed.window_starts_at);
+            state.calm(&self.options.habits, starts_ms, calmed.count, now_ms);
+        }
+    }
+
     /// Lets so many strangers come a second, evenly, from now on.
     pub fn set_strangers(&self, per_second: f64) {
         let now_ms = self.ms(self.options.clock.now());
@@ -201,7 +259,15 @@ impl Crowd {
 
     /// What became of everybody so far.
     pub fn view(&self) -> CrowdView {
-        self.state().view.clone()
+        let state = self.state();
+        let missed = state.people.iter().filter(|person| {
+            let tried = person.first_try_ms.is_some() || person.failures > 0;
+            !person.is_stranger && ((tried && !person.is_registered) || person.is_late)
+        });
+        CrowdView {
+            missed: missed.count() as u64,
+            ..state.view.clone()
+        }
     }
 
     /// Lets people come until told to stop.
@@ -287,14 +353,9 @@ impl State {
             (Habit::Whenever, Some(_)) => now_ms + to_ms(WHENEVER_SECONDS * self.rng.random::<f64>()),
         };
         let index = self.people.len() as u32;
-        self.people.push(Person {
-            is_stranger: false,
-            habit,
-            window_starts_ms,
-            next_ms,
-            plan: 0,
-            failures: 0,
-        });
+        self.people
+            .push(Person::new(habit, false, window_starts_ms, next_ms));
+        self.view.heeding += u64::from(!matches!(habit, Habit::Never | Habit::Whenever));
         if habit != Habit::Never {
             self.agenda.push(Reverse((next_ms, index, 0)));
         }
@@ -308,14 +369,7 @@ impl State {
         while self.strangers_due >= 1.0 && self.people.len() < PEOPLE_LEN_MAX {
             self.strangers_due -= 1.0;
             let index = self.people.len() as u32;
-            self.people.push(Person {
-                is_stranger: true,
-                habit: Habit::Whenever,
-                window_starts_ms: None,
-                next_ms: now_ms,
-                plan: 0,
-                failures: 0,
-            });
+            self.people.push(Person::new(Habit::Whenever, true, None, now_ms));
             self.agenda.push(Reverse((now_ms, index, 0)));
         }
     }
@@ -339,15 +393,57 @@ impl State {
             }
             left -= 1;
             self.people[index].window_starts_ms = Some(moved_to_ms);
-            let minds = matches!(person.habit, Habit::AtStart | Habit::ThroughWindow);
-            let read_ms = now_ms + to_ms(habits.correction_read_after(&mut self.rng));
-            let heeds = self.rng.random::<f64>() < habits.heed;
-            let is_to_come = person.failures == 0 && person.next_ms > read_ms;
-            if minds && heeds && is_to_come {
-                self.plan(index as u32, person.next_ms + (moved_to_ms - from_ms));
+            if !person.listens() {
+                continue;
             }
+            let read_ms = now_ms + to_ms(habits.correction_read_after(&mut self.rng));
+            // Who waits to be told a time comes at it.
+            let waits = person.quiet_from_ms <= read_ms;
+            let heeds = waits || self.rng.random::<f64>() < habits.heed;
+            let came_before = !waits && person.failures == 0 && read_ms >= person.next_ms;
+            if !heeds || came_before {
+                continue;
+            }
+            // A new time is a new invitation, to those who gave up as well.
+            let person = &mut self.people[index];
+            self.view.gave_up -= u64::from(person.gave_up);
+            (person.gave_up, person.failures, person.first_try_ms) = (false, 0, None);
+            person.quiet_from_ms = i64::MAX;
+            let start_ms = moved_to_ms + to_ms(habits.from_start(Habit::AtStart, &mut self.rng));
+            self.plan(index as u32, read_ms.max(start_ms));
         }
         count - left
+    }
+
+    /// Those who read that they are to stay calm, and heed it, do not try until they are told a new time; whose window
+    /// is still to come wait for it.
+    fn calm(&mut self, habits: &Habits, starts_ms: i64, count: u32, now_ms: i64) {
+        let mut left = count;
+        for index in 0..self.people.len() {
+            let person = self.people[index];
+            if left == 0 {
+                break;
+            }
+            if person.window_starts_ms != Some(starts_ms) {
+                continue;
+            }
+            left -= 1;
+            if !person.listens() || person.gave_up {
+                continue;
+            }
+            let read_ms = now_ms + to_ms(habits.correction_read_after(&mut self.rng));
+            if self.rng.random::<f64>() >= habits.heed || person.quiet_from_ms <= read_ms {
+                continue;
+            }
+            if starts_ms <= read_ms {
+                self.people[index].quiet_from_ms = read_ms;
+            } else if person.next_ms < starts_ms - to_ms(habits.early_seconds) {
+                let person = &mut self.people[index];
+                (person.failures, person.first_try_ms) = (0, None);
+                let comes_ms = starts_ms + to_ms(habits.from_start(Habit::AtStart, &mut self.rng));
+                self.plan(index as u32, read_ms.max(comes_ms));
+            }
+        }
     }
 
     fn plan(&mut self, index: u32, at_ms: i64) {
@@ -365,11 +461,12 @@ impl State {
         {
             self.agenda.pop();
             let person = &mut self.people[index as usize];
-            if person.plan != plan {
+            if person.plan != plan || person.is_registered || person.quiet_from_ms <= now_ms {
                 continue;
             }
             // It is under way: a correction comes too late now.
             person.next_ms = i64::MIN;
+            person.first_try_ms = person.first_try_ms.or(Some(now_ms));
             let is_first = person.failures == 0 && !person.is_stranger;
             let is_new_stranger = person.failures == 0 && person.is_stranger;
             due.push(index);
@@ -387,6 +484,10 @@ impl State {
         let counts = u32::from(!self.people[index as usize].is_stranger);
         if registered {
             self.view.registered += u64::from(counts);
+            let person = &mut self.people[index as usize];
+            person.is_registered = true;
+            person.is_late = now_ms - person.first_try_ms.unwrap_or(now_ms) >= LATE_MS;
+            self.view.heeding_registered += u64::from(counts > 0 && person.habit != Habit::Whenever);
             self.minute(now_ms).registered += counts;
             return;
         }
@@ -397,7 +498,10 @@ impl State {
         let failures = u32::from(person.failures);
         match habits.retry_after(failures, &mut self.rng) {
             Some(seconds) => self.plan(index, now_ms + to_ms(seconds)),
-            None => self.view.gave_up += u64::from(counts),
+            None => {
+                self.people[index as usize].gave_up = true;
+                self.view.gave_up += u64::from(counts);
+            }
         }
     }
 
@@ -409,5 +513,72 @@ impl State {
             minutes.resize(minute + 1, CrowdMinute::default());
         }
         &mut minutes[minute]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who tries until then, all in vain.
+    fn fail_until(crowd: &Crowd, now_ms: i64) -> u64 {
+        let before = crowd.view().tries;
+        let habits = crowd.options.habits;
+        loop {
+            let due = crowd.state().due(now_ms);
+            if due.is_empty() {
+                return crowd.view().tries - before;
+            }
+            for person in due {
+                crowd.state().ended(&habits, person, false, now_ms);
+            }
+        }
+    }
+
+    #[test]
+    fn those_who_are_told_to_stay_calm_wait_for_a_new_time_and_come_at_it() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH);
+        let habits = Habits {
+            persistence: 1.0,
+            ..Habits::default()
+        };
+        let crowd = Crowd::new(CrowdOptions {
+            url: String::new(),
+            token: None,
+            clock: clock.clone(),
+            habits,
+            seed: 1,
+            timeout_seconds: 10.0,
+            connections_max: 1,
+        });
+        let minute_ms = |minute: i64| minute * 60_000;
+        let told = Told {
+            count: 1_000,
+            window_starts_at: Some(clock.now()),
+        };
+        assert!(crowd.tell(&[told]));
+        fail_until(&crowd, minute_ms(20));
+        let restless = fail_until(&crowd, minute_ms(30));
+        clock.advance(TimeDelta::minutes(30));
+        let calmed = Calmed {
+            count: 1_000,
+            window_starts_at: DateTime::UNIX_EPOCH,
+        };
+        crowd.calm(&[calmed]);
+        fail_until(&crowd, minute_ms(60));
+        let calm = fail_until(&crowd, minute_ms(70));
+        assert!(calm < restless / 2, "{calm} tries, {restless} before");
+        clock.advance(TimeDelta::minutes(40));
+        let moved = Moved {
+            count: 1_000,
+            from: DateTime::UNIX_EPOCH,
+            to: DateTime::UNIX_EPOCH + TimeDelta::minutes(120),
+        };
+        let came = crowd.view().came;
+        assert_eq!(crowd.move_windows(&[moved]), 1_000);
+        assert!(fail_until(&crowd, minute_ms(115)) < restless / 2);
+        fail_until(&crowd, minute_ms(130));
+        assert!(crowd.view().came - came > 400, "they come at the new time");
+        assert!(crowd.view().missed > 700 && crowd.view().registered == 0);
     }
 }

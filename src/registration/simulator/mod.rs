@@ -8,5 +8,5 @@ pub mod people;
 mod server;
 
 pub use control::{Condition, Control, People, control, tell};
-pub use crowd::{Crowd, CrowdMinute, CrowdOptions, CrowdView, Moved, Told};
+pub use crowd::{Calmed, Crowd, CrowdMinute, CrowdOptions, CrowdView, Moved, Told};
 pub use server::{RegistrationSim, SimOptions};

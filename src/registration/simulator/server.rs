@@ -562,6 +562,7 @@ async fn tell(Shared(sim): Shared<Arc<Sim>>, headers: HeaderMap, body: Bytes) ->
             "these are more people than there can be",
         );
     }
+    sim.crowd.calm(&people.calmed);
     let moved = sim.crowd.move_windows(&people.moved);
     let told: u64 = people.told.iter().map(|told| u64::from(told.count)).sum();
     Json(json!({ "told": told, "moved": moved })).into_response()

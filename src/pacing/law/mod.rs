@@ -9,7 +9,10 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{forecast::Forecast, kernel::BUCKET_SECONDS};
+use super::{
+    forecast::Forecast,
+    kernel::{BUCKET_SECONDS, Response, Speed},
+};
 use crate::domain::{ChannelKind, LoadSample};
 
 /// How often the law steps.
@@ -36,8 +39,10 @@ const TRUST_STEP: f64 = 0.005;
 /// Weight of the newest sample in the demand seen: a mean of some two minutes, or its noise would count as demand.
 const DEMAND_SMOOTHING: f64 = 0.04;
 const BIAS_STEP: f64 = 0.02;
-/// Who is slow looks as if they did not come: only what lasts as long as the kernels may raise the rate.
-const BIAS_STEP_DOWN: f64 = 0.01;
+/// Where more came than expected, as after trouble, it goes back to what is assumed at this step.
+const BIAS_STEP_BACK: f64 = 0.01;
+/// Who is slow looks as if they did not come: only what lasts longer than the slowest kernel may raise the rate.
+const BIAS_STEP_DOWN: f64 = 0.003;
 /// Of less expected demand than this share of the nominal capacity, nothing is learned.
 const BIAS_FROM: f64 = 0.3;
 const BIAS_MIN: f64 = 0.6;
@@ -94,9 +99,31 @@ const MINUTE: TimeDelta = TimeDelta::minutes(1);
 const TOLD_BUCKETS: f64 = 4.0;
 const BUCKETS_PER_MINUTE: usize = 60 / BUCKET_SECONDS as usize;
 /// Told people may push the load this much over the set point.
-const OVER_SET_POINT: f64 = 1.02;
+const OVER_SET_POINT: f64 = 1.018;
 /// The most by which the rate exceeds the steady one, to catch up.
 const CATCH_UP: f64 = 1.25;
+
+/// Sessions a second vary by chance: the load is kept so many standard deviations of ten seconds' count below the
+/// capacity. A small system needs more room than a large one.
+const DEVIATIONS: f64 = 3.5;
+const BUSY_SECONDS: f64 = 10.0;
+/// The least share of the capacity that is left by that.
+const LEFT_BY_CHANCE: f64 = 0.3;
+
+/// Where the believed speeds differ by this share in what they forecast, nothing is learned of how many come.
+const DISAGREEMENT: f64 = 0.2;
+/// So much faster or slower, as a logarithm, is another speed …
+const SPEED_CHANGE: f64 = 0.2;
+/// … and for so long after it nobody is taken not to come at all: the slow may still be on their way.
+const SPEED_SETTLES_FOR: TimeDelta = TimeDelta::minutes(60);
+/// A speed that is believed less than this has no say in it.
+const BELIEVED: f64 = 0.05;
+
+/// Untold windows are placed anew where so much less may start than when they were placed …
+const QUOTA_LESS: f64 = 0.96;
+/// … or so much more, and not before the last order has had its effect.
+const QUOTA_MORE: f64 = 1.05;
+const MORE_EVERY: TimeDelta = TimeDelta::minutes(5);
 
 /// What the law is set to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,6 +150,14 @@ impl Params {
             safe_share: 0.5,
             safe_share_min: 0.3,
         }
+    }
+
+    /// Share of the capacity that the load is kept at where the busiest ten seconds of a minute exceed its mean by
+    /// `ripple`: the set point, or less where waves and chance would exceed the capacity.
+    pub fn kept_share(&self, ripple: f64) -> f64 {
+        let by_chance = DEVIATIONS / (BUSY_SECONDS * self.nominal_capacity.max(1e-3)).sqrt();
+        let left = (1.0 - by_chance).max(LEFT_BY_CHANCE);
+        self.set_point.min(left / (1.0 + ripple.max(0.0)))
     }
 }
 
@@ -194,16 +229,25 @@ pub struct State {
     pub bias: f64,
     /// Demand seen against demand expected over the last minutes.
     demand: f64,
+    /// How fast people act, against what is assumed.
+    pub speed: Speed,
+    /// Its mean when it last changed much, and when that was.
+    speed_settled: f64,
+    speed_changed_at: Option<DateTime<Utc>>,
     /// m: what the rate is multiplied with.
     pub trim: f64,
     trimmed_at: Option<DateTime<Utc>>,
     utilisation: f64,
     bad_reports: u32,
+    /// Since when reports have been bad, in a pause also when they no longer are.
+    failing_since: Option<DateTime<Utc>>,
     /// How often people were told to stay calm in this pause.
     calmed: u32,
     calm_since: Option<DateTime<Utc>>,
     restaggered_at: Option<DateTime<Utc>>,
     replanned_at: Option<DateTime<Utc>>,
+    /// Recipients a second whose windows could start when windows were last placed.
+    placed_at_starts: Option<f64>,
     /// When a sample last came.
     pub heard_at: Option<DateTime<Utc>>,
     last_as_of: Option<DateTime<Utc>>,
@@ -217,14 +261,19 @@ impl Default for State {
             measured: Vec::new(),
             bias: 1.0,
             demand: 1.0,
+            speed: Speed::default(),
+            speed_settled: 1.0,
+            speed_changed_at: None,
             trim: 1.0,
             trimmed_at: None,
             utilisation: 0.0,
             bad_reports: 0,
+            failing_since: None,
             calmed: 0,
             calm_since: None,
             restaggered_at: None,
             replanned_at: None,
+            placed_at_starts: None,
             heard_at: None,
             last_as_of: None,
         }
@@ -289,9 +338,18 @@ pub struct WindowOrder {
     pub paused: bool,
     /// Recipients whose windows may start a second.
     pub starts_per_second: f64,
+    /// Since when those who come fail; they are to come again. None: they do not.
+    #[serde(default)]
+    pub failing_since: Option<DateTime<Utc>>,
 }
 
 impl WindowOrder {
+    /// Of those who come because of a start, the share still to come or to come again.
+    pub fn still_coming(&self, response: &Response, starts_at: DateTime<Utc>, now: DateTime<Utc>) -> f64 {
+        let until = self.failing_since.map_or(now, |since| since.min(now));
+        response.still_coming((until - starts_at).as_seconds_f64())
+    }
+
     /// The earliest instant at which a window may start now; none if it stays where it is.
     pub fn earliest(
         &self,
@@ -424,7 +482,7 @@ pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
         per_second = 0.0;
     }
     let (mode, per_second) = seen(state, silence, tick.by_hand, per_second, &rate, &mut reasons);
-    let action = state.wants_other_windows(&rate, tick);
+    let action = state.wants_other_windows(params, &rate, tick);
     actions.extend(action);
     if action == Some(Action::Restagger) && state.mode == Mode::Paused && state.calmed < CALM_TIMES {
         state.calmed += 1;
@@ -434,6 +492,7 @@ pub fn step(params: &Params, state: &mut State, tick: &Tick) -> Decision {
         told: action == Action::Restagger,
         paused: state.mode == Mode::Paused,
         starts_per_second: rate.starts(params, state),
+        failing_since: state.failing_since,
     });
     if reasons.is_empty() {
         reasons.push(Reason::AsPlanned);
@@ -483,6 +542,8 @@ struct Rate {
     steady: f64,
     /// Ĉ, in sessions a second.
     capacity: f64,
+    /// Share of it that the load is kept at.
+    share: f64,
 }
 
 impl Rate {
@@ -496,26 +557,32 @@ impl Rate {
         let heed = heed.max(1e-3) * state.bias;
         let untold = params.background + expected.whenever_per_second(tick.now);
         let capacity = state.capacity_share * params.nominal_capacity;
-        let line = params.set_point * state.trim * capacity - untold;
+        let ripple = mix(
+            expected.ripple(ChannelKind::Sms, &state.speed),
+            expected.ripple(ChannelKind::Telegram, &state.speed),
+        );
+        let share = params.kept_share(ripple);
+        let line = share * state.trim * capacity - untold;
         Self {
             heed,
             untold,
             steady: line.max(0.0) / heed,
             capacity,
+            share,
         }
     }
 
     /// Recipients that may be told a second, by the load on its way in the coming minutes.
     fn per_second(&self, params: &Params, state: &State, tick: &Tick, reasons: &mut Vec<Reason>) -> f64 {
-        let line = OVER_SET_POINT * params.set_point * state.trim * self.capacity - params.background;
+        let line = OVER_SET_POINT * self.share * state.trim * self.capacity - params.background;
         let mix = tick.telegram_share.clamp(0.0, 1.0);
         let (sms, telegram) = (
-            tick.expected.after_notice(ChannelKind::Sms),
-            tick.expected.after_notice(ChannelKind::Telegram),
+            tick.expected.after_notice(ChannelKind::Sms, &state.speed),
+            tick.expected.after_notice(ChannelKind::Telegram, &state.speed),
         );
         let expected = tick
             .expected
-            .expected_between(tick.now - MINUTE, tick.now + LOOK_AHEAD);
+            .expected_between(tick.now - MINUTE, tick.now + LOOK_AHEAD, &state.speed);
         let mut most: f64 = 0.0;
         let mut rate = CATCH_UP * self.steady;
         // Windows start on whole minutes, so only the mean of a minute says how busy it will be.
@@ -546,10 +613,10 @@ impl Rate {
 
     fn starts(&self, params: &Params, state: &State) -> f64 {
         let line = match state.mode {
-            Mode::Steady => params.set_point * self.capacity,
-            Mode::Paused => (RESTAGGER_SHARE * params.set_point * self.capacity)
+            Mode::Steady => self.share * self.capacity,
+            Mode::Paused => (RESTAGGER_SHARE * self.share * self.capacity)
                 .max(PAUSED_SHARE * params.set_point * params.nominal_capacity),
-            _ => RESTAGGER_SHARE * params.set_point * self.capacity,
+            _ => RESTAGGER_SHARE * self.share * self.capacity,
         };
         (line - self.untold).max(0.0) / self.heed
     }
@@ -563,14 +630,7 @@ impl State {
         self.utilisation += SMOOTHING * (sample.utilisation - self.utilisation);
         self.measure_capacity(params, sample);
         if sample.error_rate < FEW_ERRORS {
-            let expected = tick.expected.expected_per_second(sample.as_of - PERIOD / 2);
-            let fresh = sample.started_per_second - params.background;
-            if expected > BIAS_FROM * params.nominal_capacity {
-                self.demand += DEMAND_SMOOTHING * (fresh / expected - self.demand);
-                let error = self.demand - self.bias;
-                let step = if error > 0.0 { BIAS_STEP } else { BIAS_STEP_DOWN };
-                self.bias = (self.bias + step * error).clamp(BIAS_MIN, BIAS_MAX);
-            }
+            self.learn_people(params, sample, tick);
         }
         let due = self.trimmed_at.is_none_or(|at| tick.now - at >= TRIM_EVERY);
         let trouble = sample.error_rate > TRIM_ERRORS
@@ -582,6 +642,48 @@ impl State {
         } else if !trouble {
             self.trim = (self.trim + TRIM_UP).min(1.0);
         }
+    }
+
+    /// How fast people act, and how many of them.
+    fn learn_people(&mut self, params: &Params, sample: &LoadSample, tick: &Tick) {
+        let by_speed = tick.expected.by_speed(sample.as_of - PERIOD / 2);
+        let fresh = sample.started_per_second - params.background;
+        let forecast = by_speed.map(|expected| self.bias * expected);
+        self.speed.learn(fresh, &forecast, PERIOD.as_seconds_f64());
+        let speed = self.speed.mean();
+        if (speed / self.speed_settled).ln().abs() > SPEED_CHANGE {
+            self.speed_settled = speed;
+            self.speed_changed_at = Some(tick.now);
+            // That fewer seemed to come was learned at another speed.
+            self.bias = self.bias.max(1.0);
+            self.demand = self.demand.max(self.bias);
+        }
+        let (mut expected, mut least, mut most) = (0.0, f64::INFINITY, 0.0_f64);
+        for (one, belief) in by_speed.into_iter().zip(self.speed.beliefs()) {
+            expected += belief * one;
+            if belief > BELIEVED {
+                (least, most) = (least.min(one), most.max(one));
+            }
+        }
+        if expected <= BIAS_FROM * params.nominal_capacity {
+            return;
+        }
+        let agreed = (1.0 - (most - least) / expected / DISAGREEMENT).clamp(0.0, 1.0);
+        self.demand += agreed * DEMAND_SMOOTHING * (fresh / expected - self.demand);
+        let error = self.demand - self.bias;
+        let step = if error > 0.0 {
+            BIAS_STEP
+        } else if self.bias > 1.0 {
+            BIAS_STEP_BACK
+        } else if self
+            .speed_changed_at
+            .is_some_and(|at| tick.now - at < SPEED_SETTLES_FOR)
+        {
+            0.0
+        } else {
+            BIAS_STEP_DOWN
+        };
+        self.bias = (self.bias + agreed * step * error).clamp(BIAS_MIN, BIAS_MAX);
     }
 
     /// Completed work over utilisation, the median of the last few; lower values count at once, higher ones slowly.
@@ -619,6 +721,11 @@ impl State {
     ) {
         let bad = sample.error_rate > PAUSE_ERRORS || sample.queue_seconds > PAUSE_QUEUE_SECONDS;
         self.bad_reports = if bad { self.bad_reports + 1 } else { 0 };
+        if bad {
+            self.failing_since.get_or_insert(sample.as_of - PERIOD);
+        } else if self.mode != Mode::Paused {
+            self.failing_since = None;
+        }
         let calm = sample.error_rate < RESUME_ERRORS
             && sample.queue_seconds < RESUME_QUEUE_SECONDS
             && sample.utilisation < RESUME_UTILISATION;
@@ -675,23 +782,40 @@ impl State {
         }
     }
 
-    fn wants_other_windows(&mut self, rate: &Rate, tick: &Tick) -> Option<Action> {
+    fn wants_other_windows(&mut self, params: &Params, rate: &Rate, tick: &Tick) -> Option<Action> {
         let due = |last: Option<DateTime<Utc>>, every| last.is_none_or(|at| tick.now - at >= every);
+        // What the system can do for the moment is no matter of plans that reach over hours, and who has not come yet may
+        // come later; trouble has its own orders.
+        let heed = rate.heed / self.bias.min(1.0);
+        let starts = (rate.share * params.nominal_capacity - rate.untold).max(0.0) / heed;
         let too_many = || {
-            let coming = tick
-                .expected
-                .expected_between(tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO);
+            let (from, to) = (tick.now + RESTAGGER_FROM, tick.now + RESTAGGER_TO);
+            let coming = tick.expected.expected_between(from, to, &self.speed);
             coming.iter().any(|expected| self.bias * expected > rate.capacity)
         };
-        if due(self.restaggered_at, RESTAGGER_EVERY) && (self.mode == Mode::Paused || too_many()) {
+        let action = if due(self.restaggered_at, RESTAGGER_EVERY) && (self.mode == Mode::Paused || too_many())
+        {
             self.restaggered_at = Some(tick.now);
+            Some(Action::Restagger)
+        } else if due(self.replanned_at, REPLAN_EVERY) && self.wants_a_new_plan(starts, tick.now) {
+            Some(Action::Replan)
+        } else {
+            None
+        };
+        if action.is_some() {
             self.replanned_at = Some(tick.now);
-            return Some(Action::Restagger);
+            self.placed_at_starts = Some(rate.starts(params, self));
         }
-        if self.mode != Mode::Steady && due(self.replanned_at, REPLAN_EVERY) {
-            self.replanned_at = Some(tick.now);
-            return Some(Action::Replan);
-        }
-        None
+        action
+    }
+
+    /// Whether the windows that nobody knows yet are to be placed anew: in trouble, and where the quota has changed.
+    fn wants_a_new_plan(&mut self, starts: f64, now: DateTime<Utc>) -> bool {
+        let placed = *self.placed_at_starts.get_or_insert(starts);
+        let settled = self.replanned_at.is_none_or(|at| now - at >= MORE_EVERY);
+        self.mode != Mode::Steady || starts < QUOTA_LESS * placed || (settled && starts > QUOTA_MORE * placed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,23 +1,20 @@
 //! `weir incident`: declare a fault, go on by hand, and see afterwards what happened.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+mod paper;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use self::paper::{MissedArgs, SheetsArgs};
 use super::{Session, output::table};
 use crate::{
     domain::{ChannelKind, CommunityId, IncidentId, IncidentScope, Language, SiteId},
     i18n::{Texts, Voice, notices},
-    incidents::{
-        missed::{self, Missed},
-        report::{self, Delays, IncidentReport},
-        returns::{self, RefusedSheetRow, ReturnReport, TickedRow},
-        sheets::{self, SiteSheets},
-    },
-    roster::read_returns,
     store::{Incident, IncidentNote, NewIncident, Store, WindowCount},
 };
 
@@ -26,9 +23,6 @@ const OWNER: &str = "the machine's owner";
 const REASON_CHARACTERS_MAX: usize = 500;
 /// What is added to a notice must leave it short enough for two text messages.
 const MESSAGE_CHARACTERS_MAX: usize = 60;
-/// Refused rows and missed people that are shown; the files hold all.
-const SHOWN_MAX: usize = 20;
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// `weir incident`
 #[derive(Debug, Subcommand)]
@@ -113,35 +107,6 @@ pub struct OpenArgs {
     yes: bool,
 }
 
-/// `weir incident sheets`
-#[derive(Debug, Args)]
-pub struct SheetsArgs {
-    /// The incident.
-    id: IncidentId,
-    /// The folder to write them into; they hold personal data, and only their owner may read them.
-    #[arg(long, default_value = "sheets", value_name = "DIR")]
-    out: PathBuf,
-    /// Windows from this time on, such as 14:00 or "2026-09-03 14:00"; by default when the incident began.
-    #[arg(long, value_name = "TIME")]
-    from: Option<String>,
-    /// Windows until this time; by default when it ended, or, while it lasts, as far as windows are near.
-    #[arg(long, value_name = "TIME")]
-    to: Option<String>,
-}
-
-/// `weir incident missed`
-#[derive(Debug, Args)]
-pub struct MissedArgs {
-    /// The incident.
-    id: IncidentId,
-    /// Write them all, with their names, into this table; only its owner may read it.
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Students only.
-    #[arg(long)]
-    students: bool,
-}
-
 /// Runs one of them.
 pub async fn run(command: IncidentCommand, session: &Session) -> Result<ExitCode> {
     let store = session.store().await?;
@@ -151,11 +116,11 @@ pub async fn run(command: IncidentCommand, session: &Session) -> Result<ExitCode
         IncidentCommand::Close { id, note } => close(id, &note, session, &store).await?,
         IncidentCommand::List => list(session, &store).await?,
         IncidentCommand::Show { id } => show(id, session, &store).await?,
-        IncidentCommand::Report { id, svg } => report_on(id, svg, session, &store).await?,
-        IncidentCommand::Sheets(args) => write_sheets(args, session, &store).await?,
-        IncidentCommand::Return { id, file } => take_back(id, file, session, &store).await?,
-        IncidentCommand::Drain { id, wait } => drained(id, wait, session, &store).await?,
-        IncidentCommand::Missed(args) => list_missed(args, session, &store).await?,
+        IncidentCommand::Report { id, svg } => report::show(id, svg, session, &store).await?,
+        IncidentCommand::Sheets(args) => paper::write_sheets(args, session, &store).await?,
+        IncidentCommand::Return { id, file } => paper::take_back(id, file, session, &store).await?,
+        IncidentCommand::Drain { id, wait } => paper::drained(id, wait, session, &store).await?,
+        IncidentCommand::Missed(args) => paper::list_missed(args, session, &store).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -415,6 +380,10 @@ fn said(
         incident.opened_by,
         incident.reason,
     );
+    if let Some(closed_at) = incident.closed_at {
+        let minutes = (closed_at - incident.opened_at).num_minutes();
+        text.push_str(&format!("  lasted {minutes} minutes\n"));
+    }
     for (language, words) in [
         ("Chinese", &incident.message_zh),
         ("English", &incident.message_en),
@@ -426,7 +395,8 @@ fn said(
         }
     }
     text.push_str(&format!(
-        "  fell into {} windows of {} people; {} of them were told of it, {} windows have moved since\n",
+        "  it touched {} windows of {} people; in {} of these windows people knew their time and were told of it; \
+         {} have moved since\n",
         windows.windows, windows.people, windows.told, windows.moved
     ));
     for note in log.iter().filter(|note| note.kind != "opened") {
@@ -440,307 +410,4 @@ fn said(
         ));
     }
     text
-}
-
-async fn report_on(id: IncidentId, svg: Option<PathBuf>, session: &Session, store: &Store) -> Result<()> {
-    let incident = find(id, store).await?;
-    let report = report::gather(store, incident, session.clock.now()).await?;
-    if let Some(file) = &svg {
-        match report::picture(&report, session.config.city.time_zone) {
-            Some(picture) => std::fs::write(file, picture)
-                .with_context(|| format!("{} could not be written", file.display()))?,
-            None => session
-                .out
-                .note("no load was reported around this incident: there is no picture"),
-        }
-    }
-    let names = Names::load(store).await?;
-    session.out.answer(&report, || {
-        format!(
-            "{}{}",
-            said(&report.incident, &report.log, report.windows, &names, session),
-            report_words(&report, session)
-        )
-    })
-}
-
-fn report_words(report: &IncidentReport, session: &Session) -> String {
-    let mut text = String::new();
-    let rows: Vec<Vec<String>> = report
-        .notices
-        .iter()
-        .map(|count| {
-            let kind = if count.kind == "incident" {
-                "of the incident"
-            } else {
-                "of its end"
-            };
-            vec![
-                kind.into(),
-                count.channel.clone(),
-                count.state.clone(),
-                count.deliveries.to_string(),
-            ]
-        })
-        .collect();
-    if rows.is_empty() {
-        text.push_str("\nnobody was told\n");
-    } else {
-        text.push_str(&format!(
-            "\n{}\n",
-            table(&["told", "channel", "state", "count"], &rows)
-        ));
-    }
-    for (what, delays) in [
-        ("taken by the channel", report.taken),
-        ("on the phone", report.delivered),
-    ] {
-        if delays.count > 0 {
-            text.push_str(&delay_words(what, delays));
-        }
-    }
-    text + &paper_and_load(report, session)
-}
-
-fn paper_and_load(report: &IncidentReport, session: &Session) -> String {
-    let mut text = String::new();
-    let sheets: Vec<String> = report
-        .sheets
-        .iter()
-        .map(|(state, count)| format!("{count} {state}"))
-        .collect();
-    text.push_str(&format!("\nregistrations on paper: {}\n", sheets.join(", ")));
-    if let Some(worst) = report
-        .load
-        .iter()
-        .max_by(|a, b| a.utilisation.total_cmp(&b.utilisation))
-    {
-        let worst_queue = report
-            .load
-            .iter()
-            .map(|minute| minute.queue_seconds)
-            .fold(0.0, f64::max);
-        let worst_errors = report
-            .load
-            .iter()
-            .map(|minute| minute.error_rate)
-            .fold(0.0, f64::max);
-        text.push_str(&format!(
-            "load around it: at most {:.0} % of the capacity ({}), a wait of {worst_queue:.1} s, {:.1} % errors\n",
-            worst.utilisation * 100.0,
-            local(worst.minute, session),
-            worst_errors * 100.0
-        ));
-    } else {
-        text.push_str("load around it: none was reported\n");
-    }
-    for change in &report.modes {
-        text.push_str(&format!(
-            "  {} pacing: {}\n",
-            local(change.at, session),
-            change.mode
-        ));
-    }
-    text
-}
-
-fn delay_words(what: &str, delays: Delays) -> String {
-    format!(
-        "{what}: {} notices, half within {} s, 90 % within {} s, 99 % within {} s, the last after {} s\n",
-        delays.count, delays.median_seconds, delays.p90_seconds, delays.p99_seconds, delays.max_seconds
-    )
-}
-
-async fn write_sheets(args: SheetsArgs, session: &Session, store: &Store) -> Result<()> {
-    let incident = find(args.id, store).await?;
-    let from = args
-        .from
-        .map(|text| instant("--from", &text, session))
-        .transpose()?;
-    let to = args.to.map(|text| instant("--to", &text, session)).transpose()?;
-    let from = from.unwrap_or(incident.opened_at);
-    let lasting = session.clock.now() + session.config.incidents.near();
-    let to = to.unwrap_or(incident.closed_at.unwrap_or(lasting));
-    if to <= from {
-        bail!("--to must be later than --from");
-    }
-    let texts = Texts::load()?;
-    let written = sheets::write(store, &session.config, &texts, args.id, (from, to), &args.out).await?;
-    session
-        .out
-        .answer(&json!({ "from": from, "to": to, "sites": written }), || {
-            if written.is_empty() {
-                return format!(
-                    "no window of this incident lies between {} and {}: nothing was written",
-                    local(from, session),
-                    local(to, session)
-                );
-            }
-            sheets_words(args.id, &written)
-        })
-}
-
-fn sheets_words(id: IncidentId, written: &[SiteSheets]) -> String {
-    let rows: Vec<Vec<String>> = written
-        .iter()
-        .map(|site| {
-            vec![
-                site.site.clone(),
-                site.pages.to_string(),
-                site.units.to_string(),
-                site.people.to_string(),
-                site.page.display().to_string(),
-            ]
-        })
-        .collect();
-    format!(
-        "{}\n\nOpen each page in a browser and print it; beside each lies the table (.csv) to fill in: tick `done`, \
-         write `time`. Then `weir incident return {id} FILE`.\nThey hold names and doors: keep them safe",
-        table(&["site", "pages", "units", "people", "page to print"], &rows)
-    )
-}
-
-/// A time of today, or with its date, in the city's time.
-fn instant(option: &str, text: &str, session: &Session) -> Result<DateTime<Utc>> {
-    let zone = session.config.city.time_zone;
-    let today = session.clock.now().with_timezone(&zone).date_naive();
-    let text = text.trim();
-    let time = NaiveTime::parse_from_str(text, "%H:%M").map(|time| today.and_time(time));
-    let read = time.or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M"));
-    let local = read
-        .ok()
-        .and_then(|local| zone.from_local_datetime(&local).earliest());
-    local
-        .map(|local| local.to_utc())
-        .with_context(|| format!("{option}: write a time such as 14:00, or \"2026-09-03 14:00\""))
-}
-
-async fn take_back(id: IncidentId, file: PathBuf, session: &Session, store: &Store) -> Result<()> {
-    find(id, store).await?;
-    let rows = tokio::task::spawn_blocking(move || read_returns(&file)).await??;
-    let mut report = ReturnReport::default();
-    let mut ticked = Vec::new();
-    for row in rows {
-        match row {
-            Ok(row) if row.ticked => ticked.push(TickedRow {
-                line: row.line,
-                code: row.code,
-                time: row.time,
-            }),
-            Ok(_) => report.unticked += 1,
-            Err(fault) => report.refused.push(RefusedSheetRow {
-                line: fault.line,
-                column: fault.column.into(),
-                reason: fault.reason.to_string(),
-            }),
-        }
-    }
-    let report = returns::take(store, &session.clock, id, &ticked, report).await?;
-    session.out.answer(&json!({ "incident": id, "returned": report }), || {
-        let mut text = format!(
-            "{} new registrations wait to be passed on, {} were known, {} rows have no tick, {} were refused\n",
-            report.added,
-            report.known,
-            report.unticked,
-            report.refused.len()
-        );
-        for row in report.refused.iter().take(SHOWN_MAX) {
-            text.push_str(&format!("  line {}, {}: {}\n", row.line, row.column, row.reason));
-        }
-        if report.refused.len() > SHOWN_MAX {
-            text.push_str("  …\n");
-        }
-        text + &format!("`weir incident drain {id}` shows how far they have come")
-    })
-}
-
-async fn drained(id: IncidentId, wait: bool, session: &Session, store: &Store) -> Result<()> {
-    find(id, store).await?;
-    loop {
-        let counts = report::sheets(&store.count_manual(id).await?);
-        let open = counts["waiting"] + counts["sent"];
-        if wait && open > 0 {
-            session.out.line(drain_words(&counts));
-            tokio::time::sleep(LOOK_AGAIN).await;
-            continue;
-        }
-        let refused = store.refused_manual(id, SHOWN_MAX).await?;
-        let reasons: Vec<&String> = refused.iter().map(|(_, reason)| reason).collect();
-        let set = session.config.registration.url.is_some();
-        return session.out.answer(
-            &json!({ "incident": id, "sheets": counts, "refused": reasons }),
-            || {
-                let mut text = drain_words(&counts);
-                if open > 0 && !set {
-                    text.push_str("\nregistration.url is not set: nothing is passed on until it is");
-                }
-                for reason in &reasons {
-                    text.push_str(&format!("\n  refused: {reason}"));
-                }
-                text
-            },
-        );
-    }
-}
-
-fn drain_words(counts: &std::collections::BTreeMap<&'static str, i64>) -> String {
-    let total: i64 = counts.values().sum();
-    format!(
-        "{} of {total} registered, {} waiting, {} being passed on, {} refused",
-        counts["registered"], counts["waiting"], counts["sent"], counts["refused"]
-    )
-}
-
-async fn list_missed(args: MissedArgs, session: &Session, store: &Store) -> Result<()> {
-    let incident = find(args.id, store).await?;
-    let people = missed::list(store, &incident, args.students, session.clock.now()).await?;
-    let students = people.iter().filter(|person| person.student).count();
-    if let Some(file) = &args.out {
-        missed::write(file, &people, session.config.city.time_zone)
-            .with_context(|| format!("{} could not be written", file.display()))?;
-    }
-    let shown: Vec<Vec<String>> = people
-        .iter()
-        .take(SHOWN_MAX)
-        .map(|person| row_of(person, session))
-        .collect();
-    let file = args.out.as_ref().map(|file| file.display().to_string());
-    session.out.answer(
-        &json!({ "incident": args.id, "people": people.len(), "students": students, "file": file }),
-        || {
-            let mut text = format!(
-                "{} people were kept from their test, {students} of them students\n",
-                people.len()
-            );
-            if !shown.is_empty() {
-                text.push_str(&table(
-                    &["", "home", "name", "phone", "window", "moved to"],
-                    &shown,
-                ));
-            }
-            if people.len() > SHOWN_MAX {
-                text.push_str("\n…");
-            }
-            match &file {
-                Some(file) => text.push_str(&format!(
-                    "\nAll of them, with their names, are in {file}: keep it safe"
-                )),
-                None => text.push_str("\nWith --out FILE all of them are written, with their names"),
-            }
-            text
-        },
-    )
-}
-
-/// Masked: a listing shows no whole name and no door.
-fn row_of(person: &Missed, session: &Session) -> Vec<String> {
-    let name: String = person.name.chars().take(1).chain("**".chars()).collect();
-    vec![
-        if person.student { "student" } else { "" }.into(),
-        person.unit.within_community(),
-        name,
-        person.phone.clone(),
-        local(person.window_starts_at, session),
-        person.moved_to.map_or_else(String::new, |at| local(at, session)),
-    ]
 }
