@@ -303,10 +303,9 @@ fn part_after(text: &[char], end: usize) -> Option<Part> {
 
 fn at_hour(hour: u32, minute: u32, part: Option<Part>) -> Option<NaiveTime> {
     let hour = match part {
-        Some(Part::Morning) if hour == 12 => 0,
+        Some(Part::Morning | Part::Evening) if hour == 12 => 0,
         Some(Part::Noon) if hour < 10 => hour + 12,
         Some(Part::Afternoon) if hour < 12 => hour + 12,
-        Some(Part::Evening) if hour == 12 => 0,
         Some(Part::Evening) if (5..12).contains(&hour) => hour + 12,
         _ if hour == 24 => 0,
         _ => hour,

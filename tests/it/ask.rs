@@ -29,7 +29,10 @@ async fn a_question_is_answered_in_the_approved_words() {
     assert!(out(&said).contains("call 120 now"), "{}", out(&said));
     let said = answer(folder.path(), &["ask", "妈妈走不动,3栋2单元1203,请上门"]).await;
     assert_eq!(said["intent"], "home-sampling-apply");
-    assert_eq!(said["slots"], json!({"building": "3", "unit": "2", "room": "1203"}));
+    assert_eq!(
+        said["slots"],
+        json!({"building": "3", "unit": "2", "room": "1203"})
+    );
     // What depends on the person is not guessed: a person takes it.
     let said = run(folder.path(), &["ask", "上门采样什么时候来"]).await;
     assert!(out(&said).contains("社区工作人员"), "{}", out(&said));
@@ -59,8 +62,20 @@ async fn a_bad_line_is_named_and_the_next_one_is_read() {
         let mut keys: Vec<&String> = line.as_object().expect("an object").keys().collect();
         keys.sort();
         assert_eq!(keys, ["intent", "score", "slots", "text"]);
-        assert!(line["score"].as_f64().is_some_and(|score| (0.0..=1.0).contains(&score)));
+        assert!(
+            line["score"]
+                .as_f64()
+                .is_some_and(|score| (0.0..=1.0).contains(&score))
+        );
     }
-    let refused: Vec<String> = err(&said).lines().map(|line| line.chars().take(7).collect()).collect();
-    assert_eq!(refused, ["line 3:", "line 4:", "line 5:", "line 6:", "line 9:"], "{}", err(&said));
+    let refused: Vec<String> = err(&said)
+        .lines()
+        .map(|line| line.chars().take(7).collect())
+        .collect();
+    assert_eq!(
+        refused,
+        ["line 3:", "line 4:", "line 5:", "line 6:", "line 9:"],
+        "{}",
+        err(&said)
+    );
 }
