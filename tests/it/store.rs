@@ -1720,7 +1720,7 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         .await;
         assert_eq!(store.people_and_recipients().await.expect("counts"), (4, 3));
         let unit = store.units().await.expect("reads")[0].unit;
-        assert_eq!(store.green_people().await.expect("counts"), [(unit, 2)].into());
+        assert_eq!(store.green_people().await.expect("counts"), std::collections::HashMap::from([(unit, 2)]));
         store.save_sites(&[site("锦绣采样点")]).await.expect("saves");
         let site = store.sites().await.expect("reads")[0].id;
         assert_eq!(store.unit_point(unit).await.expect("reads"), None);
