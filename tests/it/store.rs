@@ -1506,7 +1506,7 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
             .expect("reads");
         let states: Vec<&str> = waiting.iter().rev().map(|delivery| &*delivery.state).collect();
         assert_eq!(states, ["sending", "cancelled"]);
-        assert_eq!(store.hearing_old_times(round).await.expect("reads"), [one].into());
+        assert_eq!(store.hearing_old_times(round).await.expect("reads"), std::collections::HashSet::from([one]));
 
         // The second unit is not told, but phone 1 has heard of it with the first.
         let due = store.units_to_correct(round, 10).await.expect("reads");
