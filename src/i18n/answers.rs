@@ -39,7 +39,59 @@ pub fn answer(voice: &Voice<'_>, intent: Intent, facts: &Facts<'_>) -> Option<St
 
 fn sentences<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
     let emergency_number = facts.emergency_number;
-    let mut said: Vec<Text<'a>> = Vec::new();
+    match intent {
+        Intent::FindTimeWindow
+        | Intent::CheckPassValidity
+        | Intent::HomeSamplingStatus
+        | Intent::HomeSamplingCancel => own(intent, facts),
+        Intent::GetPass => vec![
+            Text::AnswerGetPass,
+            match facts.community_phone {
+                Some(community_phone) => Text::AnswerGetPassPhone { community_phone },
+                None => Text::AnswerGetPassHuman,
+            },
+        ],
+        Intent::EmergencyCare => vec![
+            Text::AnswerEmergencyCare,
+            Text::AnswerEmergencyCareCall { emergency_number },
+        ],
+        Intent::MissedTestEnrolment => {
+            let news = facts.official_channel;
+            let news = news.map(|official_channel| Text::AnswerMissedTestEnrolmentNews { official_channel });
+            [Some(Text::AnswerMissedTestEnrolment), news]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        Intent::PriceGougingReport => vec![
+            Text::AnswerPriceGougingReport,
+            match facts.price_hotline {
+                Some(price_hotline) => Text::AnswerPriceGougingReportPhone { price_hotline },
+                None => Text::AnswerPriceGougingReportWrite,
+            },
+        ],
+        Intent::ReportIncident => vec![
+            Text::AnswerReportIncident,
+            Text::AnswerReportIncidentDanger { emergency_number },
+        ],
+        Intent::TalkToHuman => [Some(Text::AnswerTalkToHuman), phone(facts)]
+            .into_iter()
+            .flatten()
+            .collect(),
+        Intent::Human => {
+            let danger = Text::AnswerLifeInDanger { emergency_number };
+            [Some(Text::AnswerHuman), phone(facts), Some(danger)]
+                .into_iter()
+                .flatten()
+                .collect()
+        }
+        _ => plain(intent).into_iter().collect(),
+    }
+}
+
+/// The answers about what is the person's own.
+fn own<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
+    let mut said = Vec::new();
     match intent {
         Intent::FindTimeWindow => {
             said.extend(facts.window.map(|(time, site)| Text::AnswerWindow { time, site }));
@@ -47,71 +99,19 @@ fn sentences<'a>(intent: Intent, facts: &Facts<'a>) -> Vec<Text<'a>> {
         }
         Intent::CheckPassValidity => {
             said.push(Text::AnswerProofHours);
-            said.extend(facts.proof.map(|(sampled_at, valid_until)| Text::AnswerProofOwn {
+            let proof = facts.proof;
+            said.extend(proof.map(|(sampled_at, valid_until)| Text::AnswerProofOwn {
                 sampled_at,
                 valid_until,
             }));
         }
-        Intent::GetPass => said.extend([
-            Text::AnswerGetPass,
-            match facts.community_phone {
-                Some(community_phone) => Text::AnswerGetPassPhone { community_phone },
-                None => Text::AnswerGetPassHuman,
+        _ => said.extend(facts.request.map(|(request_id, request_status)| match intent {
+            Intent::HomeSamplingCancel => Text::AnswerHomeSamplingCancel { request_id },
+            _ => Text::AnswerHomeSamplingStatus {
+                request_id,
+                request_status,
             },
-        ]),
-        Intent::EmergencyCare => {
-            said.extend([
-                Text::AnswerEmergencyCare,
-                Text::AnswerEmergencyCareCall { emergency_number },
-            ]);
-        }
-        Intent::HomeSamplingStatus => {
-            said.extend(
-                facts
-                    .request
-                    .map(|(request_id, request_status)| Text::AnswerHomeSamplingStatus {
-                        request_id,
-                        request_status,
-                    }),
-            )
-        }
-        Intent::HomeSamplingCancel => {
-            said.extend(
-                facts
-                    .request
-                    .map(|(request_id, _)| Text::AnswerHomeSamplingCancel { request_id }),
-            );
-        }
-        Intent::MissedTestEnrolment => {
-            said.push(Text::AnswerMissedTestEnrolment);
-            let news = facts.official_channel;
-            said.extend(
-                news.map(|official_channel| Text::AnswerMissedTestEnrolmentNews { official_channel }),
-            );
-        }
-        Intent::PriceGougingReport => said.extend([
-            Text::AnswerPriceGougingReport,
-            match facts.price_hotline {
-                Some(price_hotline) => Text::AnswerPriceGougingReportPhone { price_hotline },
-                None => Text::AnswerPriceGougingReportWrite,
-            },
-        ]),
-        Intent::ReportIncident => {
-            said.extend([
-                Text::AnswerReportIncident,
-                Text::AnswerReportIncidentDanger { emergency_number },
-            ]);
-        }
-        Intent::TalkToHuman => {
-            said.push(Text::AnswerTalkToHuman);
-            said.extend(phone(facts));
-        }
-        Intent::Human => {
-            said.push(Text::AnswerHuman);
-            said.extend(phone(facts));
-            said.push(Text::AnswerLifeInDanger { emergency_number });
-        }
-        _ => said.extend(plain(intent)),
+        })),
     }
     said
 }

@@ -174,7 +174,7 @@ fn sounds_of(runs: &[Run], lexicon: &Lexicon, found: &mut Vec<Piece>, concepts: 
             }
             Run::Word(word) => match sounds::syllables(word) {
                 Some(syllables) => {
-                    spoken.extend(syllables.iter().map(|syllable| hash(&[syllable.as_bytes()])))
+                    spoken.extend(syllables.iter().map(|syllable| hash(&[syllable.as_bytes()])));
                 }
                 None => spoken.push(hash(&[b"-"])),
             },

@@ -189,7 +189,10 @@ mod tests {
 
     #[test]
     fn danger_is_never_answered_as_an_ordinary_question() {
-        for text in include_str!("danger.txt").lines().filter(|line| !line.is_empty()) {
+        for text in include_str!("../../tests/data/danger.txt")
+            .lines()
+            .filter(|line| !line.is_empty())
+        {
             let said = Understanding::shared().understand(text, Language::ZhHans);
             assert!(said.urgent, "{text}");
             assert!(

@@ -83,6 +83,7 @@ impl Serialize for SaidDate {
     }
 }
 
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
 fn as_hours_and_minutes<S: Serializer>(time: &Option<NaiveTime>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serializer.collect_str(&time.format("%H:%M")),
@@ -325,6 +326,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_a_message_names_is_read_in_its_normal_form() {
         for (text, wanted) in [
             ("3栋", "b=3"),

@@ -22,12 +22,11 @@ pub(super) fn of(c: char) -> Option<&'static str> {
         '觉' => "jue",
         '血' => "xue",
         '差' => "cha",
-        '号' => "hao",
-        '好' => "hao",
+        '号' | '好' => "hao",
         '卡' => "ka",
         '会' => "hui",
         '单' => "dan",
-        '大' => "da",
+        '大' | '打' => "da",
         '说' => "shuo",
         '给' => "gei",
         '系' => "xi",
@@ -38,7 +37,6 @@ pub(super) fn of(c: char) -> Option<&'static str> {
         '下' => "xia",
         '区' => "qu",
         '转' => "zhuan",
-        '打' => "da",
         '哪' | '那' => "na",
         _ => return None,
     })
@@ -123,7 +121,7 @@ fn is_syllable(text: &str) -> bool {
             "zh" | "ch" | "sh" | "z" | "c" | "s" | "r" | "g" | "k" | "h" => {
                 rest == "i" && !["g", "k", "h"].contains(initial) || !rest.starts_with('i') && rest != "v"
             }
-            "b" | "p" | "m" | "f" => !rest.starts_with("u") || rest == "u",
+            "b" | "p" | "m" | "f" => !rest.starts_with('u') || rest == "u",
             _ => rest != "er",
         }
 }

@@ -251,7 +251,7 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
     let rest: String = text[end..].iter().take(24).collect();
     let before: String = text[at.saturating_sub(16)..at].iter().collect();
     let before = before.trim_end();
-    let past = [("half past", 30), ("quarter past", 15)]
+    let minute = [("half past", 30), ("quarter past", 15)]
         .iter()
         .find(|(word, _)| before.ends_with(word))
         .map(|(_, minute)| *minute);
@@ -259,10 +259,10 @@ fn english(text: &[char], at: usize, hour: u32, end: usize) -> Option<NaiveTime>
     let oclock = ["o'clock", "oclock", "o clock", "o’clock"]
         .iter()
         .any(|word| rest.trim_start().starts_with(word));
-    if part.is_none() && past.is_none() && !oclock {
+    if part.is_none() && minute.is_none() && !oclock {
         return None;
     }
-    at_hour(hour, past.unwrap_or(0), part)
+    at_hour(hour, minute.unwrap_or(0), part)
 }
 
 fn part_before(text: &[char], at: usize) -> Option<Part> {
@@ -303,10 +303,9 @@ fn part_after(text: &[char], end: usize) -> Option<Part> {
 
 fn at_hour(hour: u32, minute: u32, part: Option<Part>) -> Option<NaiveTime> {
     let hour = match part {
-        Some(Part::Morning) if hour == 12 => 0,
+        Some(Part::Morning | Part::Evening) if hour == 12 => 0,
         Some(Part::Noon) if hour < 10 => hour + 12,
         Some(Part::Afternoon) if hour < 12 => hour + 12,
-        Some(Part::Evening) if hour == 12 => 0,
         Some(Part::Evening) if (5..12).contains(&hour) => hour + 12,
         _ if hour == 24 => 0,
         _ => hour,

@@ -81,7 +81,7 @@ pub(super) fn train(examples: &[&Example], settings: &Settings) -> Trained {
     let rarities = rarities(examples, settings);
     let index: HashMap<u32, usize> = rarities.keys().copied().zip(0..).collect();
     let rarest = rarities.values().copied().fold(0.0, f32::max);
-    let prepared: Vec<(usize, f32, Vec<(usize, f32)>)> = examples
+    let prepared: Vec<_> = examples
         .iter()
         .map(|example| {
             let known = |piece: u32| Some((*index.get(&piece)?, *rarities.get(&piece)?));

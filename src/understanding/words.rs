@@ -90,7 +90,7 @@ fn hash_sounds(spoken: &[u32]) -> u32 {
 }
 
 fn hash_words(stems: &[String]) -> u32 {
-    let bytes: Vec<&[u8]> = stems.iter().map(|word| word.as_bytes()).collect();
+    let bytes: Vec<&[u8]> = stems.iter().map(String::as_bytes).collect();
     features::hash(&bytes)
 }
 

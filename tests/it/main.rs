@@ -1,6 +1,7 @@
 //! The tests of whole flows, one module each.
 
 mod app;
+mod ask;
 mod binary;
 mod broadcast;
 mod cli;

@@ -2330,6 +2330,7 @@ async fn a_text_in_other_words_holds_until_its_date() {
     .await;
 }
 
+#[expect(clippy::too_many_lines, reason = "one talk from its beginning to its end")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_talk_is_opened_once_answered_and_closed() {
     on_both(async |test| {
