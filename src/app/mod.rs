@@ -232,18 +232,37 @@ impl Service {
             };
             loops.spawn(drain.run(stop.clone()));
         }
+        self.spawn_answers(loops, &store, written, arrived, stop);
+        let timetable = Timetable {
+            store,
+            clock,
+            config,
+            backup_folder: Store::folder(self.config.store.url.expose_secret()),
+        };
+        loops.spawn(timetable.run(stop.clone()));
+    }
+
+    /// Those who answer: the workers' desk first, then the conversation.
+    fn spawn_answers(
+        &self,
+        loops: &mut JoinSet<()>,
+        store: &Store,
+        written: watch::Sender<u64>,
+        arrived: watch::Receiver<u64>,
+        stop: &CancellationToken,
+    ) {
         let runner = Runner::new(
             store.clone(),
-            clock.clone(),
+            self.clock.clone(),
             self.texts.clone(),
-            config.clone(),
+            self.config.clone(),
             written.clone(),
         );
         let front = desk::Front::new(
             store.clone(),
-            clock.clone(),
+            self.clock.clone(),
             self.texts.clone(),
-            config.clone(),
+            self.config.clone(),
             written,
         );
         let runner = runner.asking_first(front.first());
@@ -252,18 +271,11 @@ impl Service {
             let menus = desk::Menus {
                 store: store.clone(),
                 texts: self.texts.clone(),
-                language: config.city.default_language,
+                language: self.config.city.default_language,
                 telegram,
             };
             loops.spawn(menus.run(stop.clone()));
         }
-        let timetable = Timetable {
-            store,
-            clock,
-            config,
-            backup_folder: Store::folder(self.config.store.url.expose_secret()),
-        };
-        loops.spawn(timetable.run(stop.clone()));
     }
 
     async fn spawn_lanes(

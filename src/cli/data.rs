@@ -125,7 +125,7 @@ pub async fn key(command: KeyCommand, session: &Session) -> Result<ExitCode> {
                 Ok(store) => {
                     let said = ("key.rotate", String::new(), String::new());
                     session.act(&store, Right::Keys, &[], said).await?;
-                    Alone::ask(&store).await?.during(rotate).await?
+                    Box::pin(Alone::ask(&store).await?.during(rotate)).await?
                 }
                 Err(_) => rotate.await?,
             };
