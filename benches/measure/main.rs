@@ -3,6 +3,7 @@
 //! Each case runs in a process of its own, so that one's peak of memory is not another's. Each prints a small table
 //! and one line of JSON. docs/benchmarks.md has the figures of one machine.
 
+mod ask;
 mod broadcast;
 mod city;
 mod corrections;
@@ -89,6 +90,8 @@ enum What {
         #[arg(long, default_value_t = 20)]
         starts: usize,
     },
+    /// Read the held-out questions: how many are understood, and how fast.
+    Ask,
     /// One case, in a process of its own.
     #[command(hide = true)]
     Case {
@@ -109,6 +112,7 @@ fn main() -> Result<()> {
         Some(What::Corrections { residents }) => corrections::measure(residents),
         Some(What::Broadcast { residents }) => broadcast::measure(&residents),
         Some(What::Startup { starts }) => startup::measure(starts),
+        Some(What::Ask) => ask::measure(),
         Some(What::Case { case }) => process::run(&case),
         None => {
             import::measure(100_000)?;
@@ -117,7 +121,8 @@ fn main() -> Result<()> {
             release::measure(&[10_000, 100_000])?;
             corrections::measure(20_000)?;
             broadcast::measure(&[10_000, 100_000])?;
-            startup::measure(20)
+            startup::measure(20)?;
+            ask::measure()
         }
     }
 }

@@ -63,14 +63,21 @@ menu-stop = 停止通知
     .sms = 退訂
 menu-start = 恢復通知
 menu-help = 幫助
-help = 我可以告訴您：什麼時候、到哪裡做核酸採樣。
-    別的問題，請聯絡社區工作人員。
-    急病請撥打{ $emergency_number }。
-    .sms = 我能告訴您採樣的時間和地點。別的問題請找社區工作人員。急病請撥打{ $emergency_number }。
+menu-person = 人工
+menu-pass = 通行證明
+menu-privacy = 隱私
+help = 我可以告訴您：什麼時候、到哪裡做核酸採樣，核酸證明還有沒有效。
+    您也可以直接寫問題，或寫樓棟單元，例如：3棟2單元。
+    要找社區工作人員，請回覆“人工”。急病請撥打{ $emergency_number }。
+    .sms = 我能告訴您採樣的時間地點、核酸證明是否有效。也可以直接寫問題。要找工作人員，請回覆：人工。急病請撥打{ $emergency_number }。
 choose-language = 請選擇語言。
     Choose a language.
     .sms = 請選擇語言 / Language：
 language-set = 好的，以後用繁體中文。
+stop-ask = 要停止通知嗎？請按下面的按鈕，或回覆“退訂”。
+    .sms = 要停止通知，請回覆：退訂
+start-ask = 要收通知嗎？請按下面的按鈕，或回覆“訂閱”。
+    .sms = 要收通知，請回覆：訂閱
 stopped = 已停止向您發送通知。回覆「訂閱」可重新開啟。
 stop-everywhere-offer = 您別的號碼和聊天也要停止嗎？
     要停止，請按下面的按鈕，或回覆「全部退訂」。
@@ -83,11 +90,10 @@ confirm-stop-everywhere = 別的號碼和聊天也要停止嗎？請回覆{ $cod
 confirm-failed = 驗證碼不對，或已過期。沒有改動。
 confirm-wrong = 驗證碼不對。請看一看簡訊裡的四位數字，再回覆一次。還可以試{ $left }次。
 confirm-too-many = 驗證碼發得太多了，沒有改動。請一小時以後再試，或聯絡社區工作人員。
-no-person = 我是自動回覆，不能轉人工。請直接聯絡社區工作人員。
-unknown = 我沒有看懂。
-    別的問題，請聯絡社區工作人員。
-    .sms = 我沒有看懂。別的問題請找社區工作人員。
-words-only = 收到了。可是我只會看文字，看不了圖片和語音。
+unknown = 我沒有看懂。請選一個，或換個說法再寫一次。
+    要找社區工作人員，請回覆“人工”。
+    .sms = 我沒有看懂。請換個說法，要找工作人員請回覆：人工
+words-only = 收到了。可是我只會看文字，看不了圖片、語音和位置。
     .sms = 我只會看文字。
 emergency = 請馬上撥打{ $emergency_number }！
     或立即前往最近的急診。各大醫院急診24小時開放。
@@ -114,3 +120,83 @@ other-time-not-registered = 名冊裡沒有這個號碼，不能用它換時間�
 other-time-gone = 這個時間剛剛被別人選走了。
 other-time-confirm = 要換到{ $time }嗎？請回覆{ $code }確認，10分鐘內有效。
 other-time-done = 換好了。您和用這個號碼登記的家人，請按新的時間來。
+
+## Talks with a person
+
+handed-over = 已轉給社區工作人員，會在這裡答覆您。
+    工作人員答覆以前，我不自動回答。要結束，請回覆“結束”。
+    .sms = 已轉工作人員答覆，我暫不自動回答。結束請回覆：結束
+handed-over-danger = 我也已通知社區工作人員。
+cannot-answer = 這個問題我不能回答。
+talk-end = 結束
+talk-ended = 好的，和工作人員的對話結束了。
+talk-timed-out = 和工作人員的對話已經結束。有事請再寫給我。要找工作人員，請回覆“人工”。
+too-many = 您發得太快，我看不過來。請過一分鐘再寫。急病請撥打{ $emergency_number }。
+
+## Private data
+
+privacy = 我保存：您的聊天號或手機號、語言、住址、您寫給我的話。社區名冊裡有您的，還有名冊資料。
+    都加密保存，只用來通知您、答覆您。您寫的話，{ $days }天後刪除。
+    要馬上刪除，請回覆“刪除我的資料”。
+    .sms = 我加密保存您的號碼、語言、住址和您寫的話，只用來通知、答覆您，{ $days }天後刪除您寫的話。要馬上刪除，請回覆：刪除我的資料
+forget-ask = 要刪除您寫給我的話、您選的住址和語言嗎？
+    社區名冊不會變。要改名冊，請找社區工作人員。
+forget-yes = 刪除我的資料
+forget-no = 不刪除
+confirm-forget = 要刪除您寫的話、您選的住址和語言嗎？請回覆{ $code }確認，10分鐘內有效。名冊不會變。
+forgotten = 已經刪除。社區名冊由社區保管，要改請找社區工作人員。
+
+## The person's pass
+
+pass-prove = 查通行證明，要先確認是您本人。
+pass-not-registered = 名冊裡沒有這個號碼，不能用它查通行證明。請找社區工作人員。
+pass-whose = 要查哪一位的？
+    .sms = 要查哪一位的？請回覆數字：
+pass-heading = { $name }的核酸證明：
+    .sms = { $name }：
+pass-until-sampled = 有效到{ $until }。
+    規定：{ $hours }小時({ $since }起)，從採樣時間算。採樣時間：{ $at }。
+    .sms = 有效到{ $until }。按{ $hours }小時規定({ $since }起)，從採樣{ $at }算。
+pass-until-reported = 有效到{ $until }。
+    規定：{ $hours }小時({ $since }起)，從出結果的時間算。出結果時間：{ $at }。
+    .sms = 有效到{ $until }。按{ $hours }小時規定({ $since }起)，從出結果{ $at }算。
+pass-over-sampled = 已經過期：只到{ $until }。
+    規定：{ $hours }小時({ $since }起)，從採樣時間算。採樣時間：{ $at }。
+    .sms = 已過期，只到{ $until }。按{ $hours }小時規定({ $since }起)，從採樣{ $at }算。
+pass-over-reported = 已經過期：只到{ $until }。
+    規定：{ $hours }小時({ $since }起)，從出結果的時間算。出結果時間：{ $at }。
+    .sms = 已過期，只到{ $until }。按{ $hours }小時規定({ $since }起)，從出結果{ $at }算。
+pass-open = 規定：{ $hours }小時({ $since }起)。
+    從採樣時間算，到{ $sampled }。
+    從出結果的時間算，到{ $reported }。
+    規定沒有寫明從哪個時間算，由社區確定。
+    .sms = { $hours }小時規定({ $since }起)，從採樣算到{ $sampled }，從出結果算到{ $reported }，由社區確定。
+pass-open-sampled = 規定：{ $hours }小時({ $since }起)。
+    從採樣時間算，到{ $sampled }。
+    規定沒有寫明從哪個時間算，由社區確定。
+    .sms = { $hours }小時規定({ $since }起)，從採樣算到{ $sampled }，從哪個時間算由社區確定。
+pass-for-with = { $purposes }，還要出示：{ $needs }，有一樣就行。
+    .sms = { $purposes }還要看{ $needs }。
+pass-for = { $purposes }，出示這份證明。
+    .sms = { $purposes }看這份證明。
+purpose-gate = 進出小區
+purpose-public-transport = 坐公交、地鐵
+    .sms = 坐公交地鐵
+purpose-hospital = 去醫院看病
+    .sms = 去醫院
+need-entry-card = 小區出入登記卡
+    .sms = 登記卡
+need-e-pass = 電子通行證
+    .sms = 電子通行證
+list-and = {"，"}
+    .sms = {"、"}
+list-or = {"或"}
+pass-awaited = 最近一次採樣的結果還沒有出來。
+pass-none = 沒有查到核酸陰性證明。什麼時候做核酸，請回覆“時段”。
+    .sms = 沒有查到核酸陰性證明。做核酸的時間，請回覆：時段
+pass-no-record = 登記系統裡沒有查到記錄。
+pass-not-linked = 我查不到這份核酸記錄。
+pass-unavailable = 現在查不到：登記系統沒有回應。請過一會儿再查。
+pass-doubt = 這份記錄，我不能判斷。
+pass-still-holds = 因為系統問題沒做上核酸的學生，秋季入學不受影響。情況緊急，請直接去急診，急診24小時開放。
+    .sms = 因系統問題沒做上核酸的學生，入學不受影響。急診24小時開放。

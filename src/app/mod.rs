@@ -23,7 +23,7 @@ use crate::{
     },
     clock::Clock,
     config::Config,
-    conversation::runner::Runner,
+    conversation::{keeper, runner::Runner},
     domain::{Address, ChannelKind, Language, PhoneNumber},
     i18n::Texts,
     incidents::{drain::Drain, teller::Teller},
@@ -256,6 +256,7 @@ impl Service {
             self.clock.clone(),
             self.texts.clone(),
             self.config.clone(),
+            self.registration.clone(),
             written.clone(),
         );
         let front = desk::Front::new(
@@ -263,10 +264,18 @@ impl Service {
             self.clock.clone(),
             self.texts.clone(),
             self.config.clone(),
-            written,
+            written.clone(),
         );
         let runner = runner.asking_first(front.first());
         loops.spawn(runner.run(arrived, stop.clone()));
+        let keeper = keeper::Keeper {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            texts: self.texts.clone(),
+            config: self.config.clone(),
+            written,
+        };
+        loops.spawn(keeper.run(stop.clone()));
         if let Some(telegram) = self.telegram.clone() {
             let menus = desk::Menus {
                 store: store.clone(),

@@ -1,6 +1,7 @@
 //! The command line: one file per command family.
 
 mod acting;
+mod ask;
 mod audit;
 mod broadcast;
 mod config;
@@ -12,12 +13,14 @@ mod invite;
 mod output;
 mod pacing;
 mod places;
+mod policy;
 mod registration;
 mod registration_sim;
 mod rehearse;
 mod round;
 mod round_status;
 mod send_test;
+mod text;
 mod visit;
 mod worker;
 
@@ -91,6 +94,12 @@ enum Command {
     /// Declare a fault of the registration system, go on by hand, and see afterwards what happened.
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
+    /// The rules about passes: what a test is good for, for how long, since when.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Say approved texts in other words, until a date.
+    #[command(subcommand)]
+    Text(text::TextCommand),
     /// List visits at home, or write the lists that teams take along.
     Visits(visit::VisitsArgs),
     /// Act on a visit at home: ask, accept, decline, assign, on its way, done, not met, cancel.
@@ -109,6 +118,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Write links and QR codes to post at the doors.
     Invite(invite::InviteArgs),
+    /// Say what a resident would be answered; or measure how messages are understood.
+    Ask(ask::AskArgs),
     /// Ask the registration system.
     #[command(subcommand)]
     Registration(registration::RegistrationCommand),
@@ -212,6 +223,8 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Rehearse(args) => rehearse::run(&args, &session).await,
         Command::Deliveries(args) => deliveries::run(&args, &session).await,
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
+        Command::Policy(command) => policy::run(command, &session).await,
+        Command::Text(command) => text::run(command, &session).await,
         Command::Visits(args) => visit::visits(&args, &session).await,
         Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
         Command::Team(command) => Box::pin(visit::team(command, &session)).await,
@@ -219,6 +232,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Worker(command) => worker::run(command, &session).await,
         Command::Audit(args) => audit::run(args, &session).await,
         Command::Invite(args) => invite::run(&args, &session).await,
+        Command::Ask(args) => ask::run(&args, &session),
         Command::Registration(command) => registration::run(&command, &session).await,
         Command::SendTest(args) => send_test::run(&args, &session).await,
         Command::Backup { file } => data::backup(&file, &session).await,

@@ -40,6 +40,11 @@ pub fn parse_cron(text: &str) -> Result<cron::Schedule, String> {
     Ok(schedule)
 }
 
+fn is_map_url(template: &str) -> bool {
+    let is_address = template.starts_with("https://") || template.starts_with("http://");
+    template.is_empty() || is_address && template.contains("{lat}") && template.contains("{lon}")
+}
+
 /// Everything that is not allowed, however many.
 pub(super) fn findings(config: &Config) -> Vec<Finding> {
     let mut checks = Checks::default();
@@ -65,6 +70,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         "city.emergency_number",
         !config.city.emergency_number.trim().is_empty(),
     );
+    checks.need("city.map_url", is_map_url(&config.city.map_url));
     checks.registration(&config.registration);
     checks.need(
         "planner.window_min",

@@ -82,6 +82,10 @@ pub(super) const KEYS: &[Key] = &[
     key("city.price_hotline", "text; empty if there is none"),
     key("city.official_channel", "text; empty if there is none"),
     key(
+        "city.map_url",
+        "an http or https address with {lat} and {lon} in it, and {site} if need be; empty if there is none",
+    ),
+    key(
         "registration.url",
         "an http or https address without a user, a query or a fragment, such as https://registration.example.org",
     ),

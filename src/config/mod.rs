@@ -176,6 +176,8 @@ pub struct CityConfig {
     pub price_hotline: String,
     /// Where the city announces.
     pub official_channel: String,
+    /// The page that shows a site on a map: an address with `{lat}`, `{lon}` and perhaps `{site}`. Empty for none.
+    pub map_url: String,
 }
 
 /// `[registration]`
@@ -427,6 +429,7 @@ impl Default for CityConfig {
             emergency_number: "120".into(),
             price_hotline: "12315".into(),
             official_channel: String::new(),
+            map_url: "https://uri.amap.com/marker?position={lon},{lat}&coordinate=wgs84&name={site}".into(),
         }
     }
 }

@@ -42,15 +42,30 @@ pub(super) enum Choice {
     Take(usize),
     /// No other time after all.
     KeepTime,
+    /// Whether one's pass still counts.
+    Pass,
+    /// The pass of this resident, of those behind the contact.
+    PassOf(ResidentId),
+    /// The windows of a place, without living there.
+    Look(Area),
     Stop,
     StopEverywhere,
     Start,
     Help,
+    /// To speak with a worker.
     Person,
+    /// To speak with the bot again.
+    Done,
+    /// What is kept of the person.
+    Privacy,
+    /// To have it erased.
+    Forget,
+    /// Yes, erase it.
+    ForgetYes,
 }
 
 /// Choices without anything in them, and their button data.
-const PLAIN: [(Choice, &str); 15] = [
+const PLAIN: [(Choice, &str); 20] = [
     (Choice::Menu, "menu"),
     (Choice::Windows, "windows"),
     (Choice::Home, "home"),
@@ -66,6 +81,11 @@ const PLAIN: [(Choice, &str); 15] = [
     (Choice::Start, "start"),
     (Choice::Help, "help"),
     (Choice::Person, "person"),
+    (Choice::Pass, "pass"),
+    (Choice::Done, "done"),
+    (Choice::Privacy, "privacy"),
+    (Choice::Forget, "forget"),
+    (Choice::ForgetYes, "forget_yes"),
 ];
 
 impl fmt::Display for Choice {
@@ -81,6 +101,8 @@ impl fmt::Display for Choice {
             Self::Resident(resident) => write!(f, "resident:{resident}"),
             Self::OtherTimeOf(index) => write!(f, "other_time:{index}"),
             Self::Take(index) => write!(f, "take:{index}"),
+            Self::PassOf(resident) => write!(f, "pass:{resident}"),
+            Self::Look(area) => write!(f, "look:{area}"),
             plain => f.write_str(
                 PLAIN
                     .iter()
@@ -106,6 +128,8 @@ impl FromStr for Choice {
             "lang" => rest.parse().map(Self::Speak).map_err(|_| UnknownChoice),
             "other_time" => rest.parse().map(Self::OtherTimeOf).map_err(|_| UnknownChoice),
             "take" => rest.parse().map(Self::Take).map_err(|_| UnknownChoice),
+            "pass" => rest.parse().map(Self::PassOf).map_err(|_| UnknownChoice),
+            "look" => rest.parse().map(Self::Look).map_err(|_| UnknownChoice),
             "resident" => rest.parse().map(Self::Resident).map_err(|_| UnknownChoice),
             "page" => {
                 let (page, within) = match rest.split_once(':') {
@@ -159,10 +183,12 @@ impl Menu {
         };
         Self::list(&[
             (voice.say(&Text::MenuWindows), Choice::Windows),
+            (voice.say(&Text::MenuPass), Choice::Pass),
             (voice.say(&Text::MenuHome), Choice::Home),
             (voice.say(&Text::MenuLanguage), Choice::Languages),
             notices,
             (voice.say(&Text::MenuHelp), Choice::Help),
+            (voice.say(&Text::MenuPerson), Choice::Person),
         ])
     }
 
@@ -246,6 +272,8 @@ mod tests {
             Choice::Resident(ResidentId(i64::MIN)),
             Choice::OtherTimeOf(usize::MAX),
             Choice::Take(0),
+            Choice::PassOf(ResidentId(i64::MIN)),
+            Choice::Look(area),
         ];
         for choice in PLAIN.iter().map(|(choice, _)| *choice).chain(filled) {
             let data = choice.to_string();

@@ -4,8 +4,10 @@
 
 mod challenge;
 pub mod dialogue;
+pub mod keeper;
 mod menu;
 pub mod places;
+mod proofs;
 pub mod runner;
 mod times;
 mod words;
@@ -24,6 +26,7 @@ fn body(voice: &Voice<'_>, paragraphs: &[String], menu: &Menu) -> Body {
         ChannelKind::Telegram => Body {
             text,
             buttons: menu.buttons(),
+            replaces: None,
         },
         ChannelKind::Sms => Body::text(text + &menu.numbered()),
     }

@@ -9,20 +9,27 @@ use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    dialogue::{self, Effect, Known, Person, PersonResident, PhoneMatch, Reply, State},
+    dialogue::{self, Effect, Fetched, Known, Person, PersonResident, PhoneMatch, Reply, State, Want},
     places::{PlaceRow, Places},
+    proofs::Proofs,
     times::Times,
 };
 use crate::{
     channels::sms::segment,
     clock::Clock,
-    config::Config,
+    config::{CityConfig, Config},
     domain::{
-        Body, ChannelKind, ContactId, DeliveryState, InboundContent, NoticeKind, PhoneNumber, ResidentId,
-        UnitId,
+        Body, ChannelKind, ContactId, DeliveryState, InboundContent, Language, NoticeKind, PhoneNumber,
+        ResidentId, Site, UnitId,
     },
-    i18n::{Texts, Voice, notices},
-    store::{self, NewDelivery, ReplyRow, Store, StoreError, WaitingInbound},
+    i18n::{
+        Text, Texts, Voice,
+        answers::{self, Facts},
+        notices,
+    },
+    registration::RegistrationClient,
+    store::{self, NewDelivery, ReplyRow, Store, StoreError, ThreadChange, ToldWindow, WaitingInbound},
+    understanding::{Intent, Understanding},
 };
 
 const BATCH_LEN_MAX: usize = 500;
@@ -34,10 +41,22 @@ const AFTER_ERROR: Duration = Duration::from_secs(1);
 const REPLY_EXPIRES: TimeDelta = TimeDelta::hours(12);
 /// Messages a minute from one person that are answered; more than that is no conversation.
 const MESSAGES_PER_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::new(30).expect("not zero");
+/// Who writes more than that is told so at most once in this time.
+const TOO_MANY_SAID_PER_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::new(1).expect("not zero");
+/// A window that ended so long ago is still spoken of: who missed it may have another.
+const MISSED: TimeDelta = TimeDelta::hours(24);
 /// How long the directory of places is used before it is looked at again.
 const PLACES_KEPT: Duration = Duration::from_secs(30);
 
 type PerPerson = RateLimiter<i64, DashMapStateStore<i64>, DefaultClock>;
+
+/// Where everything is, kept for a while.
+#[derive(Debug, Default)]
+struct Directory {
+    places: Arc<Places>,
+    /// Sites with the address of their map.
+    maps: Vec<(String, String)>,
+}
 
 type Answered = futures_util::future::BoxFuture<'static, Result<bool, StoreError>>;
 
@@ -66,8 +85,10 @@ pub struct Runner {
     clock: Clock,
     texts: Texts,
     config: Config,
-    places: RwLock<(Arc<Places>, std::time::Instant, Option<String>)>,
+    registration: Option<RegistrationClient>,
+    directory: RwLock<(Arc<Directory>, std::time::Instant, Option<String>)>,
     per_person: PerPerson,
+    told_too_many: PerPerson,
     written: watch::Sender<u64>,
 }
 
@@ -78,6 +99,7 @@ impl Runner {
         clock: Clock,
         texts: Texts,
         config: Config,
+        registration: Option<RegistrationClient>,
         written: watch::Sender<u64>,
     ) -> Self {
         let long_ago = std::time::Instant::now().checked_sub(PLACES_KEPT * 2);
@@ -87,12 +109,14 @@ impl Runner {
             clock,
             texts,
             config,
-            places: RwLock::new((
-                Arc::new(Places::new(&[])),
+            registration,
+            directory: RwLock::new((
+                Arc::default(),
                 long_ago.unwrap_or_else(std::time::Instant::now),
                 None,
             )),
             per_person: RateLimiter::dashmap(Quota::per_minute(MESSAGES_PER_MINUTE)),
+            told_too_many: RateLimiter::dashmap(Quota::per_minute(TOO_MANY_SAID_PER_MINUTE)),
             written,
         }
     }
@@ -137,7 +161,7 @@ impl Runner {
         if count == 0 {
             return Ok(0);
         }
-        let places = self.places().await?;
+        let directory = self.directory().await?;
         let mut people: HashMap<ContactId, Vec<WaitingInbound>> = HashMap::new();
         for message in waiting {
             people.entry(message.contact).or_default().push(message);
@@ -145,7 +169,7 @@ impl Runner {
         let outcomes: Vec<Result<(), StoreError>> = stream::iter(people.into_values())
             .map(|messages| async {
                 for message in messages {
-                    self.answer_or_set_aside(&message, &places).await?;
+                    self.answer_or_set_aside(&message, &directory).await?;
                 }
                 Ok(())
             })
@@ -153,13 +177,18 @@ impl Runner {
             .collect()
             .await;
         self.per_person.retain_recent();
+        self.told_too_many.retain_recent();
         outcomes.into_iter().collect::<Result<(), _>>()?;
         Ok(count)
     }
 
     /// A message that cannot be answered is set aside with an error in the log; it never stops the others.
-    async fn answer_or_set_aside(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
-        match self.answer_unless_first(message, places).await {
+    async fn answer_or_set_aside(
+        &self,
+        message: &WaitingInbound,
+        directory: &Directory,
+    ) -> Result<(), StoreError> {
+        match self.answer_unless_first(message, directory).await {
             Err(error) if !error.is_outage() => {
                 tracing::error!(inbound = message.id.0, %error, "message {} cannot be answered", message.id);
                 let now = self.clock.now();
@@ -172,16 +201,20 @@ impl Runner {
         }
     }
 
-    async fn answer_unless_first(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
+    async fn answer_unless_first(
+        &self,
+        message: &WaitingInbound,
+        directory: &Directory,
+    ) -> Result<(), StoreError> {
         if let Some(First(ask)) = &self.first
             && ask(message.clone()).await?
         {
             return Ok(());
         }
-        self.answer(message, places).await
+        self.answer(message, directory).await
     }
 
-    async fn answer(&self, message: &WaitingInbound, places: &Places) -> Result<(), StoreError> {
+    async fn answer(&self, message: &WaitingInbound, directory: &Directory) -> Result<(), StoreError> {
         let now = self.clock.now();
         if let InboundContent::Membership { allowed } = message.content {
             let row = ReplyRow {
@@ -192,42 +225,20 @@ impl Runner {
             return Ok(());
         }
         let stored = self.store.person(message.contact).await?;
-        let channel = self.channel(message.contact).await?;
         let person = person(&stored, message);
-        let state = self
-            .store
-            .dialogue(message.contact)
-            .await?
-            .map_or_else(State::default, |state| State::from_stored(&state));
-        let fresh_code = format!("{:04}", rand::random_range(0..10_000));
         let matches = self.phone_matches(&message.content).await?;
-        let known = Known {
-            channel,
+        let heard = Heard {
+            message,
+            channel: self.channel(message.contact).await?,
             person: &person,
-            places,
-            texts: &self.texts,
-            city: &self.config.city,
-            sender_name: &self.config.sms.sender_name,
-            phone_matches: matches.as_deref(),
-            fresh_code: &fresh_code,
-            fetched: None,
+            matches: matches.as_deref(),
             now,
         };
-        let mut turn = dialogue::step(&known, &state, &message.content);
-        if self.per_person.check_key(&message.contact.0).is_err() {
-            // Too many to answer; but STOP is obeyed, however many came before it.
-            metrics::counter!("weir_inbound_over_limit_total").increment(1);
-            let stopped = turn.effects.contains(&Effect::Stop).then_some(true);
-            let row = ReplyRow {
-                stopped,
-                ..ReplyRow::default()
-            };
-            self.store.answer(message.id, message.contact, &row, now).await?;
-            return Ok(());
-        }
-        if let Some(want) = turn.wants.take() {
-            let fetched = Some(&self.times().fetch(&person, want, now).await?);
-            turn = dialogue::step(&Known { fetched, ..known }, &state, &message.content);
+        let turn = self.turn(&heard, directory).await?;
+        let urgent = |effect: &Effect| matches!(effect, Effect::OpenTalk { urgent: true, .. });
+        let too_many = self.per_person.check_key(&message.contact.0).is_err();
+        if too_many && !turn.effects.iter().any(urgent) {
+            return self.too_many(&heard, &turn).await;
         }
         let mut row = ReplyRow {
             state: Some(turn.state.to_stored()),
@@ -235,64 +246,169 @@ impl Runner {
             ..ReplyRow::default()
         };
         for effect in &turn.effects {
-            apply(effect, &mut row);
+            apply(effect, &heard, &mut row);
         }
-        let bodies = self
-            .render(turn.replies, &person, &row, channel, matches.as_deref(), now)
-            .await?;
+        let mut bodies = self.render(turn.replies, &heard, &row, directory).await?;
+        if let (true, Some(first)) = (turn.in_place, bodies.first_mut()) {
+            first.replaces = message.tapped;
+        }
+        if let Some(ThreadChange::Open { words, .. }) = &mut row.thread {
+            // Whoever takes over sees what the person was told.
+            for body in &bodies {
+                words.push_str("\n\n> ");
+                words.push_str(&body.text.replace('\n', "\n> "));
+            }
+        }
         row.replies = (0..)
             .zip(bodies)
-            .map(|(index, body)| reply(message, channel, index, body, now))
+            .map(|(index, body)| heard.reply(index, body))
             .collect();
         if self.store.answer(message.id, message.contact, &row, now).await? {
             self.written.send_modify(|count| *count += 1);
         }
+        if row.forget {
+            self.store.forget_visits(message.contact, now).await?;
+        }
         Ok(())
+    }
+
+    /// The turn that follows a message, with what it wanted to know.
+    async fn turn(&self, heard: &Heard<'_>, directory: &Directory) -> Result<dialogue::Turn, StoreError> {
+        let state = self
+            .store
+            .dialogue(heard.message.contact)
+            .await?
+            .map_or_else(State::default, |state| State::from_stored(&state));
+        let in_talk = self.store.open_thread(heard.message.contact).await?.is_some();
+        let fresh_code = format!("{:04}", rand::random_range(0..10_000));
+        let kept_days = self.config.privacy.retention.as_secs().div_ceil(24 * 60 * 60);
+        let understand = |text: &str, language: Language| Understanding::shared().understand(text, language);
+        let city = &self.config.city;
+        let answer = |voice: &Voice<'_>, intent: Intent| approved(voice, intent, city);
+        let known = Known {
+            channel: heard.channel,
+            person: heard.person,
+            places: &directory.places,
+            texts: &self.texts,
+            city: &self.config.city,
+            sender_name: &self.config.sms.sender_name,
+            phone_matches: heard.matches,
+            fresh_code: &fresh_code,
+            fetched: None,
+            in_talk,
+            kept_days: kept_days as i64,
+            understand: &understand,
+            answer: &answer,
+            now: heard.now,
+        };
+        let mut turn = dialogue::step(&known, &state, &heard.message.content);
+        if let Some(want) = turn.wants.take() {
+            let fetched = Some(&self.fetch(heard.person, want, heard.now).await?);
+            turn = dialogue::step(&Known { fetched, ..known }, &state, &heard.message.content);
+        }
+        Ok(turn)
+    }
+
+    async fn fetch(&self, person: &Person, want: Want, now: DateTime<Utc>) -> Result<Fetched, StoreError> {
+        let times = Times {
+            store: &self.store,
+            config: &self.config,
+        };
+        let proofs = Proofs {
+            store: &self.store,
+            registration: self.registration.as_ref(),
+        };
+        match want {
+            Want::OtherTimes(of) => times.other_times(person, of, now).await,
+            Want::Take(offer) => times.take(person, &offer, now).await,
+            Want::Pass(of) => proofs.fetch(person, of, now).await,
+        }
+    }
+
+    /// Too many to answer: one polite line, then silence. STOP is obeyed, however many came before it, and who speaks
+    /// with a worker loses no word.
+    async fn too_many(&self, heard: &Heard<'_>, turn: &dialogue::Turn) -> Result<(), StoreError> {
+        metrics::counter!("weir_inbound_over_limit_total").increment(1);
+        let mut row = ReplyRow::default();
+        for effect in &turn.effects {
+            if matches!(effect, Effect::Stop | Effect::AddToTalk { .. }) {
+                apply(effect, heard, &mut row);
+            }
+        }
+        if self.told_too_many.check_key(&heard.message.contact.0).is_ok() {
+            let voice = self.voice(heard, &row);
+            let emergency_number = self.config.city.emergency_number.as_str();
+            let words = voice.say(&Text::TooMany { emergency_number });
+            row.replies = vec![heard.reply(0, Body::text(voice.message(&[words])))];
+        }
+        let contact = heard.message.contact;
+        if self
+            .store
+            .answer(heard.message.id, contact, &row, heard.now)
+            .await?
+        {
+            self.written.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    fn voice(&self, heard: &Heard<'_>, row: &ReplyRow) -> Voice<'_> {
+        let Person {
+            language,
+            client_language,
+            ..
+        } = heard.person;
+        let known = row.language.or(*language).or(*client_language);
+        Voice {
+            texts: &self.texts,
+            language: known.unwrap_or(self.config.city.default_language),
+            channel: heard.channel,
+            sender_name: &self.config.sms.sender_name,
+        }
     }
 
     /// Replies into bodies; the windows are looked up as the effects leave them.
     async fn render(
         &self,
         replies: Vec<Reply>,
-        person: &Person,
+        heard: &Heard<'_>,
         row: &ReplyRow,
-        channel: ChannelKind,
-        matches: Option<&[PhoneMatch]>,
-        now: DateTime<Utc>,
+        directory: &Directory,
     ) -> Result<Vec<Body>, StoreError> {
-        let city = &self.config.city;
-        let language = row
-            .language
-            .or(person.language)
-            .or(person.client_language)
-            .unwrap_or(city.default_language);
-        let voice = Voice {
-            texts: &self.texts,
-            language,
-            channel,
-            sender_name: &self.config.sms.sender_name,
-        };
+        let (voice, zone) = (self.voice(heard, row), self.config.city.time_zone);
         let mut bodies = Vec::with_capacity(replies.len());
         for reply in replies {
-            bodies.push(match reply {
-                Reply::Say(body) => body,
-                Reply::Windows => {
-                    let (residents, units) = people_after(person, row, matches);
-                    let windows = self.store.told_windows(&residents, &units, now).await?;
-                    let windows: Vec<_> = windows.into_iter().map(|window| window.view).collect();
-                    let today = now.with_timezone(&city.time_zone).date_naive();
-                    notices::windows(&voice, city.time_zone, &windows, today)
+            let of = match reply {
+                Reply::Say(body) => {
+                    bodies.push(body);
+                    continue;
                 }
-            });
+                Reply::WindowsOf(unit) => Some(unit),
+                Reply::Windows => None,
+            };
+            let (residents, units) = match of {
+                Some(unit) => (Vec::new(), vec![unit]),
+                None => people_after(heard.person, row, heard.matches),
+            };
+            let told = self
+                .store
+                .told_windows(&residents, &units, heard.now - MISSED)
+                .await?;
+            let (windows, missed): (Vec<_>, Vec<_>) = told
+                .into_iter()
+                .map(|ToldWindow { view, .. }| view)
+                .partition(|view| view.ends_at > heard.now);
+            let place = of.and_then(|unit| directory.places.place(unit));
+            let asked = notices::AskedWindows {
+                windows: &windows,
+                missed: &missed,
+                of: place.as_ref(),
+                maps: &directory.maps,
+                today: heard.now.with_timezone(&zone).date_naive(),
+            };
+            bodies.push(notices::asked_windows(&voice, zone, &asked));
         }
         Ok(bodies)
-    }
-
-    fn times(&self) -> Times<'_> {
-        Times {
-            store: &self.store,
-            config: &self.config,
-        }
     }
 
     async fn channel(&self, contact: ContactId) -> Result<ChannelKind, StoreError> {
@@ -330,15 +446,16 @@ impl Runner {
     }
 
     /// The directory of places, read again when an import may have changed it.
-    async fn places(&self) -> Result<Arc<Places>, StoreError> {
+    async fn directory(&self) -> Result<Arc<Directory>, StoreError> {
         {
-            let known = self.places.read().await;
+            let known = self.directory.read().await;
             if known.1.elapsed() < PLACES_KEPT {
                 return Ok(known.0.clone());
             }
         }
-        let mut known = self.places.write().await;
+        let mut known = self.directory.write().await;
         let version = self.store.places_version().await?;
+        let mut places = known.0.places.clone();
         if known.2.as_ref() != Some(&version) {
             let rows = self.store.units().await?;
             let rows: Vec<PlaceRow> = rows
@@ -349,12 +466,88 @@ impl Runner {
                     code: row.code,
                 })
                 .collect();
-            known.0 = Arc::new(Places::new(&rows));
+            places = Arc::new(Places::new(&rows));
             known.2 = Some(version);
         }
+        let maps = maps(&self.config.city.map_url, &self.store.sites().await?);
+        known.0 = Arc::new(Directory { places, maps });
         known.1 = std::time::Instant::now();
         Ok(known.0.clone())
     }
+}
+
+/// A message, and who sent it from where.
+struct Heard<'a> {
+    message: &'a WaitingInbound,
+    channel: ChannelKind,
+    person: &'a Person,
+    matches: Option<&'a [PhoneMatch]>,
+    now: DateTime<Utc>,
+}
+
+impl Heard<'_> {
+    /// What they wrote, for a worker's eyes.
+    fn words(&self) -> String {
+        match &self.message.content {
+            InboundContent::Text(text) => text.clone(),
+            InboundContent::Choice(data) => format!("[{data}]"),
+            _ => String::new(),
+        }
+    }
+
+    /// The home they chose, or where a resident behind the contact lives.
+    fn unit(&self) -> Option<UnitId> {
+        let first = self.person.residents.first();
+        self.person.home.or(first.map(|resident| resident.unit))
+    }
+
+    fn reply(&self, index: usize, body: Body) -> NewDelivery {
+        reply(self.message, self.channel, index, body, self.now)
+    }
+}
+
+/// The approved text that answers a question, where there is one.
+fn approved(voice: &Voice<'_>, intent: Intent, city: &CityConfig) -> Option<String> {
+    let facts = Facts {
+        emergency_number: &city.emergency_number,
+        price_hotline: Some(city.price_hotline.as_str()).filter(|number| !number.is_empty()),
+        official_channel: Some(city.official_channel.as_str()).filter(|name| !name.is_empty()),
+        ..Facts::default()
+    };
+    // The words alone: the sender is named once, before the whole message.
+    let words = Voice {
+        channel: ChannelKind::Telegram,
+        ..*voice
+    };
+    answers::answer(&words, intent, &facts)
+}
+
+/// Sites whose place is known, with the address of their map.
+fn maps(template: &str, sites: &[Site]) -> Vec<(String, String)> {
+    if template.is_empty() {
+        return Vec::new();
+    }
+    let listed = sites.iter().filter_map(|site| {
+        let at = site.coordinates?;
+        let url = template
+            .replace("{lat}", &at.lat.to_string())
+            .replace("{lon}", &at.lon.to_string())
+            .replace("{site}", &percent_encoded(&site.name));
+        Some((site.name.clone(), url))
+    });
+    listed.collect()
+}
+
+fn percent_encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(byte.into());
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
 }
 
 fn person(stored: &store::Person, message: &WaitingInbound) -> Person {
@@ -374,7 +567,7 @@ fn person(stored: &store::Person, message: &WaitingInbound) -> Person {
     }
 }
 
-fn apply(effect: &Effect, row: &mut ReplyRow) {
+fn apply(effect: &Effect, heard: &Heard<'_>, row: &mut ReplyRow) {
     match effect {
         Effect::SetLanguage(language) => row.language = Some(*language),
         Effect::Stop => row.stopped = Some(true),
@@ -383,6 +576,22 @@ fn apply(effect: &Effect, row: &mut ReplyRow) {
         Effect::SetHome(unit) => row.home = Some(*unit),
         Effect::Link(resident) => row.link = Some(*resident),
         Effect::Unlink => row.unlink = true,
+        Effect::OpenTalk { reason, urgent } => {
+            row.thread = Some(ThreadChange::Open {
+                reason: *reason,
+                urgent: *urgent,
+                unit: heard.unit(),
+                words: heard.words(),
+            });
+        }
+        Effect::AddToTalk { urgent } => {
+            row.thread = Some(ThreadChange::Add {
+                urgent: *urgent,
+                words: heard.words(),
+            });
+        }
+        Effect::CloseTalk => row.thread = Some(ThreadChange::Close),
+        Effect::Forget => row.forget = true,
     }
 }
 

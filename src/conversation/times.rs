@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::dialogue::{Fetched, Person, Time, TimeOffer, Want};
+use super::dialogue::{Fetched, Person, Time, TimeOffer};
 use crate::{
     config::Config,
     domain::{BuildingId, ResidentId, RoundId, RoundState, Site, SiteId, UnitId, WindowView},
@@ -35,19 +35,8 @@ struct Changeable {
 }
 
 impl Times<'_> {
-    pub(super) async fn fetch(
-        &self,
-        person: &Person,
-        want: Want,
-        now: DateTime<Utc>,
-    ) -> Result<Fetched, StoreError> {
-        match want {
-            Want::OtherTimes(of) => self.other_times(person, of, now).await,
-            Want::Take(offer) => self.take(person, &offer, now).await,
-        }
-    }
-
-    async fn other_times(
+    /// Which other times there are; of one of the windows, if the person named it.
+    pub(super) async fn other_times(
         &self,
         person: &Person,
         of: Option<(RoundId, UnitId)>,
@@ -211,7 +200,8 @@ impl Times<'_> {
             .collect())
     }
 
-    async fn take(
+    /// Takes one of them.
+    pub(super) async fn take(
         &self,
         person: &Person,
         offer: &TimeOffer,

@@ -34,6 +34,14 @@ pub(super) fn is_emergency(text: &str, emergency_number: &str) -> bool {
         || [CHINA_AMBULANCE, emergency_number].iter().any(|n| calls(text, n))
 }
 
+/// No more than a word or a number: whoever writes 120 or 急诊 asks for it, and tells of nobody.
+pub(super) fn is_bare(text: &str) -> bool {
+    text.chars().filter(|c| c.is_alphanumeric()).count() <= BARE_CHARACTERS_MAX
+}
+
+/// As long as 急诊, 120 or 救护车; what tells of somebody is longer.
+const BARE_CHARACTERS_MAX: usize = 3;
+
 /// The text reads as English: Latin words, and no other script.
 pub(super) fn is_english(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii() || !c.is_alphabetic())
@@ -71,6 +79,11 @@ const WORDS: &[(Choice, &[&str])] = &[
     (Choice::Phone, &["手机号", "手機號", "手机号码", "手機號碼", "phone"]),
     (Choice::Later, &["以后再说", "以後再說", "以后", "以後", "later", "not now"]),
     (Choice::NotMe, &["不是我", "this is not me", "not me"]),
+    (Choice::Pass, &["通行证", "通行證", "通行证明", "通行證明", "核酸证明", "核酸證明", "我的通行证", "我的通行證", "我的核酸证明", "pass",
+        "my pass", "proof"]),
+    (Choice::Done, &["结束", "結束", "结束对话", "結束對話", "done", "end"]),
+    (Choice::Privacy, &["隐私", "隱私", "privacy"]),
+    (Choice::Forget, &["删除我的信息", "刪除我的資料", "忘记我", "忘記我", "forget", "forget me"]),
     (Choice::Person, &["人工", "转人工", "轉人工", "找人工", "human", "person", "i want to talk to a person"]),
 ];
 

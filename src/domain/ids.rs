@@ -45,6 +45,8 @@ ids! {
     IncidentId,
     /// One recorded message from a person.
     InboundId,
+    /// A talk between a resident and the workers of their community.
+    ThreadId,
     /// A visit at home.
     VisitId,
     /// Those who make visits together.

@@ -71,6 +71,9 @@ pub struct Body {
     /// Rows of buttons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Vec<Button>>,
+    /// The message that this one takes the place of, where the channel can do that and still has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<i64>,
 }
 
 impl Body {
@@ -78,7 +81,7 @@ impl Body {
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            buttons: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -149,6 +152,8 @@ pub struct Inbound {
     pub content: InboundContent,
     /// The language of the person's client, where the channel knows it.
     pub language: Option<Language>,
+    /// The message under which a button was tapped, by the channel's number.
+    pub tapped: Option<i64>,
 }
 
 /// What a person sent.

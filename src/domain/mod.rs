@@ -4,11 +4,14 @@ mod broadcast;
 mod household;
 mod ids;
 mod incident;
+mod intent;
 mod load;
 mod message;
 mod place;
+mod policy;
 mod proof;
 mod round;
+mod thread;
 pub mod visit;
 mod worker;
 
@@ -19,11 +22,14 @@ pub use broadcast::{
 pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, UnknownTag};
 pub use ids::*;
 pub use incident::{IncidentScope, ManualState};
+pub use intent::{Intent, UnknownIntent};
 pub use load::LoadSample;
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
+pub use policy::{CountedFrom, Need, Policy, Purpose};
 pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
+pub use thread::{ThreadAuthor, ThreadReason};
 pub use visit::{
     Amendment, DeclineReason, Promise, RaisedTo, Team, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
     VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish,

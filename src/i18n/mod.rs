@@ -2,7 +2,9 @@
 //!
 //! Each text is a Fluent message; its attribute `.sms`, where there is one, is the short form for text messages.
 
+pub mod answers;
 pub mod notices;
+mod set;
 pub mod visits;
 pub mod work;
 
@@ -14,6 +16,9 @@ use fluent::{FluentArgs, FluentError, FluentResource, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;
 
 use crate::domain::{ChannelKind, Language};
+use set::SetWords;
+
+pub use set::{BadSetText, NewWords};
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident $({ $($argument:ident),+ })? = $key:literal,)*) => {
@@ -101,7 +106,50 @@ texts! {
     OtherTimeDone = "other-time-done",
     OtherTimeKeep = "other-time-keep",
     OtherTimeKept = "other-time-kept",
-    NoPerson = "no-person",
+    MenuPass = "menu-pass",
+    MenuPerson = "menu-person",
+    MenuPrivacy = "menu-privacy",
+    StopAsk = "stop-ask",
+    StartAsk = "start-ask",
+    HandedOver = "handed-over",
+    HandedOverDanger = "handed-over-danger",
+    CannotAnswer = "cannot-answer",
+    TalkEnd = "talk-end",
+    TalkEnded = "talk-ended",
+    TalkTimedOut = "talk-timed-out",
+    TooMany { emergency_number } = "too-many",
+    Privacy { days } = "privacy",
+    ForgetAsk = "forget-ask",
+    ForgetYes = "forget-yes",
+    ForgetNo = "forget-no",
+    ConfirmForget { code } = "confirm-forget",
+    Forgotten = "forgotten",
+    PassProve = "pass-prove",
+    PassNotRegistered = "pass-not-registered",
+    PassWhose = "pass-whose",
+    PassHeading { name } = "pass-heading",
+    PassUntilSampled { until, hours, since, at } = "pass-until-sampled",
+    PassUntilReported { until, hours, since, at } = "pass-until-reported",
+    PassOverSampled { until, hours, since, at } = "pass-over-sampled",
+    PassOverReported { until, hours, since, at } = "pass-over-reported",
+    PassOpen { hours, since, sampled, reported } = "pass-open",
+    PassOpenSampled { hours, since, sampled } = "pass-open-sampled",
+    PassForWith { purposes, needs } = "pass-for-with",
+    PassFor { purposes } = "pass-for",
+    PurposeGate = "purpose-gate",
+    PurposePublicTransport = "purpose-public-transport",
+    PurposeHospital = "purpose-hospital",
+    NeedEntryCard = "need-entry-card",
+    NeedEPass = "need-e-pass",
+    ListAnd = "list-and",
+    ListOr = "list-or",
+    PassAwaited = "pass-awaited",
+    PassNone = "pass-none",
+    PassNoRecord = "pass-no-record",
+    PassNotLinked = "pass-not-linked",
+    PassUnavailable = "pass-unavailable",
+    PassDoubt = "pass-doubt",
+    PassStillHolds = "pass-still-holds",
     Unknown = "unknown",
     WordsOnly = "words-only",
     Emergency { emergency_number } = "emergency",
@@ -125,6 +173,12 @@ texts! {
     CallRemedy = "call-remedy",
     WhatToBring = "what-to-bring",
     NoWindow = "no-window",
+    PlaceWindowsHeading = "place-windows-heading",
+    PlaceNoWindow { place } = "place-no-window",
+    Moved = "moved",
+    MissedHeading = "missed-heading",
+    MissedAdvice = "missed-advice",
+    OpenMap { site } = "open-map",
     StopHint = "stop-hint",
     MenuHint = "menu-hint",
     ScanCode = "scan-code",
@@ -150,6 +204,48 @@ texts! {
     SheetPage { page, pages } = "sheet-page",
     SheetIncident { id } = "sheet-incident",
     SheetPrivate = "sheet-private",
+    // locales/*/answers.ftl
+    AnswerWindow { time, site } = "answer-window",
+    AnswerWindowRule = "answer-window-rule",
+    AnswerChangeTimeWindow = "answer-change-time-window",
+    AnswerPassRules = "answer-pass-rules",
+    AnswerProofHours = "answer-proof-hours",
+    AnswerProofOwn { sampled_at, valid_until } = "answer-proof-own",
+    AnswerGetPass = "answer-get-pass",
+    AnswerGetPassPhone { community_phone } = "answer-get-pass-phone",
+    AnswerGetPassHuman = "answer-get-pass-human",
+    AnswerHealthCode = "answer-health-code",
+    AnswerPublicTransportAccess = "answer-public-transport-access",
+    AnswerTransportStatus = "answer-transport-status",
+    AnswerHospitalAccess = "answer-hospital-access",
+    AnswerEmergencyCare = "answer-emergency-care",
+    AnswerEmergencyCareCall { emergency_number } = "answer-emergency-care-call",
+    AnswerHomeSamplingApply = "answer-home-sampling-apply",
+    AnswerHomeSamplingStatus { request_id, request_status } = "answer-home-sampling-status",
+    AnswerHomeSamplingCancel { request_id } = "answer-home-sampling-cancel",
+    AnswerHomeSamplingEligibility = "answer-home-sampling-eligibility",
+    AnswerGreenLane = "answer-green-lane",
+    AnswerWhatToBring = "answer-what-to-bring",
+    AnswerAfterSampling = "answer-after-sampling",
+    AnswerSystemOutage = "answer-system-outage",
+    AnswerNoSmartphone = "answer-no-smartphone",
+    AnswerMissedTestEnrolment = "answer-missed-test-enrolment",
+    AnswerMissedTestEnrolmentNews { official_channel } = "answer-missed-test-enrolment-news",
+    AnswerSuppliesStatus = "answer-supplies-status",
+    AnswerPriceGougingReport = "answer-price-gouging-report",
+    AnswerPriceGougingReportPhone { price_hotline } = "answer-price-gouging-report-phone",
+    AnswerPriceGougingReportWrite = "answer-price-gouging-report-write",
+    AnswerReportIncident = "answer-report-incident",
+    AnswerReportIncidentDanger { emergency_number } = "answer-report-incident-danger",
+    AnswerOptIn = "answer-opt-in",
+    AnswerOptOut = "answer-opt-out",
+    AnswerChangeLanguage = "answer-change-language",
+    AnswerTalkToHuman = "answer-talk-to-human",
+    AnswerCommunityPhone { community_phone } = "answer-community-phone",
+    AnswerHelpMenu = "answer-help-menu",
+    AnswerHuman = "answer-human",
+    AnswerLifeInDanger { emergency_number } = "answer-life-in-danger",
+    AnswerNone = "answer-none",
     // locales/*/visits.ftl
     VisitAsked { place } = "visit-asked",
     VisitAccepted { place } = "visit-accepted",
@@ -296,31 +392,35 @@ texts! {
 /// The attribute that holds the short form for text messages.
 const SMS: &str = "sms";
 
-const ZH_HANS: [&str; 5] = [
+const ZH_HANS: [&str; 6] = [
     include_str!("../../locales/zh-Hans/conversation.ftl"),
     include_str!("../../locales/zh-Hans/notices.ftl"),
     include_str!("../../locales/zh-Hans/incidents.ftl"),
+    include_str!("../../locales/zh-Hans/answers.ftl"),
     include_str!("../../locales/zh-Hans/visits.ftl"),
     include_str!("../../locales/zh-Hans/workers.ftl"),
 ];
-const ZH_HANT: [&str; 5] = [
+const ZH_HANT: [&str; 6] = [
     include_str!("../../locales/zh-Hant/conversation.ftl"),
     include_str!("../../locales/zh-Hant/notices.ftl"),
     include_str!("../../locales/zh-Hant/incidents.ftl"),
+    include_str!("../../locales/zh-Hant/answers.ftl"),
     include_str!("../../locales/zh-Hant/visits.ftl"),
     include_str!("../../locales/zh-Hant/workers.ftl"),
 ];
-const EN: [&str; 5] = [
+const EN: [&str; 6] = [
     include_str!("../../locales/en/conversation.ftl"),
     include_str!("../../locales/en/notices.ftl"),
     include_str!("../../locales/en/incidents.ftl"),
+    include_str!("../../locales/en/answers.ftl"),
     include_str!("../../locales/en/visits.ftl"),
     include_str!("../../locales/en/workers.ftl"),
 ];
 
-/// Every text in every language. Cheap to clone.
+/// Every text in every language, and those that a coordinator has set in other words: clones share them. Cheap to
+/// clone.
 #[derive(Clone)]
-pub struct Texts(Arc<[FluentBundle<FluentResource>; 3]>);
+pub struct Texts(Arc<[FluentBundle<FluentResource>; 3]>, SetWords);
 
 /// A file under `locales/` is not as the code needs it; the tests find this before anything ships.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -336,23 +436,33 @@ impl Texts {
     /// Reads the built-in texts and fills each one once, so that afterwards none can lack anything.
     pub fn load() -> Result<Self, LocaleFault> {
         let [simplified, traditional, english] = Language::ALL;
-        Ok(Self(Arc::new([
+        let built_in = [
             bundle(simplified, &ZH_HANS)?,
             bundle(traditional, &ZH_HANT)?,
             bundle(english, &EN)?,
-        ])))
+        ];
+        Ok(Self(Arc::new(built_in), SetWords::default()))
     }
 
     /// The words of `text`, in the short form where the channel is SMS and there is one.
     pub(crate) fn say(&self, language: Language, channel: ChannelKind, text: &Text<'_>) -> String {
-        let bundle = &self.0[match language {
+        let bundle = self.bundle(language);
+        let short = channel == ChannelKind::Sms && has_short_form(bundle, text.key());
+        if let Some(words) = self.1.say(language, text.key(), short, &text.arguments()) {
+            return words;
+        }
+        format(bundle, text.key(), short, &text.arguments())
+            .expect("load has filled every text of every language")
+    }
+}
+
+impl Texts {
+    fn bundle(&self, language: Language) -> &FluentBundle<FluentResource> {
+        &self.0[match language {
             Language::ZhHans => 0,
             Language::ZhHant => 1,
             Language::En => 2,
-        }];
-        let short = channel == ChannelKind::Sms && has_short_form(bundle, text.key());
-        format(bundle, text.key(), short, &text.arguments())
-            .expect("load has filled every text of every language")
+        }]
     }
 }
 
@@ -361,10 +471,13 @@ impl Texts {
     pub fn commands(&self, language: Language) -> Vec<(&'static str, String)> {
         [
             ("window", Text::MenuWindows),
+            ("pass", Text::MenuPass),
             ("home", Text::MenuHome),
             ("language", Text::MenuLanguage),
             ("stop", Text::MenuStop),
             ("help", Text::MenuHelp),
+            ("person", Text::MenuPerson),
+            ("privacy", Text::MenuPrivacy),
         ]
         .map(|(command, label)| (command, self.say(language, ChannelKind::Telegram, &label)))
         .into()
@@ -403,6 +516,21 @@ impl Voice<'_> {
 impl std::fmt::Debug for Texts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Texts")
+    }
+}
+
+/// One moment as people say it: `9月3日(周六)下午2:10`, `Sat 3 Sep, 2:10 pm`.
+pub fn moment(language: Language, tz: Tz, at: DateTime<Utc>) -> String {
+    let local = at.with_timezone(&tz);
+    day(language, local.date_naive(), false) + &hour(language, local.time(), true)
+}
+
+/// A day without its weekday: `9月3日`, `3 September`.
+pub fn date(language: Language, tz: Tz, at: DateTime<Utc>) -> String {
+    let local = at.with_timezone(&tz);
+    match language {
+        Language::En => local.format("%-d %B").to_string(),
+        Language::ZhHans | Language::ZhHant => format!("{}月{}日", local.month(), local.day()),
     }
 }
 
@@ -571,7 +699,7 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(Language, [&str; 5]); 3] = [
+    const FILES: [(Language, [&str; 6]); 3] = [
         (Language::ZhHans, ZH_HANS),
         (Language::ZhHant, ZH_HANT),
         (Language::En, EN),

@@ -84,24 +84,71 @@ pub fn incident_over(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body 
     body(voice, &lines, &Text::MenuWindows, ASK_WINDOWS)
 }
 
+/// What "when is it our turn" is answered with.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedWindows<'a> {
+    /// Those that have not ended.
+    pub windows: &'a [WindowView],
+    /// Without any: those that ended shortly before.
+    pub missed: &'a [WindowView],
+    /// A unit that the person looks at without living there.
+    pub of: Option<&'a UnitPlace>,
+    /// Sites with the address of their map.
+    pub maps: &'a [(String, String)],
+    /// The day on which it is answered.
+    pub today: NaiveDate,
+}
+
 /// Answers "my window" on `today`; with no window, says so.
 pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDate) -> Body {
+    let asked = AskedWindows {
+        windows,
+        missed: &[],
+        of: None,
+        maps: &[],
+        today,
+    };
+    asked_windows(voice, tz, &asked)
+}
+
+/// Answers "when is it our turn", or somebody else's.
+pub fn asked_windows(voice: &Voice<'_>, tz: Tz, asked: &AskedWindows<'_>) -> Body {
+    let AskedWindows { windows, missed, .. } = *asked;
     let mut lines = Vec::new();
-    if windows.is_empty() {
-        lines.push(voice.say(&Text::NoWindow));
-    } else {
-        lines.push(voice.say(&Text::WindowsHeading));
-        lines.extend(told(voice, tz, windows, Some(today)));
-        lines.push(voice.say(&Text::WhatToBring));
+    match (windows.is_empty(), missed.is_empty(), asked.of) {
+        (true, false, None) => {
+            lines.push(voice.say(&Text::MissedHeading));
+            lines.extend(told(voice, tz, missed, Some(asked.today)));
+            lines.push(voice.say(&Text::MissedAdvice));
+        }
+        (true, _, None) => lines.push(voice.say(&Text::NoWindow)),
+        (true, _, Some(place)) => {
+            let place = place.within_community();
+            lines.push(voice.say(&Text::PlaceNoWindow { place: &place }));
+        }
+        (false, _, of) => {
+            lines.push(voice.say(if of.is_some() {
+                &Text::PlaceWindowsHeading
+            } else {
+                &Text::WindowsHeading
+            }));
+            lines.extend(told(voice, tz, windows, Some(asked.today)));
+            if windows.iter().any(|window| window.revision > 1 && !window.own) {
+                lines.push(voice.say(&Text::Moved));
+            }
+            lines.push(voice.say(&Text::WhatToBring));
+        }
     }
+    let may_change = asked.of.is_none() && !windows.is_empty();
     if voice.channel == ChannelKind::Sms {
-        if !windows.is_empty() {
+        if may_change {
             lines.push(voice.say(&Text::OtherTimeHint));
         }
         lines.push(voice.say(&Text::MenuHint));
     }
     let mut answer = body(voice, &lines, &Text::MenuOpen, ASK_MENU);
-    if let (Some(row), false) = (answer.buttons.first_mut(), windows.is_empty()) {
+    let may_miss = asked.of.is_none() && !missed.is_empty();
+    if let (Some(row), true) = (answer.buttons.first_mut(), may_change || may_miss) {
         row.insert(
             0,
             Button::Choice {
@@ -109,6 +156,17 @@ pub fn windows(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveDa
                 data: ASK_OTHER_TIME.into(),
             },
         );
+    }
+    if voice.channel == ChannelKind::Telegram {
+        let shown = |site: &str| windows.iter().any(|window| window.site_name == site);
+        let maps = asked.maps.iter().filter(|(site, _)| shown(site));
+        let map_rows = maps.map(|(site, url)| {
+            vec![Button::Link {
+                label: voice.say(&Text::OpenMap { site }),
+                url: url.clone(),
+            }]
+        });
+        answer.buttons.splice(0..0, map_rows);
     }
     answer
 }
@@ -136,6 +194,7 @@ pub fn broadcast_waits(texts: &Texts, language: Language, id: i64, people: u64) 
             button(&Text::WorkShow, "show"),
             button(&Text::WorkApprove, "ok"),
         ]],
+        replaces: None,
     }
 }
 
@@ -194,6 +253,7 @@ fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Bo
             ChannelKind::Telegram => vec![vec![button]],
             ChannelKind::Sms => Vec::new(),
         },
+        replaces: None,
     }
 }
 

@@ -67,6 +67,19 @@ pub struct PhoneResident {
     pub name: String,
 }
 
+/// A resident as the registration system knows them. Personal data, and without `Debug` for that.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownResident {
+    /// Who.
+    pub resident: ResidentId,
+    /// Where.
+    pub unit: UnitId,
+    /// Full name.
+    pub name: String,
+    /// Their id in the registration system, if the roster has it.
+    pub reference: Option<String>,
+}
+
 /// An address as its sealed text.
 pub(super) fn address_text(address: &Address) -> String {
     match address {
@@ -187,6 +200,33 @@ impl Store {
                     resident: ResidentId(id),
                     unit: UnitId(unit),
                     name: personal.name,
+                })
+            })
+            .collect()
+    }
+
+    /// The names and ids of these residents, in their order; those who moved out are left out.
+    pub async fn known_residents(&self, residents: &[ResidentId]) -> Result<Vec<KnownResident>> {
+        let sql = self.sql(
+            "select p.id, p.unit_id, p.personal from {rows} \
+             join residents p on p.id = cast(r.value->>'id' as bigint) \
+             where p.moved_out_at is null order by p.id",
+        );
+        let rows: Vec<(i64, i64, String)> = on_pool!(self, |pool| {
+            sqlx::query_as(sql)
+                .bind(super::json_ids(residents.iter().map(|id| id.0)))
+                .fetch_all(pool)
+                .await?
+        });
+        rows.into_iter()
+            .map(|(id, unit, sealed)| {
+                let personal: Personal = serde_json::from_slice(&self.keys.open(PERSONAL, id, &sealed)?)
+                    .map_err(|_| StoreError::Corrupt(PERSONAL.into()))?;
+                Ok(KnownResident {
+                    resident: ResidentId(id),
+                    unit: UnitId(unit),
+                    name: personal.name,
+                    reference: personal.reference,
                 })
             })
             .collect()

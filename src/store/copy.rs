@@ -52,6 +52,7 @@ const TABLES_OF_INCIDENTS: [&str; 8] = [
     "manual_registrations",
     "load_minutes",
 ];
+const TABLES_OF_CONVERSATION: [&str; 4] = ["policies", "set_texts", "threads", "thread_messages"];
 const TABLES_OF_VISITS: [&str; 4] = ["visits", "visit_contacts", "visit_log", "teams"];
 const TABLES_OF_WORKERS: [&str; 6] = [
     "workers",
@@ -87,6 +88,7 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
         .chain(TABLES_LATE)
         .chain(TABLES_PACING)
         .chain(TABLES_OF_INCIDENTS)
+        .chain(TABLES_OF_CONVERSATION)
         .chain(TABLES_OF_VISITS)
         .chain(TABLES_OF_WORKERS)
 }

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Result, Store, in_transaction, json, on_pool, outbox::NewDelivery, service::instant, take_ids};
+use super::{
+    Result, Store, ThreadChange, in_transaction, json, on_pool, outbox::NewDelivery, service::instant,
+    take_ids, threads::change_thread,
+};
 use crate::domain::{ContactId, Inbound, InboundContent, InboundId, Language, ResidentId, UnitId};
 
 const CONTENT: &str = "inbound.content";
@@ -34,6 +37,8 @@ pub struct WaitingInbound {
     pub language: Option<Language>,
     /// When.
     pub received_at: DateTime<Utc>,
+    /// The message under which a button was tapped, by the channel's number.
+    pub tapped: Option<i64>,
 }
 
 /// What a conversation step changes, stored together with its replies.
@@ -58,6 +63,10 @@ pub struct ReplyRow {
     pub link: Option<ResidentId>,
     /// The chat no longer stands for anybody.
     pub unlink: bool,
+    /// What becomes of the person's talk with a worker.
+    pub thread: Option<ThreadChange>,
+    /// Erase what the person wrote, was told and chose: see [`Store::answer`].
+    pub forget: bool,
     /// The replies.
     pub replies: Vec<NewDelivery>,
 }
@@ -66,6 +75,8 @@ pub struct ReplyRow {
 struct StoredContent {
     content: InboundContent,
     language: Option<Language>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tapped: Option<i64>,
 }
 
 impl Store {
@@ -81,6 +92,7 @@ impl Store {
         let stored = StoredContent {
             content: inbound.content.clone(),
             language: inbound.language,
+            tapped: inbound.tapped,
         };
         let plain = serde_json::to_vec(&stored).expect("plain content always serialises");
         let channel = inbound.from.channel().as_str();
@@ -140,10 +152,10 @@ impl Store {
             .map(|(id, contact, sealed, received_at)| {
                 let plain = self.keys.open(CONTENT, id, &sealed).ok();
                 let stored = plain.and_then(|plain| serde_json::from_slice::<StoredContent>(&plain).ok());
-                let (content, language) = match stored {
-                    Some(stored) => (stored.content, stored.language),
+                let (content, language, tapped) = match stored {
+                    Some(stored) => (stored.content, stored.language, stored.tapped),
                     // It cannot be read; it is answered like anything else that cannot, and stops nobody.
-                    None => (InboundContent::Other, None),
+                    None => (InboundContent::Other, None, None),
                 };
                 WaitingInbound {
                     id: InboundId(id),
@@ -151,6 +163,7 @@ impl Store {
                     content,
                     language,
                     received_at: instant(received_at),
+                    tapped,
                 }
             })
             .collect())
@@ -224,6 +237,9 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
                 }
+                if let Some(change) = &step.thread {
+                    change_thread!(self, tx, contact.0, change, now_ms);
+                }
                 if !step.replies.is_empty() {
                     let first = take_ids!(tx, "deliveries", step.replies.len());
                     let (rows, bodies) = self.delivery_rows(&step.replies, first, now);
@@ -238,6 +254,23 @@ impl Store {
         }))
     }
 }
+
+/// Erases what is kept of the person behind contact $1 beside the roster: words, choices, links. That something was
+/// said, sent and asked stays, without what. Statements as in
+/// [`contact_changes`].
+const FORGET: [&str; 7] = [
+    "update inbound set content = '' where contact_id = $1 and answered_at is not null and $2 > 0 and $3 = 0",
+    "delete from dialogues where contact_id = $1 and $2 > 0 and $3 = 0",
+    "update thread_messages set words = '' where $2 > 0 and $3 = 0 \
+       and thread_id in (select id from threads where contact_id = $1)",
+    "update threads set state = 'closed', closed_at = $2, closed_by = 'resident' \
+       where contact_id = $1 and state = 'open' and $3 = 0",
+    "delete from bodies where $2 > 0 and $3 = 0 and delivery_id in (select id from deliveries \
+       where contact_id = $1 and state not in ('held', 'queued', 'sending'))",
+    "update residents set chat_contact_id = null where chat_contact_id = $1 and $2 > 0 and $3 = 0",
+    "update contacts set language = null, language_chosen = 0, unit_id = null, changed_at = $2 \
+       where id = $1 and $3 = 0",
+];
 
 /// Each change of the contact as a statement over (contact, now, value).
 fn contact_changes(step: &ReplyRow) -> Vec<(&'static str, i64)> {
@@ -298,6 +331,9 @@ fn contact_changes(step: &ReplyRow) -> Vec<(&'static str, i64)> {
             "update residents set chat_contact_id = $1 where id = $3 and $2 > 0",
             resident.0,
         ));
+    }
+    if step.forget {
+        changes.extend(FORGET.map(|sql| (sql, 0)));
     }
     changes
 }

@@ -19,11 +19,13 @@ mod moving;
 mod outbox;
 mod pacing;
 mod places;
+mod policies;
 mod roster;
 mod rotation;
 mod rounds;
 mod service;
 mod teams;
+mod threads;
 mod visits;
 mod windows;
 mod workers;
@@ -39,7 +41,7 @@ use sqlx::{
 
 pub use audit::{AuditFault, AuditFilter, AuditHead, AuditRow, AuditVerdict, NewAudit};
 pub use broadcasts::{Broadcast, BroadcastDeliveries, BroadcastPerson, NewBroadcast, Unreached};
-pub use contacts::{ContactState, Person, PhoneResident};
+pub use contacts::{ContactState, KnownResident, Person, PhoneResident};
 pub use inbound::{Recorded, ReplyRow, WaitingInbound};
 pub use incident_notices::{IncidentWindow, NoticeCount, WindowCount};
 pub use incidents::{Incident, IncidentNote, NewIncident};
@@ -55,11 +57,13 @@ pub use pacing::{
     StartBucket, ToldBucket, ToldCount, ToldRound,
 };
 pub use places::{BuildingPoint, UnitRow};
+pub use policies::{PolicyRow, SetText};
 pub use roster::{
     ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
+pub use threads::{Thread, ThreadChange, ThreadFilter, ThreadMessage};
 pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
 pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 pub use workers::{Accepted, DeskRow, Invitation, NewInvitation, NewWorker};

@@ -17,6 +17,7 @@ use super::{
     on_pool,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
     teams::MEMBERS,
+    threads::THREAD_WORDS,
     visits::{VISIT, VISIT_WORDS},
     workers::{DESK_STATE, INVITED_PHONE, WORKER_NAME},
 };
@@ -25,7 +26,7 @@ use crate::domain::{Address, PhoneNumber, UnitPlace};
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 18] = [
+const SEALED: [(&str, &str, &str, &str); 19] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -36,6 +37,7 @@ const SEALED: [(&str, &str, &str, &str); 18] = [
     (INCIDENT_WORDS, "incidents", "id", "words"),
     (LOG_WORDS, "incident_log", "id", "words"),
     (PERSON, "manual_registrations", "id", "person"),
+    (THREAD_WORDS, "thread_messages", "id", "words"),
     (VISIT, "visits", "id", "personal"),
     (VISIT_WORDS, "visit_log", "id", "words"),
     (MEMBERS, "teams", "id", "members"),

@@ -156,6 +156,8 @@ impl Store {
                 "update broadcasts set words = '' where words <> '' and ended_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",
+                "update thread_messages set words = '' where words <> '' and at < $1 \
+                   and thread_id in (select id from threads where state = 'closed')",
                 "update visit_log set words = '' where words <> '' and visit_id in (select v.id from visits v \
                    where v.state in ('done', 'declined', 'cancelled', 'missed') and v.changed_at < $1)",
                 "delete from visit_contacts where visit_id in (select v.id from visits v \

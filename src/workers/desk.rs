@@ -251,6 +251,7 @@ impl Known<'_> {
         Body {
             text,
             buttons: self.controls(broadcast),
+            replaces: None,
         }
     }
 }
@@ -346,6 +347,7 @@ fn share(known: &Known<'_>, text: &Text<'_>) -> Body {
         buttons: vec![vec![Button::ShareContact {
             label: known.say(&Text::WorkShare),
         }]],
+        replaces: None,
     }
 }
 
@@ -419,6 +421,7 @@ fn place_keyboard(known: &Known<'_>, mut draft: Draft, mut places: Vec<PlaceRule
     let body = Body {
         text: known.say(&Text::WorkToWhom),
         buttons: rows,
+        replaces: None,
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -457,6 +460,7 @@ fn who_keyboard(known: &Known<'_>, draft: Draft) -> Turn {
     let body = Body {
         text: known.say(&Text::WorkWho { area: &area }),
         buttons: rows,
+        replaces: None,
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -614,6 +618,7 @@ fn choose(known: &Known<'_>, worker: &Worker, draft: &Draft, choice: &str) -> Op
             let body = Body {
                 text: known.say(&Text::WorkReadyChoose),
                 buttons: work::Ready::ALL.into_iter().map(ready).collect(),
+                replaces: None,
             };
             Some(Turn::say(next(draft.clone()), body))
         }
@@ -699,6 +704,7 @@ fn ask_text(known: &Known<'_>, draft: Draft, language: Language) -> Turn {
     let body = Body {
         text: known.say(&text),
         buttons,
+        replaces: None,
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -805,6 +811,7 @@ fn written(known: &Known<'_>, draft: Draft) -> Turn {
     let body = Body {
         text: known.say(&Text::WorkWritten { languages: &names }),
         buttons: rows,
+        replaces: None,
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -887,6 +894,7 @@ pub fn counted(
     replies.push(Body {
         text: lines.join("\n"),
         buttons: vec![row],
+        replaces: None,
     });
     Turn {
         live: None,
@@ -919,6 +927,7 @@ fn counted_press(known: &Known<'_>, worker: &Worker, desk: &Desk, choice: &str) 
                 buttons: vec![vec![
                     known.button(&Text::WorkCancel, format!("{PREFIX}d:{nonce}:drop")),
                 ]],
+                replaces: None,
             });
             Some(Turn {
                 desk: desk.clone(),
@@ -947,6 +956,7 @@ pub fn confirmed(known: &Known<'_>, desk: &Desk, outcome: &Confirmed) -> Turn {
             let body = Body {
                 text: known.say(&Text::WorkWaits { id: &id }),
                 buttons: known.controls(broadcast),
+                replaces: None,
             };
             Turn::stands(Desk::Idle, broadcast.id, vec![body])
         }
@@ -1006,6 +1016,7 @@ pub fn taken(texts: &Texts, language: Language, name: &str, invitation: i64) -> 
             label: say(&Text::WorkUndo),
             data: format!("{PREFIX}undo:{invitation}"),
         }]],
+        replaces: None,
     }
 }
 
@@ -1058,6 +1069,7 @@ pub fn glance(known: &Known<'_>, glance: &Glance) -> Turn {
         Body {
             text,
             buttons: shown.map(show).collect(),
+            replaces: None,
         },
     )
 }

@@ -158,7 +158,7 @@ async fn stop_works_in_mid_dialogue_and_holds_for_notices_but_not_for_replies() 
         let said = app.ask(730, "STOP", 1).await;
         assert!(said[0].contains("已停止"), "{said:?}");
         assert!(person(&app, Address::Chat(730)).await.stopped);
-        let said = app.text("+8619900000002", "2", 1).await;
+        let said = app.text("+8619900000002", "3", 1).await;
         assert!(said[0].contains("哪个社区"), "{said:?}");
         let said = app.text("+8619900000002", "td", 1).await;
         assert!(said[0].contains("已停止"), "{said:?}");
@@ -641,6 +641,164 @@ async fn by_text_message_a_time_changes_only_after_the_code() {
         let said = app.text("+8619900000004", "来不了", 1).await;
         let said = said.iter().find(|text| text.contains("现在不能换"));
         assert!(said.is_some_and(|text| text.contains(&hours(near))), "{said:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_gets_one_polite_line_and_stop_and_danger_are_heard() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    for _ in 0..40 {
+        app.bot_api.user_says(770, "zh-hans", "居民", "时段");
+    }
+    let said = app.heard(770, 0, 31).await;
+    let polite = said.iter().filter(|text| text.contains("太快")).count();
+    assert_eq!(polite, 1, "{said:?}");
+    app.bot_api.user_says(770, "zh-hans", "居民", "退订");
+    eventually("STOP is obeyed", async || {
+        let contact = app
+            .store()
+            .find_contact(&Address::Chat(770))
+            .await
+            .expect("reads")?;
+        app.store()
+            .person(contact)
+            .await
+            .expect("reads")
+            .stopped
+            .then_some(())
+    })
+    .await;
+    app.bot_api.user_says(770, "zh-hans", "居民", "我爸晕倒了");
+    let said = app.heard(770, 31, 1).await;
+    assert!(said[0].contains("120"), "{said:?}");
+    let said = app.ask(771, "/start", 1).await;
+    assert!(said[0].contains("哪个社区"), "others are answered: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_talk_that_nobody_goes_on_with_ends_by_itself() {
+    on_both(async |test| {
+        let app = TestApp::start(test).await;
+        app.import(CITY).await;
+        let said = app.text("+8619900000001", "人工", 1).await;
+        assert!(said[0].contains("结束"), "{said:?}");
+        app.smsc
+            .deliver_text("+8619900000001", "我想问入学的事")
+            .await
+            .expect("taken");
+        app.quiet().await;
+        assert_eq!(app.to_phone("+8619900000001").len(), 1, "silence");
+        let filter = weir::store::ThreadFilter {
+            open: true,
+            ..Default::default()
+        };
+        let thread = app
+            .store()
+            .threads(&filter)
+            .await
+            .expect("reads")
+            .pop()
+            .expect("open");
+        let messages = app.store().thread_messages(thread.id).await.expect("reads");
+        assert!(messages[1].words.contains("入学"));
+        app.no_reply_open().await;
+        app.jump_to(app.clock.now() + weir::conversation::keeper::TALK_IDLE_MAX);
+        let said = eventually("the end is told", async || {
+            let sent = app.to_phone("+8619900000001");
+            sent.get(1).map(|sent| sent.text.clone())
+        })
+        .await;
+        assert!(said.contains("已经结束"), "{said}");
+        let said = app.text("+8619900000001", "什么是黑洞", 1).await;
+        assert!(said[0].contains("没有看懂"), "the bot answers again: {said:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_set_in_other_words_is_said_by_the_running_service() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    let now = app.clock.now();
+    let text = weir::store::SetText {
+        id: 0,
+        key: "no-window".into(),
+        language: Language::ZhHans,
+        short: true,
+        words: "今天不做核酸。".into(),
+        set_by: "owner".into(),
+        set_at: now,
+        until: now + minutes(60),
+        ended_by: None,
+        ended_at: None,
+    };
+    app.store().set_text(&text).await.expect("sets");
+    eventually("the new words are said", async || {
+        let said = app.text("+8619900000001", "时段", 1).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        said[0].contains("今天不做核酸").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn menus_turn_in_place_and_answers_stay() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(CITY).await;
+    let said = app.ask(780, "/start", 1).await;
+    assert!(said[0].contains("哪个社区"), "{said:?}");
+    let shown = app.to_chat(780).pop().expect("a message");
+    let data = button(&app, 780, "梧桐");
+    app.bot_api.user_taps_under(780, shown.message_id, &data);
+    eventually("the same message asks for the unit", async || {
+        let all = app.to_chat(780);
+        (all.len() == 1 && all[0].text.contains("几单元")).then_some(())
+    })
+    .await;
+    // Tapped twice, as impatient people do: nothing changes, and nothing is sent anew.
+    app.bot_api.user_taps_under(780, shown.message_id, &data);
+    app.quiet().await;
+    assert_eq!(app.to_chat(780).len(), 1);
+    // The answer is a message of its own, and the menu under it another.
+    let data = button(&app, 780, "1单元");
+    app.bot_api.user_taps_under(780, shown.message_id, &data);
+    let said = app.heard(780, 1, 3).await;
+    assert!(
+        said[0].contains("已记住") && said[1].contains("没有采样安排"),
+        "{said:?}"
+    );
+    // A message that Telegram does not have any more.
+    app.bot_api.user_taps_under(780, 4_000_000, "languages");
+    let said = app.heard(780, 4, 1).await;
+    assert!(said[0].contains("语言"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_in_mid_dialogue_loses_no_step_and_keeps_the_order() {
+    on_both(async |test| {
+        let mut app = TestApp::start(test).await;
+        app.import(CITY).await;
+        app.ask(785, "/start", 1).await;
+        app.text("+8619900000050", "你好", 1).await;
+        app.stop_service().await;
+        // Written while nobody listens, and several at once.
+        for text in ["梧桐社区 1栋", "2", "语言", "English", "window"] {
+            app.bot_api.user_says(785, "zh-hans", "居民", text);
+        }
+        app.start_service();
+        let said = app.heard(785, 1, 7).await;
+        assert!(said[0].contains("几单元"), "{said:?}");
+        assert!(
+            said[1].contains("已记住") && said[1].contains("2单元"),
+            "{said:?}"
+        );
+        assert!(said[2].contains("没有采样安排"), "{said:?}");
+        assert!(said[3].contains("手机号码"), "{said:?}");
+        assert!(said[4].contains("请选择语言"), "{said:?}");
+        assert!(said[5].contains("English from now on"), "{said:?}");
+        assert!(said[6].contains("No test is planned"), "{said:?}");
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! The tests of whole flows, one module each.
 
 mod app;
+mod ask;
 mod binary;
 mod broadcast;
 mod cli;
@@ -19,5 +20,6 @@ mod round;
 mod store;
 mod support;
 mod tidy;
+mod transcripts;
 mod visits;
 mod workers;

@@ -609,7 +609,10 @@ async fn silence_of_the_feed_and_of_the_pacer_falls_to_the_safe_rate() {
         let rate = status.per_second.expect("steered");
         // So small a system is never brought near its set point, so the safe rate is held against that.
         let at_set_point = world.config.pacing.set_point * CAPACITY / 0.81;
-        assert!(rate > 0.0 && rate < 0.6 * at_set_point, "{rate} of {at_set_point}");
+        assert!(
+            rate > 0.0 && rate < 0.6 * at_set_point,
+            "{rate} of {at_set_point}"
+        );
 
         // It comes back by itself.
         let again = world.calm(&pacer, 1).await;

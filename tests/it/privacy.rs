@@ -111,6 +111,10 @@ async fn full_run(test: TestStore) -> (TestApp, Serving) {
     app.ask(CHAT, "紫色河马", 1).await;
     app.text("+8619987650002", "turquoise walrus", 1).await;
     app.text("+8619987650003", "紫色河马 turquoise walrus", 1).await;
+    // To a worker.
+    app.text("+8619987650003", "人工", 1).await;
+    let written = app.smsc.deliver_text("+8619987650003", "紫色河马").await;
+    written.expect("it is taken");
     let (round, _) = app
         .plan_as(|spec| {
             spec.date = spec.date.succ_opt().expect("a day");

@@ -3,17 +3,18 @@
 use weir::{
     config::Config,
     domain::{
-        Address, ChannelKind, ContactId, DeliveryId, DeliveryState, GreenWindow, Inbound, InboundContent,
-        IncidentId, IncidentScope, Lane, ManualState, NoticeKind, ResidentId, RoundId, RoundState, Site,
-        SiteId, Tag, Team, TeamId, UnitId, VisitAct, VisitBy, VisitFor, VisitId, VisitState, Visitor,
-        VisitorRole, Window,
+        Address, ChannelKind, ContactId, CountedFrom, DeliveryId, DeliveryState, GreenWindow, Inbound,
+        InboundContent, IncidentId, IncidentScope, Lane, Language, ManualState, Need, NoticeKind, Policy,
+        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, Team, TeamId, ThreadAuthor,
+        ThreadReason, UnitId, VisitAct, VisitBy, VisitFor, VisitId, VisitState, Visitor, VisitorRole, Window,
     },
     i18n::{Texts, visits::VisitTeller},
     store::{
         Appointment, Asked, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary,
         LogKind, ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, NewVisit,
-        OwnWindow, PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, Steering,
-        Store, StoreError, ToldCount, VisitChange, VisitFilter, WindowMove,
+        OwnWindow, PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, SetText,
+        Steering, Store, StoreError, ThreadChange, ThreadFilter, ToldCount, VisitChange, VisitFilter,
+        WindowMove,
     },
 };
 
@@ -689,6 +690,7 @@ async fn link(store: &Store, chat: weir::domain::ContactId, resident: weir::doma
         received_at: evening(),
         content: InboundContent::Other,
         language: None,
+        tapped: None,
     };
     store.record_inbound(&inbound).await.expect("records");
     let waiting = store.waiting_inbound(1).await.expect("reads");
@@ -715,6 +717,7 @@ async fn a_message_is_recorded_once_and_answered_once() {
             received_at: evening() + minutes(after),
             content: InboundContent::Text("我的时段".into()),
             language: None,
+            tapped: None,
         };
         assert_eq!(
             store
@@ -1509,7 +1512,10 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
             .expect("reads");
         let states: Vec<&str> = waiting.iter().rev().map(|delivery| &*delivery.state).collect();
         assert_eq!(states, ["sending", "cancelled"]);
-        assert_eq!(store.hearing_old_times(round).await.expect("reads"), [one].into());
+        assert_eq!(
+            store.hearing_old_times(round).await.expect("reads"),
+            std::collections::HashSet::from([one])
+        );
 
         // The second unit is not told, but phone 1 has heard of it with the first.
         let due = store.units_to_correct(round, 10).await.expect("reads");
@@ -1723,7 +1729,10 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         .await;
         assert_eq!(store.people_and_recipients().await.expect("counts"), (4, 3));
         let unit = store.units().await.expect("reads")[0].unit;
-        assert_eq!(store.green_people().await.expect("counts"), [(unit, 2)].into());
+        assert_eq!(
+            store.green_people().await.expect("counts"),
+            std::collections::HashMap::from([(unit, 2)])
+        );
         store.save_sites(&[site("锦绣采样点")]).await.expect("saves");
         let site = store.sites().await.expect("reads")[0].id;
         assert_eq!(store.unit_point(unit).await.expect("reads"), None);
@@ -2212,6 +2221,254 @@ async fn a_pause_holds_windows_and_reminders_and_lets_go_only_where_a_round_is_r
         store.hold_queued(evening()).await.expect("holds");
         assert_eq!(store.free_held(evening()).await.expect("frees"), 2);
         assert_eq!(claim(store, 10).await.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_begin_and_end_on_record() {
+    on_both(async |test| {
+        let store = &test.store;
+        let rows = store.policies().await.expect("reads");
+        let shipped: Vec<_> = rows.iter().map(|row| row.policy.id.as_str()).collect();
+        assert_eq!(shipped, ["48h-2022-09-03", "48h-hospital-2022-09-03"]);
+        let first = &rows[0].policy;
+        assert_eq!(first.purposes, [Purpose::Gate, Purpose::PublicTransport]);
+        assert_eq!((first.hours, first.counted_from), (48, None));
+        assert_eq!(first.needs, [Need::EntryCard, Need::EPass]);
+        assert_eq!(first.from.to_rfc3339(), "2022-09-02T16:00:00+00:00");
+
+        let policy = Policy {
+            id: "24h".into(),
+            purposes: vec![Purpose::Gate],
+            hours: 24,
+            counted_from: Some(CountedFrom::ReportedAt),
+            needs: Vec::new(),
+            from: evening(),
+            to: None,
+            source: "一个通知".into(),
+        };
+        assert!(store.add_policy(&policy, "owner", evening()).await.expect("adds"));
+        assert!(
+            !store.add_policy(&policy, "owner", evening()).await.expect("adds"),
+            "a name is given once"
+        );
+        let end = evening() + minutes(60);
+        assert!(
+            store
+                .end_policy("24h", end, "worker:1", evening())
+                .await
+                .expect("ends")
+        );
+        assert!(
+            !store
+                .end_policy("24h", end + minutes(1), "owner", evening())
+                .await
+                .expect("ends"),
+            "not later"
+        );
+        assert!(
+            !store
+                .end_policy("no-such", end, "owner", evening())
+                .await
+                .expect("ends")
+        );
+        let rows = store.policies().await.expect("reads");
+        let kept = rows.iter().find(|row| row.policy.id == "24h").expect("is there");
+        let ended = Policy {
+            to: Some(end),
+            ..policy
+        };
+        assert_eq!(
+            (&kept.policy, kept.ended_by.as_deref()),
+            (&ended, Some("worker:1"))
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_in_other_words_holds_until_its_date() {
+    on_both(async |test| {
+        let store = &test.store;
+        let text = |words: &str, minutes_long: i64| SetText {
+            id: 0,
+            key: "no-window".into(),
+            language: Language::ZhHant,
+            short: true,
+            words: words.into(),
+            set_by: "owner".into(),
+            set_at: evening(),
+            until: evening() + minutes(minutes_long),
+            ended_by: None,
+            ended_at: None,
+        };
+        store.set_text(&text("一", 60)).await.expect("sets");
+        store.set_text(&text("二", 30)).await.expect("sets");
+        let words = async |at| {
+            let held = store.set_texts(Some(at)).await.expect("reads");
+            held.into_iter().map(|text| text.words).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            words(evening()).await,
+            ["二"],
+            "the later takes the place of the earlier"
+        );
+        assert!(
+            words(evening() + minutes(30)).await.is_empty(),
+            "up to its date and not beyond"
+        );
+        assert_eq!(
+            store.set_texts(None).await.expect("reads").len(),
+            2,
+            "both are on record"
+        );
+        let end = async |language, at| {
+            store
+                .end_text("no-window", language, "owner", at)
+                .await
+                .expect("ends")
+        };
+        assert_eq!(end(Some(Language::En), evening()).await, 0);
+        assert_eq!(end(None, evening() + minutes(1)).await, 1);
+        assert!(words(evening() + minutes(2)).await.is_empty());
+    })
+    .await;
+}
+
+#[expect(clippy::too_many_lines, reason = "one talk from its beginning to its end")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_talk_is_opened_once_answered_and_closed() {
+    on_both(async |test| {
+        let store = &test.store;
+        import(store, "a", &[resident(1, place(3, 2), "101", "陈桂英", 1)]).await;
+        let from = Address::Phone(phone(1));
+        let contact = store.find_contact(&from).await.expect("reads").expect("known");
+        let unit = store.person(contact).await.expect("reads").residents[0].1;
+        let mut serial = 0;
+        let mut say = async |change: ThreadChange| {
+            serial += 1;
+            let inbound = Inbound {
+                from: from.clone(),
+                external_id: format!("m{serial}"),
+                received_at: evening(),
+                content: InboundContent::Text("x".into()),
+                language: None,
+                tapped: None,
+            };
+            store.record_inbound(&inbound).await.expect("records");
+            let id = store.waiting_inbound(1).await.expect("reads")[0].id;
+            let step = ReplyRow {
+                thread: Some(change),
+                ..ReplyRow::default()
+            };
+            let at = evening() + minutes(serial);
+            assert!(store.answer(id, contact, &step, at).await.expect("answers"));
+        };
+        let open = |words: &str, urgent| ThreadChange::Open {
+            reason: ThreadReason::Asked,
+            urgent,
+            unit: Some(unit),
+            words: words.into(),
+        };
+        let add = |words: &str| ThreadChange::Add {
+            urgent: false,
+            words: words.into(),
+        };
+        say(add("nobody listens")).await;
+        assert_eq!(store.open_thread(contact).await.expect("reads"), None);
+        say(open("一", false)).await;
+        say(open("二", true)).await;
+        say(add("三")).await;
+        let thread = store.open_thread(contact).await.expect("reads").expect("is open");
+        assert!(thread.urgent && thread.unit == Some(unit) && thread.community.is_some());
+        let community = thread.community.expect("known");
+        let listed = async |communities: Vec<weir::domain::CommunityId>| {
+            let filter = ThreadFilter {
+                open: true,
+                communities,
+                limit: 10,
+            };
+            store.threads(&filter).await.expect("reads").len()
+        };
+        assert_eq!(listed(vec![community]).await, 1);
+        assert_eq!(listed(vec![weir::domain::CommunityId(community.0 + 1)]).await, 0);
+        let answer = delivery("t", contact, NoticeKind::Reply);
+        let worker = ThreadAuthor::Worker(3);
+        assert!(
+            store
+                .answer_thread(thread.id, worker, "四", &answer, evening())
+                .await
+                .expect("answers")
+        );
+        let messages = store.thread_messages(thread.id).await.expect("reads");
+        let words: Vec<_> = messages.iter().map(|one| one.words.as_str()).collect();
+        assert_eq!(words, ["一", "二", "三", "四"]);
+        assert_eq!(messages[3].author, worker);
+        let ending = delivery("u", contact, NoticeKind::Reply);
+        let close = async || {
+            store
+                .close_thread(thread.id, worker, Some(&ending), evening())
+                .await
+                .expect("closes")
+        };
+        assert!(close().await && !close().await);
+        assert!(
+            !store
+                .answer_thread(thread.id, worker, "五", &ending, evening())
+                .await
+                .expect("answers")
+        );
+        assert_eq!(claim(store, 10).await.len(), 2, "the answer and the ending");
+        let closed = store.thread(thread.id).await.expect("reads").expect("is there");
+        assert_eq!((closed.open, closed.closed_by.as_str()), (false, "worker:3"));
+
+        // Another talk, and all of it forgotten.
+        say(open("六", false)).await;
+        let second = store.open_thread(contact).await.expect("reads").expect("is open");
+        say(ThreadChange::Close).await;
+        say(add("七")).await;
+        let inbound = Inbound {
+            from: from.clone(),
+            external_id: "forget".into(),
+            received_at: evening(),
+            content: InboundContent::Text("x".into()),
+            language: None,
+            tapped: None,
+        };
+        store.record_inbound(&inbound).await.expect("records");
+        let id = store.waiting_inbound(1).await.expect("reads")[0].id;
+        let forget = ReplyRow {
+            forget: true,
+            state: Some("{}".into()),
+            home: Some(unit),
+            ..ReplyRow::default()
+        };
+        assert!(
+            store
+                .answer(id, contact, &forget, evening())
+                .await
+                .expect("answers")
+        );
+        for thread in [thread.id, second.id] {
+            let messages = store.thread_messages(thread).await.expect("reads");
+            assert!(!messages.is_empty() && messages.iter().all(|one| one.words.is_empty()));
+        }
+        assert_eq!(store.dialogue(contact).await.expect("reads"), None);
+        let person = store.person(contact).await.expect("reads");
+        assert_eq!(
+            (person.home, person.residents.len()),
+            (None, 1),
+            "the roster is the community's"
+        );
+        let residents = store
+            .known_residents(&[person.residents[0].0])
+            .await
+            .expect("reads");
+        assert_eq!(
+            (residents[0].name.as_str(), &residents[0].reference),
+            ("陈桂英", &None)
+        );
     })
     .await;
 }

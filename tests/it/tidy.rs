@@ -26,7 +26,18 @@ const ROWS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("edges", &["channels", "registration", "store"]),
-    ("decisions", &["planner", "pacing", "routes", "knowledge", "i18n"]),
+    (
+        "decisions",
+        &[
+            "planner",
+            "pacing",
+            "passes",
+            "routes",
+            "knowledge",
+            "understanding",
+            "i18n",
+        ],
+    ),
     ("nouns", &["domain", "config", "clock"]),
 ];
 const DECISIONS: usize = 3;
@@ -122,7 +133,8 @@ fn every_text_is_in_every_language_and_in_use() {
     for language in Language::ALL {
         let folder = locales.join(language.code());
         let mut texts = String::new();
-        for path in files_under(&folder) {
+        let is_fluent = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "ftl");
+        for path in files_under(&folder).into_iter().filter(is_fluent) {
             let file = read(&path);
             if let Err((_, errors)) = fluent::FluentResource::try_new(file.clone()) {
                 faults.push(format!("{}: {errors:?}", path.display()));

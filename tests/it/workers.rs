@@ -397,13 +397,13 @@ async fn whatever_is_done_to_the_log_is_named_by_its_first_line() {
             false,
         ),
         (
-            "a row outcome out",
+            "a row taken out",
             vec!["delete from audit where id = 2"],
             2,
             false,
         ),
         (
-            "the first outcome out",
+            "the first taken out",
             vec!["delete from audit where id = 1"],
             1,
             false,

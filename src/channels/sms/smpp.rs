@@ -603,6 +603,7 @@ impl Smpp {
             received_at: self.shared.clock.now(),
             content: whole.text.map_or(InboundContent::Other, InboundContent::Text),
             language: None,
+            tapped: None,
         })
     }
 

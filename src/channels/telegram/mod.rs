@@ -148,7 +148,11 @@ impl Telegram {
             )));
         }
         let keyboard = keyboard(&message.body.buttons)?;
-        if let (Some(id), [text]) = (message.live.and_then(|live| live.message), parts.as_slice())
+        let replaced = message
+            .body
+            .replaces
+            .or(message.live.and_then(|live| live.message));
+        if let (Some(id), [text]) = (replaced, parts.as_slice())
             && let Some(answer) = self.edit(ChatId(chat), id, text, keyboard.clone()).await
         {
             return answer;

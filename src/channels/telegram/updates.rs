@@ -290,6 +290,7 @@ pub(super) fn read(raw: RawUpdate, now: DateTime<Utc>) -> Update {
             received_at: sent_at.map_or(now, |at| at.min(now)),
             content,
             language: language.and_then(Language::nearest),
+            tapped: None,
         })
     };
     if let Some(message) = contents.message {
@@ -300,12 +301,14 @@ pub(super) fn read(raw: RawUpdate, now: DateTime<Utc>) -> Update {
         }
     } else if let Some(tap) = contents.callback_query {
         // A button under a message that Telegram no longer shows: a private chat has its person's id.
+        let tapped = tap.message.as_ref().and_then(|message| message.message_id);
         let chat = tap
             .message
             .map_or_else(|| Chat::private(tap.from.id), |message| message.chat);
         let content = InboundContent::Choice(tap.data.unwrap_or_default());
+        let inbound = inbound(&chat, Some(&tap.from), None, content);
         Update {
-            inbound: inbound(&chat, Some(&tap.from), None, content),
+            inbound: inbound.map(|inbound| Inbound { tapped, ..inbound }),
             tap: Some(tap.id),
         }
     } else if let Some(change) = contents.my_chat_member {
@@ -372,6 +375,7 @@ struct CallbackQuery {
 #[derive(Deserialize)]
 struct TappedMessage {
     chat: Chat,
+    message_id: Option<i64>,
 }
 
 #[derive(Deserialize)]

@@ -269,6 +269,18 @@ impl FakeBotApi {
         } }))
     }
 
+    /// A person taps a button under a message that the bot has sent.
+    pub fn user_taps_under(&self, chat_id: i64, message_id: i64, data: &str) -> Value {
+        let mut message = self.message(chat_id, false);
+        message["text"] = "…".into();
+        message["message_id"] = message_id.into();
+        let query = format!("{chat_id}u{message_id}{data}");
+        self.fake.state().open_taps.insert(query.clone());
+        self.deliver_raw_update(json!({ "callback_query": {
+            "id": query, "from": self.user(chat_id), "message": message, "chat_instance": "1", "data": data,
+        } }))
+    }
+
     /// A person sends a contact card; `own` as Telegram's own-contact button does.
     pub fn user_shares_contact(&self, chat_id: i64, phone: &str, own: bool) -> Value {
         let mut message = self.message(chat_id, true);

@@ -1,0 +1,58 @@
+//! By text message, what changes something is done once the sender repeats a code that was sent to their number.
+
+use super::{Change, Step, Talk};
+use crate::{
+    conversation::{
+        challenge::{Answer, Challenge},
+        menu::Menu,
+    },
+    i18n::Text,
+};
+
+impl Talk<'_> {
+    pub(super) fn ask_code(&mut self, change: Change, text: &Text<'_>) {
+        let (code, now) = (self.known.fresh_code, self.known.now);
+        let Some(challenge) = Challenge::new(code, &mut self.turn.state.codes, now) else {
+            self.turn.state.step = Step::Idle;
+            return self.offer(&Text::ConfirmTooMany, &Menu::default());
+        };
+        self.turn.state.step = Step::Confirm { change, challenge };
+        self.offer(text, &Menu::default());
+    }
+
+    /// Whether the text was an answer to [`Talk::ask_code`].
+    pub(super) fn confirm(&mut self, text: &str) -> bool {
+        let Step::Confirm {
+            change,
+            mut challenge,
+        } = self.turn.state.step.clone()
+        else {
+            return false;
+        };
+        self.turn.state.step = Step::Idle;
+        match challenge.answer(text, self.known.now) {
+            Answer::NoCode => return false,
+            Answer::Wrong(left) => {
+                self.turn.state.step = Step::Confirm { change, challenge };
+                let left = left.to_string();
+                self.offer(&Text::ConfirmWrong { left: &left }, &Menu::default());
+                return true;
+            }
+            Answer::Over => {
+                self.offer(&Text::ConfirmFailed, &Menu::default());
+                return true;
+            }
+            Answer::Right => {}
+        }
+        match change {
+            Change::Time(offer) => self.take_time(offer),
+            Change::Home(unit) => match self.place_name(unit) {
+                Some(place) => self.keep_home(unit, &place),
+                None => self.ask_home(None, 0),
+            },
+            Change::StopEverywhere => self.keep_stopped_everywhere(),
+            Change::Forget => self.keep_forgotten(),
+        }
+        true
+    }
+}

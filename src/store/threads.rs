@@ -1,0 +1,380 @@
+//! Talks between residents and the workers of their community.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{
+    NewDelivery, Result, Store, StoreError, in_transaction, json, on_pool, service::instant, take_ids,
+};
+use crate::domain::{CommunityId, ContactId, ThreadAuthor, ThreadId, ThreadReason, UnitId};
+
+pub(super) const THREAD_WORDS: &str = "thread_messages.words";
+
+/// A talk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Thread {
+    /// Its id.
+    pub id: ThreadId,
+    /// With whom.
+    pub contact: ContactId,
+    /// Where they live, if that is known.
+    pub unit: Option<UnitId>,
+    /// The community of that unit: whose workers answer. None: those of the whole city.
+    pub community: Option<CommunityId>,
+    /// Why it was opened.
+    pub reason: ThreadReason,
+    /// Danger was spoken of.
+    pub urgent: bool,
+    /// It goes on.
+    pub open: bool,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+    /// When the last message came, of either side.
+    pub changed_at: DateTime<Utc>,
+    /// When a worker last wrote, if one has.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// When it was closed.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// By whom: `resident`, `owner`, `weir`, `worker:ID`.
+    pub closed_by: String,
+}
+
+/// A message of a talk.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ThreadMessage {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who wrote it.
+    pub author: ThreadAuthor,
+    /// What. Personal data; empty once erased.
+    pub words: String,
+}
+
+/// What a conversation step does to a person's talk, stored together with its replies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ThreadChange {
+    /// Hands over: opens a talk with these words, or adds them where one is open.
+    Open {
+        /// Why.
+        reason: ThreadReason,
+        /// Danger was spoken of.
+        urgent: bool,
+        /// Where the person lives.
+        unit: Option<UnitId>,
+        /// What they wrote.
+        words: String,
+    },
+    /// Adds to the open talk.
+    Add {
+        /// Danger was spoken of.
+        urgent: bool,
+        /// What they wrote.
+        words: String,
+    },
+    /// The person ends it.
+    Close,
+}
+
+/// Which talks are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct ThreadFilter {
+    /// Open ones alone.
+    pub open: bool,
+    /// Those of these communities, and those of no known one; empty for all.
+    pub communities: Vec<CommunityId>,
+    /// At most so many; 0 for all.
+    pub limit: usize,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    contact_id: i64,
+    unit_id: Option<i64>,
+    community_id: Option<i64>,
+    reason: String,
+    urgent: i64,
+    state: String,
+    opened_at: i64,
+    changed_at: i64,
+    answered_at: Option<i64>,
+    closed_at: Option<i64>,
+    closed_by: String,
+}
+
+impl Row {
+    fn into_thread(self) -> Result<Thread> {
+        Ok(Thread {
+            id: ThreadId(self.id),
+            contact: ContactId(self.contact_id),
+            unit: self.unit_id.map(UnitId),
+            community: self.community_id.map(CommunityId),
+            reason: ThreadReason::parse(&self.reason)
+                .ok_or_else(|| StoreError::Corrupt("threads.reason".into()))?,
+            urgent: self.urgent == 1,
+            open: self.state == "open",
+            opened_at: instant(self.opened_at),
+            changed_at: instant(self.changed_at),
+            answered_at: self.answered_at.map(instant),
+            closed_at: self.closed_at.map(instant),
+            closed_by: self.closed_by,
+        })
+    }
+}
+
+const SELECT: &str = "select t.id, t.contact_id, t.unit_id, b.community_id, t.reason, t.urgent, t.state, t.opened_at, \
+    t.changed_at, t.answered_at, t.closed_at, t.closed_by from threads t \
+    left join units u on u.id = t.unit_id left join buildings b on b.id = u.building_id";
+
+/// Adds a message within a transaction.
+macro_rules! add_message {
+    ($store:ident, $tx:ident, $thread:expr, $author:expr, $words:expr, $now_ms:expr) => {{
+        let id = take_ids!($tx, "thread_messages", 1);
+        sqlx::query(
+            "insert into thread_messages (id, thread_id, at, author, words) values ($1, $2, $3, $4, $5)",
+        )
+        .bind(id)
+        .bind($thread)
+        .bind($now_ms)
+        .bind($author.to_string())
+        .bind(
+            $store
+                .keys
+                .seal($crate::store::threads::THREAD_WORDS, id, $words.as_bytes()),
+        )
+        .execute(&mut *$tx)
+        .await?;
+    }};
+}
+
+/// Carries out a change within a transaction.
+macro_rules! change_thread {
+    ($store:ident, $tx:ident, $contact:expr, $change:expr, $now_ms:expr) => {{
+        let open: Option<(i64,)> =
+            sqlx::query_as("select id from threads where contact_id = $1 and state = 'open'")
+                .bind($contact)
+                .fetch_optional(&mut *$tx)
+                .await?;
+        match ($change, open) {
+            (
+                $crate::store::ThreadChange::Open { urgent, words, .. }
+                | $crate::store::ThreadChange::Add { urgent, words },
+                Some((id,)),
+            ) => {
+                $crate::store::threads::add_message!(
+                    $store,
+                    $tx,
+                    id,
+                    crate::domain::ThreadAuthor::Resident,
+                    words,
+                    $now_ms
+                );
+                sqlx::query(
+                    "update threads set changed_at = $2, urgent = case when $3 = 1 then 1 else urgent end where id = $1",
+                )
+                .bind(id)
+                .bind($now_ms)
+                .bind(i64::from(*urgent))
+                .execute(&mut *$tx)
+                .await?;
+            }
+            (
+                $crate::store::ThreadChange::Open {
+                    reason,
+                    urgent,
+                    unit,
+                    words,
+                },
+                None,
+            ) => {
+                let id = take_ids!($tx, "threads", 1);
+                sqlx::query(
+                    "insert into threads (id, contact_id, unit_id, reason, urgent, state, opened_at, changed_at) \
+                     values ($1, $2, $3, $4, $5, 'open', $6, $6)",
+                )
+                .bind(id)
+                .bind($contact)
+                .bind(unit.map(|unit| unit.0))
+                .bind(reason.as_str())
+                .bind(i64::from(*urgent))
+                .bind($now_ms)
+                .execute(&mut *$tx)
+                .await?;
+                $crate::store::threads::add_message!(
+                    $store,
+                    $tx,
+                    id,
+                    crate::domain::ThreadAuthor::Resident,
+                    words,
+                    $now_ms
+                );
+            }
+            ($crate::store::ThreadChange::Close, Some((id,))) => {
+                sqlx::query(
+                    "update threads set state = 'closed', closed_at = $2, closed_by = 'resident' where id = $1",
+                )
+                .bind(id)
+                .bind($now_ms)
+                .execute(&mut *$tx)
+                .await?;
+            }
+            // It was closed meanwhile: what was to be added is nobody's any more.
+            ($crate::store::ThreadChange::Add { .. } | $crate::store::ThreadChange::Close, None) => {}
+        }
+    }};
+}
+
+pub(crate) use {add_message, change_thread};
+
+impl Store {
+    /// A contact's open talk, if there is one.
+    pub async fn open_thread(&self, contact: ContactId) -> Result<Option<Thread>> {
+        let sql = format!("{SELECT} where t.contact_id = $1 and t.state = 'open'");
+        let row: Option<Row> = on_pool!(self, |pool| {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(contact.0)
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(Row::into_thread).transpose()
+    }
+
+    /// A talk by its id.
+    pub async fn thread(&self, id: ThreadId) -> Result<Option<Thread>> {
+        let sql = format!("{SELECT} where t.id = $1");
+        let row: Option<Row> = on_pool!(self, |pool| {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(id.0)
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(Row::into_thread).transpose()
+    }
+
+    /// Talks: those that speak of danger first, then the one that has waited longest for an answer.
+    pub async fn threads(&self, filter: &ThreadFilter) -> Result<Vec<Thread>> {
+        let sql = format!(
+            "{SELECT} where ($1 = 0 or t.state = 'open') \
+             order by case when t.state = 'open' then 0 else 1 end, t.urgent desc, \
+               case when t.answered_at is null then t.opened_at else t.changed_at end, t.id"
+        );
+        let rows: Vec<Row> = on_pool!(self, |pool| {
+            sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                .bind(i64::from(filter.open))
+                .fetch_all(pool)
+                .await?
+        });
+        let wanted = |row: &Row| {
+            let listed = |id| filter.communities.contains(&CommunityId(id));
+            filter.communities.is_empty() || row.community_id.is_none_or(listed)
+        };
+        let limit = if filter.limit == 0 {
+            usize::MAX
+        } else {
+            filter.limit
+        };
+        rows.into_iter()
+            .filter(wanted)
+            .take(limit)
+            .map(Row::into_thread)
+            .collect()
+    }
+
+    /// The messages of a talk, in order.
+    pub async fn thread_messages(&self, id: ThreadId) -> Result<Vec<ThreadMessage>> {
+        let rows: Vec<(i64, i64, String, String)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select id, at, author, words from thread_messages where thread_id = $1 order by id",
+            )
+            .bind(id.0)
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter()
+            .map(|(id, at, author, sealed)| {
+                let words = if sealed.is_empty() {
+                    String::new()
+                } else {
+                    self.keys.open_text(THREAD_WORDS, id, &sealed)?
+                };
+                Ok(ThreadMessage {
+                    at: instant(at),
+                    author: author.parse().map_err(StoreError::Corrupt)?,
+                    words,
+                })
+            })
+            .collect()
+    }
+
+    /// A worker's words and the message that carries them, together; false, and nothing written, where the talk is
+    /// closed.
+    pub async fn answer_thread(
+        &self,
+        id: ThreadId,
+        author: ThreadAuthor,
+        words: &str,
+        delivery: &NewDelivery,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let now_ms = now.timestamp_millis();
+        let insert = self.sql(super::outbox::INSERT);
+        let insert_bodies = self.sql(super::outbox::INSERT_BODIES);
+        Ok(in_transaction!(self, |tx| {
+            let open = sqlx::query(
+                "update threads set changed_at = $2, answered_at = $2 where id = $1 and state = 'open'",
+            )
+            .bind(id.0)
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if open {
+                add_message!(self, tx, id.0, author, words, now_ms);
+                let first = take_ids!(tx, "deliveries", 1);
+                let (rows, bodies) = self.delivery_rows(std::slice::from_ref(delivery), first, now);
+                sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
+                sqlx::query(insert_bodies)
+                    .bind(json(&bodies))
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            open
+        }))
+    }
+
+    /// Closes a talk and tells the resident so; false where it was closed already.
+    pub async fn close_thread(
+        &self,
+        id: ThreadId,
+        by: ThreadAuthor,
+        delivery: Option<&NewDelivery>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let insert = self.sql(super::outbox::INSERT);
+        let insert_bodies = self.sql(super::outbox::INSERT_BODIES);
+        Ok(in_transaction!(self, |tx| {
+            let closed = sqlx::query(
+                "update threads set state = 'closed', closed_at = $2, closed_by = $3 \
+                 where id = $1 and state = 'open'",
+            )
+            .bind(id.0)
+            .bind(now.timestamp_millis())
+            .bind(by.to_string())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if let (true, Some(delivery)) = (closed, delivery) {
+                let first = take_ids!(tx, "deliveries", 1);
+                let (rows, bodies) = self.delivery_rows(std::slice::from_ref(delivery), first, now);
+                sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
+                sqlx::query(insert_bodies)
+                    .bind(json(&bodies))
+                    .execute(&mut *tx)
+                    .await?;
+            }
+            closed
+        }))
+    }
+}
