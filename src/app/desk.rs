@@ -13,14 +13,18 @@ use crate::{
     config::Config,
     conversation::runner::First,
     domain::{
-        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundId,
-        Language, NoticeKind, PhoneNumber, Role, RoundState, Worker,
+        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent, InboundId,
+        Language, NoticeKind, PhoneNumber, Role, RoundState, ThreadId, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
     store::{Accepted, DeskRow, NewAudit, NewBroadcast, NewDelivery, Store, StoreError, WaitingInbound},
-    workers::desk::{self, Desk, Effect, Glance, Known, Turn},
+    workers::{
+        desk::{self, Desk, Effect, Glance, Known, Turn},
+        inbox,
+    },
 };
+use super::inbox::{Carried, Talks};
 
 /// What a worker was in the middle of is forgotten after this: what they write later is for the conversation.
 const DESK_KEPT: TimeDelta = TimeDelta::minutes(30);
@@ -78,7 +82,8 @@ impl Front {
     pub async fn answer(&self, message: &WaitingInbound) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let stored = self.store.desk(message.contact, now - DESK_KEPT).await?;
-        if stored.is_none() && !desk::may_concern(&message.content) {
+        let replied = self.replied(message).await?;
+        if stored.is_none() && replied.is_none() && !desk::may_concern(&message.content) {
             return Ok(false);
         }
         if self.per_person.check_key(&message.contact.0).is_err() {
@@ -95,15 +100,36 @@ impl Front {
             about: desk::about(&desk, &message.content),
             now,
         };
-        let step = asked
-            .with(worker.as_ref(), |known| {
-                desk::step(known, &desk, &message.content)
-            })
-            .await?;
+        let step = match (&replied, &worker) {
+            (Some((thread, words)), Some(_)) => {
+                let answer = |known: &Known<'_>| desk::replied(known, &desk, *thread, words);
+                Some(asked.with(worker.as_ref(), answer).await?)
+            }
+            _ => {
+                asked
+                    .with(worker.as_ref(), |known| {
+                        desk::step(known, &desk, &message.content)
+                    })
+                    .await?
+            }
+        };
         let Some(turn) = step else { return Ok(false) };
         let turn = asked.carry_out(turn, worker.as_ref()).await?;
         self.store_turn(message, &turn, now).await?;
         Ok(true)
+    }
+
+    /// The talk whose message in this chat this one replies to, and its words.
+    async fn replied(&self, message: &WaitingInbound) -> Result<Option<(ThreadId, String)>, StoreError> {
+        let (InboundContent::Text(words), Some(answered)) = (&message.content, message.tapped) else {
+            return Ok(None);
+        };
+        if words.trim_start().starts_with('/') || words.trim().is_empty() {
+            return Ok(None);
+        }
+        let name = self.store.live_name(message.contact, answered).await?;
+        let thread = name.as_deref().and_then(inbox::of_live_name);
+        Ok(thread.map(|thread| (thread, words.clone())))
     }
 
     async fn store_turn(
@@ -264,6 +290,21 @@ impl Asked<'_> {
             Effect::Glance => {
                 let glance = self.glance().await?;
                 self.with(worker, |known| desk::glance(known, &glance)).await
+            }
+            Effect::Inbox(wish) => {
+                let Some(worker) = worker else { return Ok(turn) };
+                let talks = Talks {
+                    store,
+                    texts: &self.front.texts,
+                    config: &self.front.config,
+                };
+                let key = self.message.id.to_string();
+                let carried = talks.carry_out(wish, worker, &key, self.now).await?;
+                self.with(Some(worker), |known| {
+                    let Carried { replies, awaited, refused } = carried;
+                    desk::talked(known, desk, replies, awaited, refused.as_ref())
+                })
+                .await
             }
             Effect::Refused(right) => {
                 let whom = self

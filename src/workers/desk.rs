@@ -7,12 +7,12 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::invitation;
+use super::{inbox, invitation};
 use crate::{
     config::Config,
     domain::{
         Actor, Area, Audience, BROADCAST_CHARACTERS_MAX, Body, BroadcastCount, BroadcastId, BroadcastState,
-        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag, Words,
+        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag, ThreadId, Words,
         Worker, may, may_in_all,
     },
     i18n::{Text, Texts, Voice, notices, work},
@@ -61,6 +61,8 @@ pub enum Desk {
         /// What its buttons carry.
         nonce: i64,
     },
+    /// An answer to a resident is being written.
+    Answering(ThreadId),
 }
 
 /// A broadcast as far as it is written.
@@ -102,6 +104,8 @@ pub enum Effect {
     Undo(i64),
     /// Look at how things stand, then [`glance`].
     Glance,
+    /// What is wanted of a talk with a resident, then [`talked`].
+    Inbox(inbox::Wish),
     /// Put on record that it was not allowed.
     Refused(Right),
 }
@@ -286,7 +290,7 @@ pub fn about(desk: &Desk, content: &InboundContent) -> Option<BroadcastId> {
 fn command(text: &str) -> Option<&str> {
     let word = text.trim().strip_prefix('/')?.split_whitespace().next()?;
     let word = word.split('@').next()?;
-    ["broadcast", "today", "duty"]
+    ["broadcast", "today", "duty", "inbox"]
         .into_iter()
         .find(|known| word.eq_ignore_ascii_case(known))
 }
@@ -392,7 +396,42 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
                 effect: Some(Effect::Duty(on)),
             }
         }
+        "inbox" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
+        "inbox" => Turn::act(Desk::Idle, Effect::Inbox(inbox::Wish::List)),
         _ => Turn::act(Desk::Idle, Effect::Glance),
+    }
+}
+
+/// A reply to the message about a talk: its words are the answer.
+pub fn replied(known: &Known<'_>, desk: &Desk, thread: ThreadId, words: &str) -> Turn {
+    if words.trim().chars().count() > inbox::ANSWER_CHARACTERS_MAX {
+        let max = inbox::ANSWER_CHARACTERS_MAX.to_string();
+        return Turn::say(desk.clone(), known.body(&Text::WorkTextFault { max: &max }));
+    }
+    let desk = if *desk == Desk::Answering(thread) {
+        Desk::Idle
+    } else {
+        desk.clone()
+    };
+    Turn::act(desk, Effect::Inbox(inbox::Wish::Say(thread, words.trim().to_owned())))
+}
+
+/// After [`Effect::Inbox`]: what came of it.
+pub fn talked(
+    known: &Known<'_>,
+    desk: &Desk,
+    replies: Vec<Body>,
+    awaited: Option<ThreadId>,
+    refused: Option<&Area>,
+) -> Turn {
+    if let Some(area) = refused {
+        return known.refuse(Right::AnswerPeople, std::slice::from_ref(area));
+    }
+    Turn {
+        desk: awaited.map_or_else(|| desk.clone(), Desk::Answering),
+        replies,
+        effect: None,
+        live: None,
     }
 }
 
@@ -518,6 +557,10 @@ fn press(known: &Known<'_>, worker: &Worker, desk: &Desk, data: &str) -> Turn {
                 _ => old(),
             }
         }
+        "i" => match inbox::Wish::of_button(rest) {
+            Some(wish) => Turn::act(desk.clone(), Effect::Inbox(wish)),
+            None => old(),
+        },
         "undo" => match rest.parse() {
             Ok(id) => Turn::act(Desk::Idle, Effect::Undo(id)),
             Err(_) => old(),
@@ -712,6 +755,7 @@ fn ask_text(known: &Known<'_>, draft: Draft, language: Language) -> Turn {
 /// Words that a worker typed; none where nothing waits for them.
 fn typed(known: &Known<'_>, worker: &Worker, desk: &Desk, text: &str) -> Option<Turn> {
     match desk {
+        Desk::Answering(thread) => Some(replied(known, desk, *thread, text)),
         Desk::Writing(draft) => {
             let mut draft = (**draft).clone();
             let text = text.trim();

@@ -295,8 +295,10 @@ pub(super) fn read(raw: RawUpdate, now: DateTime<Utc>) -> Update {
     };
     if let Some(message) = contents.message {
         let content = message_content(message.text, message.contact, message.from.as_ref());
+        let tapped = message.reply_to_message.and_then(|answered| answered.message_id);
+        let inbound = inbound(&message.chat, message.from.as_ref(), Some(message.date), content);
         Update {
-            inbound: inbound(&message.chat, message.from.as_ref(), Some(message.date), content),
+            inbound: inbound.map(|inbound| Inbound { tapped, ..inbound }),
             tap: None,
         }
     } else if let Some(tap) = contents.callback_query {
@@ -362,6 +364,7 @@ struct Message {
     from: Option<User>,
     text: Option<String>,
     contact: Option<Contact>,
+    reply_to_message: Option<TappedMessage>,
 }
 
 #[derive(Deserialize)]
