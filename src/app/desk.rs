@@ -14,7 +14,7 @@ use crate::{
     conversation::runner::First,
     domain::{
         Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent, InboundId,
-        Language, NoticeKind, PhoneNumber, Role, RoundState, ThreadId, Worker,
+        Language, NoticeKind, PhoneNumber, Right, Role, RoundState, ThreadId, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
@@ -24,7 +24,7 @@ use crate::{
         inbox,
     },
 };
-use super::inbox::{Carried, Talks};
+use super::{inbox::Talks, visits::Visits};
 
 /// What a worker was in the middle of is forgotten after this: what they write later is for the conversation.
 const DESK_KEPT: TimeDelta = TimeDelta::minutes(30);
@@ -184,7 +184,7 @@ fn reply(key: String, contact: ContactId, body: crate::domain::Body, now: DateTi
     }
 }
 
-/// What makes a broadcast that is written in a chat: the message that asked for its count.
+/// The message that made something: a repeat of it makes nothing new.
 fn origin(message: InboundId) -> String {
     format!("inbound:{message}")
 }
@@ -291,21 +291,7 @@ impl Asked<'_> {
                 let glance = self.glance().await?;
                 self.with(worker, |known| desk::glance(known, &glance)).await
             }
-            Effect::Inbox(wish) => {
-                let Some(worker) = worker else { return Ok(turn) };
-                let talks = Talks {
-                    store,
-                    texts: &self.front.texts,
-                    config: &self.front.config,
-                };
-                let key = self.message.id.to_string();
-                let carried = talks.carry_out(wish, worker, &key, self.now).await?;
-                self.with(Some(worker), |known| {
-                    let Carried { replies, awaited, refused } = carried;
-                    desk::talked(known, desk, replies, awaited, refused.as_ref())
-                })
-                .await
-            }
+            Effect::Inbox(_) | Effect::Visits(_) => self.for_residents(turn.clone(), worker).await,
             Effect::Refused(right) => {
                 let whom = self
                     .about
@@ -316,6 +302,40 @@ impl Asked<'_> {
                 Ok(turn)
             }
         }
+    }
+
+    /// What is wanted of a talk, or of visits.
+    async fn for_residents(&self, turn: Turn, worker: Option<&Worker>) -> Result<Turn, StoreError> {
+        let Some(worker) = worker else { return Ok(turn) };
+        let Front {
+            store, texts, config, ..
+        } = self.front;
+        let (replies, awaited, refused) = match &turn.effect {
+            Some(Effect::Inbox(wish)) => {
+                let talks = Talks { store, texts, config };
+                let key = self.message.id.to_string();
+                let carried = talks.carry_out(wish, worker, &key, self.now).await?;
+                let refused = carried.refused.map(|area| (Right::AnswerPeople, area));
+                (carried.replies, carried.awaited, refused)
+            }
+            Some(Effect::Visits(wish)) => {
+                let visits = Visits { store, texts, config };
+                let key = origin(self.message.id);
+                let carried = visits.carry_out(wish, worker, &key, self.now).await?;
+                let refused = carried.refused.map(|area| (Right::ActOnVisits, area));
+                (carried.replies, None, refused)
+            }
+            _ => return Ok(turn),
+        };
+        if replies.is_empty() && refused.is_none() {
+            return Ok(turn);
+        }
+        self.front.written.send_modify(|count| *count += 1);
+        self.with(Some(worker), |known| {
+            let refused = refused.as_ref().map(|(right, area)| (*right, area));
+            desk::talked(known, &turn.desk, replies, awaited, refused)
+        })
+        .await
     }
 
     async fn accept(&self, phone: &PhoneNumber) -> Result<Turn, StoreError> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::visits::Visits;
 use crate::{
     channels::sms::segment,
     clock::Clock,
@@ -15,7 +16,7 @@ use crate::{
         ThreadId, UnitPlace, Worker,
     },
     i18n::{Text, Texts, Voice},
-    store::{Claim, NewAudit, NewDelivery, Store, StoreError, Thread, ThreadFilter, ThreadMessage},
+    store::{Claim, NewAudit, NewDelivery, Store, StoreError, Thread, ThreadFilter, ThreadMessage, VisitNews},
     workers::inbox::{self, Card, Outcome, Wish},
 };
 
@@ -306,6 +307,8 @@ pub struct Inbox {
     pub written: watch::Sender<u64>,
     /// What was told last.
     pub shown: HashMap<ThreadId, Shown>,
+    /// The line of the visits' log until which it was told.
+    pub visits_until: i64,
 }
 
 /// What was last told of a talk.
@@ -350,7 +353,8 @@ impl Inbox {
         };
         let threads = self.store.threads(&open).await?;
         metrics::gauge!("weir_threads_open").set(threads.len() as f64);
-        let workers = if threads.is_empty() {
+        let news = self.store.visit_news(self.visits_until, now - EXPIRES).await?;
+        let workers = if threads.is_empty() && news.is_empty() {
             Vec::new()
         } else {
             self.store.workers().await?
@@ -361,7 +365,7 @@ impl Inbox {
             .filter(|id| threads.iter().all(|thread| thread.id != **id))
             .copied()
             .collect();
-        let mut told = 0;
+        let mut told = self.tell_of_visits(&news, &workers, now).await?;
         for id in over {
             told += self.end(id, now).await?;
         }
@@ -421,6 +425,35 @@ impl Inbox {
             count += 1;
         }
         self.shown.insert(id, shown);
+        Ok(count)
+    }
+
+    /// Tells of visits that waited too long, and of those that were called off under way: each line once.
+    async fn tell_of_visits(
+        &mut self,
+        news: &[VisitNews],
+        workers: &[Worker],
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let visits = Visits {
+            store: &self.store,
+            texts: &self.texts,
+            config: &self.config,
+        };
+        let (mut count, mut until) = (0, self.visits_until);
+        for one in news {
+            let told = visits.told(one, workers).await?;
+            let messages: Vec<NewDelivery> = told
+                .into_iter()
+                .map(|(key, contact, body)| delivery(key, contact, ChannelKind::Telegram, body, now))
+                .collect();
+            if !messages.is_empty() {
+                self.store.enqueue(&messages, now).await?;
+            }
+            count += messages.len();
+            until = one.line;
+        }
+        self.visits_until = until;
         Ok(count)
     }
 

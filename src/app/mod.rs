@@ -5,6 +5,7 @@ pub mod http;
 pub mod inbox;
 mod intake;
 pub mod standby;
+pub mod visits;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -276,6 +277,7 @@ impl Service {
             config: self.config.clone(),
             written: written.clone(),
             shown: HashMap::new(),
+            visits_until: 0,
         };
         loops.spawn(inbox.run(stop.clone()));
         let keeper = keeper::Keeper {

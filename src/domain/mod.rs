@@ -31,6 +31,7 @@ pub use proof::{Proof, ProofResult};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
 pub use thread::{ThreadAuthor, ThreadReason};
 pub use visit::{
+    allowed,
     Amendment, DeclineReason, Promise, RaisedTo, Team, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
     VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish,
 };

@@ -90,6 +90,7 @@ pub fn commands(texts: &Texts, language: Language, role: Role) -> Vec<(&'static 
     if role >= Role::Worker {
         commands.push(("duty", Text::WorkDuty));
         commands.push(("inbox", Text::WorkInbox));
+        commands.push(("visits", Text::WorkVisits));
     }
     if role >= Role::Coordinator {
         commands.push(("broadcast", Text::WorkBroadcast));

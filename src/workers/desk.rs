@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{inbox, invitation};
+use super::{inbox, invitation, visits};
 use crate::{
     config::Config,
     domain::{
@@ -106,6 +106,8 @@ pub enum Effect {
     Glance,
     /// What is wanted of a talk with a resident, then [`talked`].
     Inbox(inbox::Wish),
+    /// What is wanted of visits at home, then [`talked`].
+    Visits(visits::Wish),
     /// Put on record that it was not allowed.
     Refused(Right),
 }
@@ -290,7 +292,7 @@ pub fn about(desk: &Desk, content: &InboundContent) -> Option<BroadcastId> {
 fn command(text: &str) -> Option<&str> {
     let word = text.trim().strip_prefix('/')?.split_whitespace().next()?;
     let word = word.split('@').next()?;
-    ["broadcast", "today", "duty", "inbox"]
+    ["broadcast", "today", "duty", "inbox", "visits"]
         .into_iter()
         .find(|known| word.eq_ignore_ascii_case(known))
 }
@@ -398,6 +400,8 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
         }
         "inbox" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
         "inbox" => Turn::act(Desk::Idle, Effect::Inbox(inbox::Wish::List)),
+        "visits" if !anywhere(Right::ActOnVisits) => known.refuse(Right::ActOnVisits, &[]),
+        "visits" => Turn::act(Desk::Idle, Effect::Visits(visits::Wish::List)),
         _ => Turn::act(Desk::Idle, Effect::Glance),
     }
 }
@@ -416,16 +420,16 @@ pub fn replied(known: &Known<'_>, desk: &Desk, thread: ThreadId, words: &str) ->
     Turn::act(desk, Effect::Inbox(inbox::Wish::Say(thread, words.trim().to_owned())))
 }
 
-/// After [`Effect::Inbox`]: what came of it.
+/// After [`Effect::Inbox`] and [`Effect::Visits`]: what came of it.
 pub fn talked(
     known: &Known<'_>,
     desk: &Desk,
     replies: Vec<Body>,
     awaited: Option<ThreadId>,
-    refused: Option<&Area>,
+    refused: Option<(Right, &Area)>,
 ) -> Turn {
-    if let Some(area) = refused {
-        return known.refuse(Right::AnswerPeople, std::slice::from_ref(area));
+    if let Some((right, area)) = refused {
+        return known.refuse(right, std::slice::from_ref(area));
     }
     Turn {
         desk: awaited.map_or_else(|| desk.clone(), Desk::Answering),
@@ -559,6 +563,10 @@ fn press(known: &Known<'_>, worker: &Worker, desk: &Desk, data: &str) -> Turn {
         }
         "i" => match inbox::Wish::of_button(rest) {
             Some(wish) => Turn::act(desk.clone(), Effect::Inbox(wish)),
+            None => old(),
+        },
+        "v" => match visits::Wish::of_button(rest) {
+            Some(wish) => Turn::act(desk.clone(), Effect::Visits(wish)),
             None => old(),
         },
         "undo" => match rest.parse() {

@@ -3,3 +3,4 @@
 pub mod desk;
 pub mod inbox;
 pub mod invitation;
+pub mod visits;

@@ -33,7 +33,7 @@ fn button_of(buttons: &[Vec<Button>], wanted: &str) -> String {
     found.unwrap_or_else(|| panic!("no button {wanted} in {buttons:?}"))
 }
 
-async fn press(app: &TestApp, chat: i64, data: &str, count: usize) -> Vec<String> {
+pub async fn press(app: &TestApp, chat: i64, data: &str, count: usize) -> Vec<String> {
     let before = app.to_chat(chat).len();
     app.bot_api.user_taps(chat, data);
     app.heard(chat, before, count).await
@@ -55,7 +55,7 @@ async fn link(app: &TestApp, worker: WorkerId, by: Actor, phone: &PhoneNumber) -
 }
 
 /// A worker with a chat, which they came to by an invitation.
-async fn in_chat(app: &TestApp, by: &Worker, (name, role, scope): (&str, Role, &str), chat: i64) -> Worker {
+pub async fn in_chat(app: &TestApp, by: &Worker, (name, role, scope): (&str, Role, &str), chat: i64) -> Worker {
     let worker = if by.name == name {
         by.clone()
     } else {
@@ -77,7 +77,7 @@ async fn in_chat(app: &TestApp, by: &Worker, (name, role, scope): (&str, Role, &
         .expect("is there")
 }
 
-async fn city(test: TestStore) -> (TestApp, Worker) {
+pub async fn city(test: TestStore) -> (TestApp, Worker) {
     let app = TestApp::start(test).await;
     app.import(CITY).await;
     let operator = first(app.store()).await;
