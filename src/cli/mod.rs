@@ -1,7 +1,7 @@
 //! The command line: one file per command family.
 
-mod ask;
 mod acting;
+mod ask;
 mod audit;
 mod broadcast;
 mod config;
@@ -12,8 +12,8 @@ mod incident;
 mod invite;
 mod output;
 mod pacing;
-mod policy;
 mod places;
+mod policy;
 mod registration;
 mod registration_sim;
 mod rehearse;

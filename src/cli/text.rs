@@ -184,7 +184,9 @@ async fn set(args: SetArgs, session: &Session) -> Result<()> {
 async fn end(key: &str, language: Option<Language>, session: &Session) -> Result<()> {
     let store = session.store().await?;
     let said = ("text.end", format!("text:{key}"), String::new());
-    let acting = session.act(&store, Right::ChangeTexts, &[Area::City], said).await?;
+    let acting = session
+        .act(&store, Right::ChangeTexts, &[Area::City], said)
+        .await?;
     let by = acting.actor.to_string();
     let ended = store.end_text(key, language, &by, session.clock.now()).await?;
     if ended == 0 {

@@ -5,16 +5,16 @@ use weir::{
     domain::{
         Address, ChannelKind, ContactId, CountedFrom, DeliveryId, DeliveryState, GreenWindow, Inbound,
         InboundContent, IncidentId, IncidentScope, Lane, Language, ManualState, Need, NoticeKind, Policy,
-        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, Team, TeamId, ThreadAuthor, ThreadReason,
-        UnitId, VisitAct, VisitBy, VisitFor, VisitId, VisitState, Visitor, VisitorRole, Window,
+        Purpose, ResidentId, RoundId, RoundState, Site, SiteId, Tag, Team, TeamId, ThreadAuthor,
+        ThreadReason, UnitId, VisitAct, VisitBy, VisitFor, VisitId, VisitState, Visitor, VisitorRole, Window,
     },
     i18n::{Texts, visits::VisitTeller},
     store::{
         Appointment, Asked, BuildingPoint, Change, CityMove, ContactState, DeliveryFilter, ImportSummary,
         LogKind, ManualChange, NewDecision, NewDelivery, NewIncident, NewLogEntry, NewRound, NewVisit,
         OwnWindow, PacingRow, Pause, Recorded, RefusedRow, ReplyRow, Returned, Round, RowOutcome, SetText,
-        Steering,
-        Store, StoreError, ThreadChange, ThreadFilter, ToldCount, VisitChange, VisitFilter, WindowMove,
+        Steering, Store, StoreError, ThreadChange, ThreadFilter, ToldCount, VisitChange, VisitFilter,
+        WindowMove,
     },
 };
 
@@ -1512,7 +1512,10 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
             .expect("reads");
         let states: Vec<&str> = waiting.iter().rev().map(|delivery| &*delivery.state).collect();
         assert_eq!(states, ["sending", "cancelled"]);
-        assert_eq!(store.hearing_old_times(round).await.expect("reads"), std::collections::HashSet::from([one]));
+        assert_eq!(
+            store.hearing_old_times(round).await.expect("reads"),
+            std::collections::HashSet::from([one])
+        );
 
         // The second unit is not told, but phone 1 has heard of it with the first.
         let due = store.units_to_correct(round, 10).await.expect("reads");
@@ -1726,7 +1729,10 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
         .await;
         assert_eq!(store.people_and_recipients().await.expect("counts"), (4, 3));
         let unit = store.units().await.expect("reads")[0].unit;
-        assert_eq!(store.green_people().await.expect("counts"), std::collections::HashMap::from([(unit, 2)]));
+        assert_eq!(
+            store.green_people().await.expect("counts"),
+            std::collections::HashMap::from([(unit, 2)])
+        );
         store.save_sites(&[site("锦绣采样点")]).await.expect("saves");
         let site = store.sites().await.expect("reads")[0].id;
         assert_eq!(store.unit_point(unit).await.expect("reads"), None);

@@ -148,7 +148,10 @@ impl Telegram {
             )));
         }
         let keyboard = keyboard(&message.body.buttons)?;
-        let replaced = message.body.replaces.or(message.live.and_then(|live| live.message));
+        let replaced = message
+            .body
+            .replaces
+            .or(message.live.and_then(|live| live.message));
         if let (Some(id), [text]) = (replaced, parts.as_slice())
             && let Some(answer) = self.edit(ChatId(chat), id, text, keyboard.clone()).await
         {
