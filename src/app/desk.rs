@@ -7,14 +7,15 @@ use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::DashMapSta
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::{inbox::Talks, visits::Visits};
 use crate::{
     channels::telegram::Telegram,
     clock::Clock,
     config::Config,
     conversation::runner::First,
     domain::{
-        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent, InboundId,
-        Language, NoticeKind, PhoneNumber, Right, Role, RoundState, ThreadId, Worker,
+        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent,
+        InboundId, Language, NoticeKind, PhoneNumber, Right, Role, RoundState, ThreadId, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
@@ -24,7 +25,6 @@ use crate::{
         inbox,
     },
 };
-use super::{inbox::Talks, visits::Visits};
 
 /// What a worker was in the middle of is forgotten after this: what they write later is for the conversation.
 const DESK_KEPT: TimeDelta = TimeDelta::minutes(30);

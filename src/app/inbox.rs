@@ -16,7 +16,9 @@ use crate::{
         ThreadId, UnitPlace, Worker,
     },
     i18n::{Text, Texts, Voice},
-    store::{Claim, NewAudit, NewDelivery, Store, StoreError, Thread, ThreadFilter, ThreadMessage, VisitNews},
+    store::{
+        Claim, NewAudit, NewDelivery, Store, StoreError, Thread, ThreadFilter, ThreadMessage, VisitNews,
+    },
     workers::inbox::{self, Card, Outcome, Wish},
 };
 
@@ -127,8 +129,11 @@ impl Talks<'_> {
         let talk = self.talk(thread).await?;
         let area = talk.area();
         if !inbox::may_answer(worker, area.as_ref()) {
-            let refused =
-                NewAudit::refused(Actor::Worker(worker.id), Right::AnswerPeople, format!("thread:{id}"));
+            let refused = NewAudit::refused(
+                Actor::Worker(worker.id),
+                Right::AnswerPeople,
+                format!("thread:{id}"),
+            );
             self.store.audit(&refused, now).await?;
             return Ok(Carried {
                 refused: Some(area.unwrap_or(Area::City)),
@@ -158,9 +163,11 @@ impl Talks<'_> {
         let author = ThreadAuthor::Worker(worker.id.0);
         if let Wish::PassOn(_) = wish {
             let passed = self.store.pass_thread_on(id, worker.id, now).await?
-                || self.store.thread(id).await?.is_some_and(|thread| {
-                    thread.open && thread.raised && thread.claimed_by.is_none()
-                });
+                || self
+                    .store
+                    .thread(id)
+                    .await?
+                    .is_some_and(|thread| thread.open && thread.raised && thread.claimed_by.is_none());
             return match (passed, self.holder(talk).await?) {
                 (true, _) => Ok(Outcome::Passed),
                 (false, Some(name)) if talk.thread.open => Ok(Outcome::Taken(name)),
@@ -206,7 +213,10 @@ impl Talks<'_> {
             let record = NewAudit::new(id, "thread.answer", format!("thread:{}", thread.id));
             self.store.audit(&record, now).await?;
         }
-        let sent = self.store.answer_thread(thread.id, author, words, &delivery, now).await?;
+        let sent = self
+            .store
+            .answer_thread(thread.id, author, words, &delivery, now)
+            .await?;
         Ok(if sent { Outcome::Sent } else { Outcome::Over })
     }
 
@@ -223,7 +233,9 @@ impl Talks<'_> {
         }
         let key = format!("thread:{}:ended", thread.id);
         let delivery = self.to_resident(thread, &Text::TalkTimedOut, key, now).await?;
-        self.store.close_thread(thread.id, author, delivery.as_ref(), now).await
+        self.store
+            .close_thread(thread.id, author, delivery.as_ref(), now)
+            .await
     }
 
     async fn to_resident(
@@ -400,7 +412,12 @@ impl Inbox {
         // Who was told of this message sees also what becomes of it.
         let mut contacts: Vec<ContactId> = audience.iter().filter_map(|worker| worker.contact).collect();
         let before = last.contacts.iter().filter(|_| last.name == name);
-        contacts.extend(before.filter(|contact| !contacts.contains(contact)).copied().collect::<Vec<_>>());
+        contacts.extend(
+            before
+                .filter(|contact| !contacts.contains(contact))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
         let shown = Shown {
             version,
             name,
@@ -410,14 +427,19 @@ impl Inbox {
             return Ok(0);
         }
         if shown.contacts.is_empty() {
-            tracing::warn!(thread = id.0, "a resident waits, and no worker has a chat: `weir thread list` shows it");
+            tracing::warn!(
+                thread = id.0,
+                "a resident waits, and no worker has a chat: `weir thread list` shows it"
+            );
         }
         let mut count = 0;
         for contact in &shown.contacts {
             // Rights may have gone meanwhile, and with them what they may read.
             let worker = workers.iter().find(|worker| worker.contact == Some(*contact));
             let may = |worker: &&Worker| inbox::may_answer(worker, talk.area().as_ref());
-            let Some(worker) = worker.filter(may) else { continue };
+            let Some(worker) = worker.filter(may) else {
+                continue;
+            };
             let body = talks.card(&talk, worker, now).await?;
             let key = format!("inbox:{id}:{}:{contact}", shown.version);
             let delivery = delivery(key, *contact, ChannelKind::Telegram, body, now);

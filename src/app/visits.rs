@@ -111,7 +111,9 @@ impl<'a> Visits<'a> {
         let zone = self.config.city.time_zone;
         let today = now.with_timezone(&zone).date_naive();
         let due = |visit: &&Visit| {
-            let promised = visit.promise.map(|promise| promise.from.with_timezone(&zone).date_naive());
+            let promised = visit
+                .promise
+                .map(|promise| promise.from.with_timezone(&zone).date_naive());
             promised.is_none_or(|date| date <= today)
         };
         let all = self.store.visits(&filter).await?;
@@ -142,14 +144,17 @@ impl<'a> Visits<'a> {
         let key = |contact: ContactId| format!("visit_news:{}:{contact}", news.line);
         let chat = |worker: &'a Worker| worker.contact.map(|contact| (worker, contact));
         let Some(level) = news.raised else {
-            let Some(team) = visit.team else { return Ok(Vec::new()) };
+            let Some(team) = visit.team else {
+                return Ok(Vec::new());
+            };
             let team = self.store.team(team).await?;
             let members = workers.iter().filter(|worker| {
-                team.as_ref().is_some_and(|team| visits::is_of(worker, team)) && visits::may_act(worker, &visit)
+                team.as_ref().is_some_and(|team| visits::is_of(worker, team))
+                    && visits::may_act(worker, &visit)
             });
-            let said = members.filter_map(chat).map(|(worker, contact)| {
-                (key(contact), contact, self.sheet(worker).called_off(&visit))
-            });
+            let said = members
+                .filter_map(chat)
+                .map(|(worker, contact)| (key(contact), contact, self.sheet(worker).called_off(&visit)));
             return Ok(said.collect());
         };
         if !visit.state.is_open() {
@@ -161,7 +166,9 @@ impl<'a> Visits<'a> {
         };
         let able: Vec<&Worker> = workers
             .iter()
-            .filter(|worker| worker.role >= role && worker.contact.is_some() && visits::may_act(worker, &visit))
+            .filter(|worker| {
+                worker.role >= role && worker.contact.is_some() && visits::may_act(worker, &visit)
+            })
             .collect();
         // Those on duty; where none is, all of them: somebody must.
         let on_duty = able.iter().any(|worker| worker.on_duty);

@@ -78,7 +78,11 @@ async fn list(all: bool, store: &Store, session: &Session) -> Result<ExitCode> {
         worker.contact.is_some() && worker.role >= Right::AnswerPeople.least()
     };
     let chats = workers.iter().filter(able).count();
-    let on_duty = workers.iter().filter(able).filter(|worker| worker.on_duty).count();
+    let on_duty = workers
+        .iter()
+        .filter(able)
+        .filter(|worker| worker.on_duty)
+        .count();
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for thread in store.threads(&filter).await? {
         let since = inbox::waiting_since(&store.thread_messages(thread.id).await?).filter(|_| thread.open);
@@ -89,18 +93,29 @@ async fn list(all: bool, store: &Store, session: &Session) -> Result<ExitCode> {
         let minutes = since.map(|since| (now - since).num_minutes());
         lines.push(vec![
             thread.id.to_string(),
-            if thread.urgent { "urgent".into() } else { String::new() },
+            if thread.urgent {
+                "urgent".into()
+            } else {
+                String::new()
+            },
             thread.reason.as_str().into(),
             place.clone().unwrap_or_else(|| "?".into()),
             minutes.map_or(String::new(), |minutes| format!("{minutes} min")),
-            thread.claimed_by.map_or(String::new(), |worker| format!("worker {worker}")),
-            if thread.open { "open".into() } else { "closed".into() },
+            thread
+                .claimed_by
+                .map_or(String::new(), |worker| format!("worker {worker}")),
+            if thread.open {
+                "open".into()
+            } else {
+                "closed".into()
+            },
         ]);
-        rows.push(json!({ "id": thread.id, "urgent": thread.urgent, "reason": thread.reason, "place": place,
-            "waits_minutes": minutes, "claimed_by": thread.claimed_by, "open": thread.open }));
+        rows.push(
+            json!({ "id": thread.id, "urgent": thread.urgent, "reason": thread.reason, "place": place,
+            "waits_minutes": minutes, "claimed_by": thread.claimed_by, "open": thread.open }),
+        );
     }
-    let value: Value =
-        json!({ "threads": rows, "workers_with_a_chat": chats, "workers_on_duty": on_duty });
+    let value: Value = json!({ "threads": rows, "workers_with_a_chat": chats, "workers_on_duty": on_duty });
     session.out.answer(&value, || {
         let mut said = if lines.is_empty() {
             "no resident waits".to_owned()
@@ -129,7 +144,10 @@ async fn show(id: ThreadId, store: &Store, session: &Session) -> Result<ExitCode
     let value = json!({ "id": id, "open": thread.open, "urgent": thread.urgent, "reason": thread.reason,
         "claimed_by": thread.claimed_by, "messages": rows });
     session.out.answer(&value, || {
-        let local = |at: DateTime<Utc>| at.with_timezone(&session.config.city.time_zone).format("%m-%d %H:%M");
+        let local = |at: DateTime<Utc>| {
+            at.with_timezone(&session.config.city.time_zone)
+                .format("%m-%d %H:%M")
+        };
         let lines = messages
             .iter()
             .map(|message| format!("{} {}: {}", local(message.at), message.author, message.words));
@@ -156,10 +174,14 @@ async fn take(
     let acting = session.acting(store).await?;
     if !acting.may(Right::AnswerPeople, areas) {
         let said = (what, format!("thread:{}", thread.id), String::new());
-        acting.act(session, store, Right::AnswerPeople, areas, said).await?;
+        acting
+            .act(session, store, Right::AnswerPeople, areas, said)
+            .await?;
     }
     if let Actor::Worker(worker) = acting.actor
-        && let Claim::Held(other) = store.claim_thread(thread.id, worker, None, session.clock.now()).await?
+        && let Claim::Held(other) = store
+            .claim_thread(thread.id, worker, None, session.clock.now())
+            .await?
     {
         bail!("worker {other} sees to talk {} already", thread.id);
     }
@@ -173,16 +195,19 @@ async fn answer(id: ThreadId, words: &str, store: &Store, session: &Session) -> 
     let (thread, areas) = found(id, store).await?;
     let author = take(&thread, &areas, "thread.answer", store, session).await?;
     let texts = Texts::load().context("the built-in texts")?;
-    let (key, now) = (format!("typed:{:016x}", rand::random::<u64>()), session.clock.now());
+    let (key, now) = (
+        format!("typed:{:016x}", rand::random::<u64>()),
+        session.clock.now(),
+    );
     let talks = talks(store, &texts, session);
     match talks.say(&thread, author, words, &key, now).await? {
         Outcome::Sent => {}
         Outcome::Unreachable => bail!("the resident of talk {id} has no address any more"),
         _ => bail!("talk {id} is over"),
     }
-    session
-        .out
-        .answer(&json!({ "id": id, "sent": true }), || format!("talk {id}: the answer is on its way"))?;
+    session.out.answer(&json!({ "id": id, "sent": true }), || {
+        format!("talk {id}: the answer is on its way")
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -196,9 +221,9 @@ async fn close(id: ThreadId, store: &Store, session: &Session) -> Result<ExitCod
     if !closed {
         bail!("talk {id} is over already");
     }
-    session
-        .out
-        .answer(&json!({ "id": id, "open": false }), || format!("talk {id} is closed; the resident is told"))?;
+    session.out.answer(&json!({ "id": id, "open": false }), || {
+        format!("talk {id} is closed; the resident is told")
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,8 +11,8 @@ use super::{Session, acting::Acting, output::table, places::unit_named};
 use crate::{
     channels::sms::segment,
     domain::{
-        Actor, Area, DeclineReason, PhoneNumber, Right, Role, Team, TeamId, Visit, VisitAct, VisitBy, VisitFor, VisitId, VisitState,
-        Visitor, VisitorRole, Wish,
+        Actor, Area, DeclineReason, PhoneNumber, Right, Role, Team, TeamId, Visit, VisitAct, VisitBy,
+        VisitFor, VisitId, VisitState, Visitor, VisitorRole, Wish,
     },
     i18n::{Texts, visits::VisitTeller},
     store::{Asked, NewVisit, Store, VisitAnswer, VisitChange, VisitFilter},
@@ -324,7 +324,9 @@ async fn ask(args: AskArgs, store: &Store, teller: &VisitTeller<'_>, session: &S
     let now = session.clock.now();
     let place = store.unit_place(unit).await?.context("the unit is gone")?;
     let said = ("visit.ask", format!("unit:{unit}"), String::new());
-    let acting = session.act(store, Right::ActOnVisits, &[Area::of(&place)], said).await?;
+    let acting = session
+        .act(store, Right::ActOnVisits, &[Area::of(&place)], said)
+        .await?;
     let chance: u64 = rand::random();
     let new = NewVisit {
         key: format!("typed:{}:{chance:016x}", now.timestamp_millis()),

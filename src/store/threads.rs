@@ -485,13 +485,15 @@ impl Store {
             .fetch_optional(pool)
             .await?
         });
-        Ok(row.map(|(district, street, community, building, unit)| UnitPlace {
-            district,
-            street,
-            community,
-            building,
-            unit,
-        }))
+        Ok(
+            row.map(|(district, street, community, building, unit)| UnitPlace {
+                district,
+                street,
+                community,
+                building,
+                unit,
+            }),
+        )
     }
 
     /// The name of the kept-up message that a chat's message with this number is.

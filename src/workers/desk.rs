@@ -12,8 +12,8 @@ use crate::{
     config::Config,
     domain::{
         Actor, Area, Audience, BROADCAST_CHARACTERS_MAX, Body, BroadcastCount, BroadcastId, BroadcastState,
-        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag, ThreadId, Words,
-        Worker, may, may_in_all,
+        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag,
+        ThreadId, Words, Worker, may, may_in_all,
     },
     i18n::{Text, Texts, Voice, notices, work},
     store::{Accepted, Broadcast},
@@ -417,7 +417,10 @@ pub fn replied(known: &Known<'_>, desk: &Desk, thread: ThreadId, words: &str) ->
     } else {
         desk.clone()
     };
-    Turn::act(desk, Effect::Inbox(inbox::Wish::Say(thread, words.trim().to_owned())))
+    Turn::act(
+        desk,
+        Effect::Inbox(inbox::Wish::Say(thread, words.trim().to_owned())),
+    )
 }
 
 /// After [`Effect::Inbox`] and [`Effect::Visits`]: what came of it.

@@ -4,7 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     config::{Config, InboxConfig},
-    domain::{Area, Body, Button, ChannelKind, Language, Right, Role, ThreadAuthor, ThreadId, UnitPlace, Worker, may},
+    domain::{
+        Area, Body, Button, ChannelKind, Language, Right, Role, ThreadAuthor, ThreadId, UnitPlace, Worker,
+        may,
+    },
     i18n::{Text, Texts},
     store::{Thread, ThreadMessage},
 };
@@ -53,7 +56,9 @@ impl Wish {
     pub fn thread(&self) -> Option<ThreadId> {
         match self {
             Self::List => None,
-            Self::Take(id) | Self::Write(id) | Self::Say(id, _) | Self::PassOn(id) | Self::Close(id) => Some(*id),
+            Self::Take(id) | Self::Write(id) | Self::Say(id, _) | Self::PassOn(id) | Self::Close(id) => {
+                Some(*id)
+            }
         }
     }
 }
@@ -119,12 +124,21 @@ pub fn audience<'w>(
         let mut told = vec![holder];
         if up_to > Role::Worker {
             let above = |worker: &&Worker| worker.role > Role::Worker && worker.role <= up_to;
-            told.extend(on_duty.into_iter().filter(above).filter(|worker| worker.id != holder.id));
+            told.extend(
+                on_duty
+                    .into_iter()
+                    .filter(above)
+                    .filter(|worker| worker.id != holder.id),
+            );
         }
         return told;
     }
     for top in [Role::Worker, Role::Coordinator, Role::Operator] {
-        let told: Vec<&Worker> = on_duty.iter().copied().filter(|worker| worker.role <= top).collect();
+        let told: Vec<&Worker> = on_duty
+            .iter()
+            .copied()
+            .filter(|worker| worker.role <= top)
+            .collect();
         if top >= up_to && !told.is_empty() {
             return told;
         }
@@ -185,7 +199,10 @@ impl Card<'_> {
         if self.thread.urgent {
             lines.push(self.say(&Text::InboxUrgent));
         }
-        lines.push(self.say(&Text::InboxCard { id: &id, place: &place }));
+        lines.push(self.say(&Text::InboxCard {
+            id: &id,
+            place: &place,
+        }));
         let first = self.messages.len().saturating_sub(LINES_SHOWN);
         for message in &self.messages[first..] {
             let words: String = message.words.chars().take(LINE_CHARACTERS_MAX).collect();

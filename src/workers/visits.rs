@@ -4,8 +4,8 @@
 use crate::{
     config::Config,
     domain::{
-        Actor, Area, Body, Button, ChannelKind, DeclineReason, Language, Right, Role, Team, TeamId, Visit, VisitAct,
-        VisitActKind, VisitBy, VisitId, VisitRefusal, VisitState, Worker, allowed, may,
+        Actor, Area, Body, Button, ChannelKind, DeclineReason, Language, Right, Role, Team, TeamId, Visit,
+        VisitAct, VisitActKind, VisitBy, VisitId, VisitRefusal, VisitState, Worker, allowed, may,
     },
     i18n::{Text, Texts, Voice, span, visits as words},
 };
@@ -162,9 +162,16 @@ impl Sheet<'_> {
             let count = self.say(&Text::VisitsPeople { count: &people });
             lines.push(format!("{} {count}", visit.name).trim().to_owned());
             lines.extend(visit.phone.as_ref().map(|phone| phone.as_e164().to_owned()));
-            lines.extend([&visit.access, &visit.reason].into_iter().filter(|text| !text.is_empty()).cloned());
+            lines.extend(
+                [&visit.access, &visit.reason]
+                    .into_iter()
+                    .filter(|text| !text.is_empty())
+                    .cloned(),
+            );
             if matches!(visit.state, VisitState::Scheduled | VisitState::OnTheWay) {
-                lines.push(self.say(&Text::VisitsCode { code: &visit.door_code }));
+                lines.push(self.say(&Text::VisitsCode {
+                    code: &visit.door_code,
+                }));
             }
         }
         Body {
@@ -195,15 +202,22 @@ impl Sheet<'_> {
             }]
         };
         if act == VisitActKind::Assign {
-            let fit = teams.iter().filter(|team| !team.removed && team.covers(&visit.place));
+            let fit = teams
+                .iter()
+                .filter(|team| !team.removed && team.covers(&visit.place));
             return Body {
                 text: self.say(&Text::VisitsWhichTeam),
-                buttons: fit.map(|team| button(format!("to-{}", team.id), team.name.clone())).collect(),
+                buttons: fit
+                    .map(|team| button(format!("to-{}", team.id), team.name.clone()))
+                    .collect(),
                 replaces: None,
             };
         }
         let reason = |reason: &DeclineReason| {
-            button(format!("no-{}", reason.as_str()), words::decline_word(&self.voice(), *reason))
+            button(
+                format!("no-{}", reason.as_str()),
+                words::decline_word(&self.voice(), *reason),
+            )
         };
         Body {
             text: self.say(&Text::VisitsWhy),
@@ -215,10 +229,12 @@ impl Sheet<'_> {
     /// Why it was not done, and how the visit stands.
     pub fn refused(&self, refusal: &VisitRefusal, visit: Option<&Visit>) -> Vec<Body> {
         let said = match (refusal, visit) {
-            (VisitRefusal::Overtaken { state, .. }, _) => {
-                self.say(&Text::VisitsOvertaken { state: &self.state(*state) })
-            }
-            (_, Some(visit)) => self.say(&Text::VisitsNotNow { state: &self.state(visit.state) }),
+            (VisitRefusal::Overtaken { state, .. }, _) => self.say(&Text::VisitsOvertaken {
+                state: &self.state(*state),
+            }),
+            (_, Some(visit)) => self.say(&Text::VisitsNotNow {
+                state: &self.state(visit.state),
+            }),
             (_, None) => self.say(&Text::WorkOldButton),
         };
         let mut bodies = vec![Body::text(said)];
@@ -234,7 +250,9 @@ impl Sheet<'_> {
     /// It has waited too long.
     pub fn raised(&self, visit: &Visit) -> Body {
         let card = self.card(visit);
-        let said = self.say(&Text::VisitsRaised { id: &visit.id.to_string() });
+        let said = self.say(&Text::VisitsRaised {
+            id: &visit.id.to_string(),
+        });
         Body {
             text: format!("{said}\n{}", card.text),
             ..card
@@ -243,7 +261,9 @@ impl Sheet<'_> {
 
     /// It is called off while the team is on its way.
     pub fn called_off(&self, visit: &Visit) -> Body {
-        Body::text(self.say(&Text::VisitsCalledOff { id: &visit.id.to_string() }))
+        Body::text(self.say(&Text::VisitsCalledOff {
+            id: &visit.id.to_string(),
+        }))
     }
 }
 

@@ -38,7 +38,10 @@ async fn on_duty(app: &TestApp, by: &Worker, who: (&str, Role, &str), chat: i64)
 
 async fn card(app: &TestApp, chat: i64, wanted: &str) -> weir::channels::telegram::fake::SentMessage {
     eventually("the talk's message", async || {
-        app.to_chat(chat).into_iter().rev().find(|sent| sent.text.contains(wanted))
+        app.to_chat(chat)
+            .into_iter()
+            .rev()
+            .find(|sent| sent.text.contains(wanted))
     })
     .await
 }
@@ -54,8 +57,16 @@ async fn a_question_reaches_those_on_duty_and_a_reply_reaches_the_resident() {
         let elsewhere = [app.to_chat(4).len(), app.to_chat(5).len(), app.to_chat(1).len()];
         let id = asks(&app, "人工 电梯坏了怎么下楼").await;
         let first = card(&app, 2, "梧桐社区").await;
-        assert!(first.text.contains("居民:") && first.text.contains("已等"), "{}", first.text);
-        assert!(!first.text.contains("19900000001") && !first.text.contains("陈桂英"), "{}", first.text);
+        assert!(
+            first.text.contains("居民:") && first.text.contains("已等"),
+            "{}",
+            first.text
+        );
+        assert!(
+            !first.text.contains("19900000001") && !first.text.contains("陈桂英"),
+            "{}",
+            first.text
+        );
         let second = card(&app, 3, "梧桐社区").await;
         // One takes it on; the other's message says who.
         let said = press(&app, 2, &format!("w:i:take:{id}"), 1).await;
@@ -63,18 +74,26 @@ async fn a_question_reaches_those_on_duty_and_a_reply_reaches_the_resident() {
         let said = press(&app, 3, &format!("w:i:take:{id}"), 1).await;
         assert!(said[0].contains("小王已经在处理"), "{said:?}");
         eventually("the other's message says who", async || {
-            let sent = app.to_chat(3).into_iter().find(|sent| sent.message_id == second.message_id)?;
+            let sent = app
+                .to_chat(3)
+                .into_iter()
+                .find(|sent| sent.message_id == second.message_id)?;
             sent.text.contains("小王在处理").then_some(())
         })
         .await;
         // The answer is a reply to the message; it comes by SMS and says that a person speaks.
         let before = app.to_phone("+8619900000001").len();
-        app.bot_api.user_replies(2, first.message_id, "我十分钟后上来扶您。");
+        app.bot_api
+            .user_replies(2, first.message_id, "我十分钟后上来扶您。");
         let answer = eventually("the answer by SMS", async || {
             app.to_phone("+8619900000001").into_iter().nth(before)
         })
         .await;
-        assert!(answer.text.contains("社区工作人员答复:我十分钟后上来扶您。"), "{}", answer.text);
+        assert!(
+            answer.text.contains("社区工作人员答复:我十分钟后上来扶您。"),
+            "{}",
+            answer.text
+        );
         // Another's reply is not sent.
         app.bot_api.user_replies(3, second.message_id, "我也来。");
         eventually("the other is told who", async || {
@@ -83,7 +102,10 @@ async fn a_question_reaches_those_on_duty_and_a_reply_reaches_the_resident() {
         })
         .await;
         // Off duty, or of another community: nothing; and a forged button does nothing.
-        assert_eq!([app.to_chat(4).len(), app.to_chat(5).len(), app.to_chat(1).len()], elsewhere);
+        assert_eq!(
+            [app.to_chat(4).len(), app.to_chat(5).len(), app.to_chat(1).len()],
+            elsewhere
+        );
         for what in ["take", "say", "pass", "end"] {
             let said = press(&app, 4, &format!("w:i:{what}:{id}"), 1).await;
             assert!(said[0].contains("不在您负责的范围"), "{what}: {said:?}");
@@ -100,17 +122,31 @@ async fn a_question_reaches_those_on_duty_and_a_reply_reaches_the_resident() {
         press(&app, 2, &format!("w:i:end:{id}"), 1).await;
         assert!(open(&app).await.is_empty());
         eventually("its message has no buttons any more", async || {
-            let sent = app.to_chat(2).into_iter().find(|sent| sent.message_id == first.message_id)?;
+            let sent = app
+                .to_chat(2)
+                .into_iter()
+                .find(|sent| sent.message_id == first.message_id)?;
             (sent.text.contains("已经结束") && sent.buttons.is_empty()).then_some(())
         })
         .await;
         assert_eq!(
-            app.to_phone("+8619900000001").iter().filter(|sent| sent.text.contains("我也来")).count(),
+            app.to_phone("+8619900000001")
+                .iter()
+                .filter(|sent| sent.text.contains("我也来"))
+                .count(),
             0
         );
         let log = app
             .store()
-            .audit_rows(&AuditFilter { who: None, what: "thread".into(), since: None }, None, 100)
+            .audit_rows(
+                &AuditFilter {
+                    who: None,
+                    what: "thread".into(),
+                    since: None,
+                },
+                None,
+                100,
+            )
             .await
             .expect("reads");
         assert_eq!(log.iter().filter(|row| row.what == "thread.claim").count(), 1);
@@ -167,10 +203,18 @@ async fn of_twenty_who_take_a_talk_at_once_one_has_it() {
         }
         let id = asks(&app, "人工").await;
         let now = app.clock.now();
-        let claims = workers.iter().map(|worker| app.store().claim_thread(id, worker.id, None, now));
+        let claims = workers
+            .iter()
+            .map(|worker| app.store().claim_thread(id, worker.id, None, now));
         let claims = futures_util::future::join_all(claims).await;
-        let won = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Theirs))).count();
-        let held = claims.iter().filter(|claim| matches!(claim, Ok(Claim::Held(_)))).count();
+        let won = claims
+            .iter()
+            .filter(|claim| matches!(claim, Ok(Claim::Theirs)))
+            .count();
+        let held = claims
+            .iter()
+            .filter(|claim| matches!(claim, Ok(Claim::Held(_))))
+            .count();
         assert_eq!((won, held), (1, 19));
         // A restart in the middle: it is still theirs, and nobody is told twice.
         card(&app, 1, "居民:").await;
@@ -180,7 +224,12 @@ async fn of_twenty_who_take_a_talk_at_once_one_has_it() {
         app.quiet().await;
         assert_eq!(app.to_chat(1).len(), told);
         let holder = open(&app).await[0].claimed_by.expect("is held");
-        assert!(app.store().pass_thread_on(id, holder, now).await.expect("passes on"));
+        assert!(
+            app.store()
+                .pass_thread_on(id, holder, now)
+                .await
+                .expect("passes on")
+        );
         assert!(!app.store().pass_thread_on(id, holder, now).await.expect("reads"));
         let thread = app.store().thread(id).await.expect("reads").expect("is there");
         assert!(thread.raised && thread.claimed_by.is_none());
