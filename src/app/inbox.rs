@@ -206,7 +206,7 @@ impl Talks<'_> {
     ) -> Result<Outcome, StoreError> {
         let said = Text::InboxSaid { words };
         let key = format!("thread:{}:answer:{key}", thread.id);
-        let Some(delivery) = self.to_resident(thread, &said, key, now).await? else {
+        let Some(delivery) = self.for_resident(thread, &said, key, now).await? else {
             return Ok(Outcome::Unreachable);
         };
         if let Ok(id) = author.to_string().parse::<Actor>() {
@@ -232,13 +232,13 @@ impl Talks<'_> {
             self.store.audit(&record, now).await?;
         }
         let key = format!("thread:{}:ended", thread.id);
-        let delivery = self.to_resident(thread, &Text::TalkTimedOut, key, now).await?;
+        let delivery = self.for_resident(thread, &Text::TalkTimedOut, key, now).await?;
         self.store
             .close_thread(thread.id, author, delivery.as_ref(), now)
             .await
     }
 
-    async fn to_resident(
+    async fn for_resident(
         &self,
         thread: &Thread,
         text: &Text<'_>,

@@ -387,7 +387,7 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
                 _ => place_keyboard(known, draft, areas, false),
             }
         }
-        "duty" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
+        "duty" | "inbox" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
         "duty" => {
             let on = !worker.on_duty;
             let text = if on { Text::WorkOnDuty } else { Text::WorkOffDuty };
@@ -398,7 +398,6 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
                 effect: Some(Effect::Duty(on)),
             }
         }
-        "inbox" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
         "inbox" => Turn::act(Desk::Idle, Effect::Inbox(inbox::Wish::List)),
         "visits" if !anywhere(Right::ActOnVisits) => known.refuse(Right::ActOnVisits, &[]),
         "visits" => Turn::act(Desk::Idle, Effect::Visits(visits::Wish::List)),
@@ -1268,7 +1267,10 @@ mod tests {
                 // Where to look is offered; what is chosen there is checked when it is chosen.
                 Some(Effect::Look(place)) => worker.is_some() && (may(Right::Broadcast, &[place.area()])
                     || content == InboundContent::Text("/broadcast".into())),
-                Some(Effect::Duty(_) | Effect::Undo(_) | Effect::Glance) => worker.is_some(),
+                // Where a talk or a visit is, and whether it is this worker's, is asked where these are carried out.
+                Some(
+                    Effect::Duty(_) | Effect::Undo(_) | Effect::Glance | Effect::Inbox(_) | Effect::Visits(_),
+                ) => worker.is_some(),
             };
             prop_assert!(allowed, "{effect:?} by {worker:?}");
         }

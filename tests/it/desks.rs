@@ -485,7 +485,7 @@ async fn ready_texts_tests_and_the_menu_of_each_role() {
             Some(names.collect::<Vec<_>>())
         };
         let menu = eventually("the operator's menu", async || names(1)).await;
-        assert_eq!(menu[..3], ["today", "duty", "broadcast"]);
+        assert_eq!(menu[..5], ["today", "duty", "inbox", "visits", "broadcast"]);
         assert!(menu.contains(&"window".to_owned()));
         let menu = eventually("the viewer's menu", async || names(2)).await;
         assert!(menu.contains(&"today".to_owned()) && !menu.contains(&"broadcast".to_owned()));
