@@ -7,19 +7,23 @@ use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::DashMapSta
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::{inbox::Talks, visits::Visits};
 use crate::{
     channels::telegram::Telegram,
     clock::Clock,
     config::Config,
     conversation::runner::First,
     domain::{
-        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundId,
-        Language, NoticeKind, PhoneNumber, Role, RoundState, Worker,
+        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent,
+        InboundId, Language, NoticeKind, PhoneNumber, Right, Role, RoundState, ThreadId, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
     store::{Accepted, DeskRow, NewAudit, NewBroadcast, NewDelivery, Store, StoreError, WaitingInbound},
-    workers::desk::{self, Desk, Effect, Glance, Known, Turn},
+    workers::{
+        desk::{self, Desk, Effect, Glance, Known, Turn},
+        inbox,
+    },
 };
 
 /// What a worker was in the middle of is forgotten after this: what they write later is for the conversation.
@@ -78,7 +82,8 @@ impl Front {
     pub async fn answer(&self, message: &WaitingInbound) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let stored = self.store.desk(message.contact, now - DESK_KEPT).await?;
-        if stored.is_none() && !desk::may_concern(&message.content) {
+        let replied = self.replied(message).await?;
+        if stored.is_none() && replied.is_none() && !desk::may_concern(&message.content) {
             return Ok(false);
         }
         if self.per_person.check_key(&message.contact.0).is_err() {
@@ -95,15 +100,36 @@ impl Front {
             about: desk::about(&desk, &message.content),
             now,
         };
-        let step = asked
-            .with(worker.as_ref(), |known| {
-                desk::step(known, &desk, &message.content)
-            })
-            .await?;
+        let step = match (&replied, &worker) {
+            (Some((thread, words)), Some(_)) => {
+                let answer = |known: &Known<'_>| desk::replied(known, &desk, *thread, words);
+                Some(asked.with(worker.as_ref(), answer).await?)
+            }
+            _ => {
+                asked
+                    .with(worker.as_ref(), |known| {
+                        desk::step(known, &desk, &message.content)
+                    })
+                    .await?
+            }
+        };
         let Some(turn) = step else { return Ok(false) };
         let turn = asked.carry_out(turn, worker.as_ref()).await?;
         self.store_turn(message, &turn, now).await?;
         Ok(true)
+    }
+
+    /// The talk whose message in this chat this one replies to, and its words.
+    async fn replied(&self, message: &WaitingInbound) -> Result<Option<(ThreadId, String)>, StoreError> {
+        let (InboundContent::Text(words), Some(answered)) = (&message.content, message.tapped) else {
+            return Ok(None);
+        };
+        if words.trim_start().starts_with('/') || words.trim().is_empty() {
+            return Ok(None);
+        }
+        let name = self.store.live_name(message.contact, answered).await?;
+        let thread = name.as_deref().and_then(inbox::of_live_name);
+        Ok(thread.map(|thread| (thread, words.clone())))
     }
 
     async fn store_turn(
@@ -158,7 +184,7 @@ fn reply(key: String, contact: ContactId, body: crate::domain::Body, now: DateTi
     }
 }
 
-/// What makes a broadcast that is written in a chat: the message that asked for its count.
+/// The message that made something: a repeat of it makes nothing new.
 fn origin(message: InboundId) -> String {
     format!("inbound:{message}")
 }
@@ -265,6 +291,7 @@ impl Asked<'_> {
                 let glance = self.glance().await?;
                 self.with(worker, |known| desk::glance(known, &glance)).await
             }
+            Effect::Inbox(_) | Effect::Visits(_) => self.for_residents(turn.clone(), worker).await,
             Effect::Refused(right) => {
                 let whom = self
                     .about
@@ -275,6 +302,40 @@ impl Asked<'_> {
                 Ok(turn)
             }
         }
+    }
+
+    /// What is wanted of a talk, or of visits.
+    async fn for_residents(&self, turn: Turn, worker: Option<&Worker>) -> Result<Turn, StoreError> {
+        let Some(worker) = worker else { return Ok(turn) };
+        let Front {
+            store, texts, config, ..
+        } = self.front;
+        let (replies, awaited, refused) = match &turn.effect {
+            Some(Effect::Inbox(wish)) => {
+                let talks = Talks { store, texts, config };
+                let key = self.message.id.to_string();
+                let carried = talks.carry_out(wish, worker, &key, self.now).await?;
+                let refused = carried.refused.map(|area| (Right::AnswerPeople, area));
+                (carried.replies, carried.awaited, refused)
+            }
+            Some(Effect::Visits(wish)) => {
+                let visits = Visits { store, texts, config };
+                let key = origin(self.message.id);
+                let carried = visits.carry_out(wish, worker, &key, self.now).await?;
+                let refused = carried.refused.map(|area| (Right::ActOnVisits, area));
+                (carried.replies, None, refused)
+            }
+            _ => return Ok(turn),
+        };
+        if replies.is_empty() && refused.is_none() {
+            return Ok(turn);
+        }
+        self.front.written.send_modify(|count| *count += 1);
+        self.with(Some(worker), |known| {
+            let refused = refused.as_ref().map(|(right, area)| (*right, area));
+            desk::talked(known, &turn.desk, replies, awaited, refused)
+        })
+        .await
     }
 
     async fn accept(&self, phone: &PhoneNumber) -> Result<Turn, StoreError> {

@@ -2,10 +2,12 @@
 
 pub mod desk;
 pub mod http;
+pub mod inbox;
 mod intake;
 pub mod standby;
+pub mod visits;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -268,6 +270,16 @@ impl Service {
         );
         let runner = runner.asking_first(front.first());
         loops.spawn(runner.run(arrived, stop.clone()));
+        let inbox = inbox::Inbox {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            texts: self.texts.clone(),
+            config: self.config.clone(),
+            written: written.clone(),
+            shown: HashMap::new(),
+            visits_until: 0,
+        };
+        loops.spawn(inbox.run(stop.clone()));
         let keeper = keeper::Keeper {
             store: store.clone(),
             clock: self.clock.clone(),

@@ -21,6 +21,7 @@ mod round;
 mod round_status;
 mod send_test;
 mod text;
+mod thread;
 mod visit;
 mod worker;
 
@@ -100,6 +101,9 @@ enum Command {
     /// Say approved texts in other words, until a date.
     #[command(subcommand)]
     Text(text::TextCommand),
+    /// See and answer what residents ask a person.
+    #[command(subcommand)]
+    Thread(thread::ThreadCommand),
     /// List visits at home, or write the lists that teams take along.
     Visits(visit::VisitsArgs),
     /// Act on a visit at home: ask, accept, decline, assign, on its way, done, not met, cancel.
@@ -225,6 +229,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Incident(command) => Box::pin(incident::run(command, &session)).await,
         Command::Policy(command) => policy::run(command, &session).await,
         Command::Text(command) => text::run(command, &session).await,
+        Command::Thread(command) => Box::pin(thread::run(command, &session)).await,
         Command::Visits(args) => visit::visits(&args, &session).await,
         Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
         Command::Team(command) => Box::pin(visit::team(command, &session)).await,

@@ -7,12 +7,12 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Session, output::table, places::unit_named};
+use super::{Session, acting::Acting, output::table, places::unit_named};
 use crate::{
     channels::sms::segment,
     domain::{
-        DeclineReason, PhoneNumber, Team, TeamId, Visit, VisitAct, VisitBy, VisitFor, VisitId, VisitState,
-        Visitor, VisitorRole, Wish,
+        Actor, Area, DeclineReason, PhoneNumber, Right, Role, Team, TeamId, Visit, VisitAct, VisitBy,
+        VisitFor, VisitId, VisitState, Visitor, VisitorRole, Wish,
     },
     i18n::{Texts, visits::VisitTeller},
     store::{Asked, NewVisit, Store, VisitAnswer, VisitChange, VisitFilter},
@@ -200,6 +200,10 @@ pub async fn visits(args: &VisitsArgs, session: &Session) -> Result<ExitCode> {
         ..VisitFilter::default()
     };
     let visits = store.visits(&filter).await?;
+    if args.in_full || args.html.is_some() {
+        let said = ("visits.list", String::new(), String::new());
+        session.act(&store, Right::SeePeople, &[], said).await?;
+    }
     if let (Some(file), Some(date)) = (&args.html, date) {
         write_lists(file, date, &teams, &visits, session)?;
     }
@@ -272,9 +276,10 @@ pub async fn visit(command: VisitCommand, session: &Session) -> Result<ExitCode>
         VisitCommand::AskAgain(one) => (VisitAct::AskAgain, one),
         VisitCommand::Cancel(one) => (VisitAct::Cancel, one),
     };
+    let by = acting_on(one.id, &act, &store, session).await?;
     let change = VisitChange {
         note: one.note,
-        ..VisitChange::new(one.id, act, owner())
+        ..VisitChange::new(one.id, act, by)
     };
     match store.act_on_visit(&change, &teller, session.clock.now()).await? {
         VisitAnswer::Refused { visit: None, .. } => bail!("there is no visit {}", one.id),
@@ -317,6 +322,11 @@ async fn ask(args: AskArgs, store: &Store, teller: &VisitTeller<'_>, session: &S
         .map(|text| suits(text, session))
         .transpose()?;
     let now = session.clock.now();
+    let place = store.unit_place(unit).await?.context("the unit is gone")?;
+    let said = ("visit.ask", format!("unit:{unit}"), String::new());
+    let acting = session
+        .act(store, Right::ActOnVisits, &[Area::of(&place)], said)
+        .await?;
     let chance: u64 = rand::random();
     let new = NewVisit {
         key: format!("typed:{}:{chance:016x}", now.timestamp_millis()),
@@ -331,7 +341,7 @@ async fn ask(args: AskArgs, store: &Store, teller: &VisitTeller<'_>, session: &S
         phone: args.phone,
         wish,
         urgent: args.urgent,
-        by: owner(),
+        by: capacity(&acting),
         quiet: false,
         chance,
     };
@@ -383,6 +393,8 @@ async fn show(id: VisitId, in_full: bool, store: &Store, session: &Session) -> R
 }
 
 async fn plan(store: &Store, teller: &VisitTeller<'_>, session: &Session) -> Result<ExitCode> {
+    let said = ("visit.plan", String::new(), String::new());
+    session.act(store, Right::Plan, &[], said).await?;
     let planned = schedule::step(store, &session.config, teller, session.clock.now()).await?;
     session.out.answer(&planned, || {
         let mut said = format!(
@@ -406,6 +418,8 @@ pub async fn team(command: TeamCommand, session: &Session) -> Result<ExitCode> {
     match command {
         TeamCommand::Add(args) => {
             let team = checked(args, &store).await?;
+            let said = ("team.add", String::new(), String::new());
+            session.act(&store, Right::Plan, &areas(&team), said).await?;
             let name = team.name.clone();
             let Some(id) = store.add_team(&team, now).await? else {
                 bail!("there is a team {name} already: choose another name");
@@ -423,10 +437,13 @@ pub async fn team(command: TeamCommand, session: &Session) -> Result<ExitCode> {
         }
         TeamCommand::Remove { name } => {
             let teams = store.teams().await?;
-            let id = named(&teams, &name)?.id;
+            let team = named(&teams, &name)?;
+            let id = team.id;
+            let said = ("team.remove", format!("team:{id}"), String::new());
+            let acting = session.act(&store, Right::Plan, &areas(team), said).await?;
             let texts = Texts::load().context("the built-in texts")?;
             let teller = VisitTeller::new(&texts, &session.config, segment::parts);
-            let moved = schedule::remove_team(&store, &teller, id, &owner(), now)
+            let moved = schedule::remove_team(&store, &teller, id, &capacity(&acting), now)
                 .await?
                 .unwrap_or(0);
             let planned = schedule::step(&store, &session.config, &teller, now).await?;
@@ -484,8 +501,30 @@ async fn checked(args: TeamArgs, store: &Store) -> Result<Team> {
 }
 
 /// Until workers have names of their own, the command line acts as the machine's owner.
-fn owner() -> VisitBy {
-    VisitBy::coordinator("owner")
+/// In which capacity somebody acts on visits: the machine's owner as a coordinator.
+fn capacity(acting: &Acting) -> VisitBy {
+    match (&acting.worker, acting.actor) {
+        (Some(worker), actor @ Actor::Worker(_)) if worker.role < Role::Coordinator => VisitBy::worker(actor),
+        (_, actor) => VisitBy::coordinator(actor),
+    }
+}
+
+/// Checks that whoever acts may act on this visit, and puts it on record.
+async fn acting_on(id: VisitId, act: &VisitAct, store: &Store, session: &Session) -> Result<VisitBy> {
+    let visit = store
+        .visit(id)
+        .await?
+        .with_context(|| format!("there is no visit {id}"))?;
+    let said = format!("visit.{}", act.kind());
+    let said = (said.as_str(), format!("visit:{id}"), String::new());
+    let area = Area::of(&visit.place);
+    let acting = session.act(store, Right::ActOnVisits, &[area], said).await?;
+    Ok(capacity(&acting))
+}
+
+/// Where a team goes, as rights are asked for; none is the city.
+fn areas(team: &Team) -> Vec<Area> {
+    team.areas.iter().filter_map(|area| area.parse().ok()).collect()
 }
 
 fn named<'t>(teams: &'t [Team], name: &str) -> Result<&'t Team> {

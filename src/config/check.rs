@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Config, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig, TelegramMode,
-    VisitsConfig,
+    Config, InboxConfig, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig,
+    TelegramMode, VisitsConfig,
 };
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
@@ -97,6 +97,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
         (0.1..=1000.0).contains(&config.incidents.drain_per_second),
     );
     checks.visits(&config.visits);
+    checks.inbox(&config.inbox);
     checks.need(
         "broadcast.approval_size",
         config.broadcast.approval_size <= 100_000_000,
@@ -141,6 +142,18 @@ impl Checks {
         self.need(
             "visits.operator_after",
             (visits.coordinator_after..=longest).contains(&visits.operator_after),
+        );
+    }
+
+    fn inbox(&mut self, inbox: &InboxConfig) {
+        let longest = days(1);
+        self.need(
+            "inbox.coordinator_after",
+            (Duration::from_mins(1)..=longest).contains(&inbox.coordinator_after),
+        );
+        self.need(
+            "inbox.operator_after",
+            (inbox.coordinator_after..=longest).contains(&inbox.operator_after),
         );
     }
 

@@ -142,6 +142,11 @@ pub(super) const KEYS: &[Key] = &[
         "visits.operator_after",
         "a duration from visits.coordinator_after to 7d, such as 4h",
     ),
+    key("inbox.coordinator_after", "a duration from 1m to 1d, such as 30m"),
+    key(
+        "inbox.operator_after",
+        "a duration from inbox.coordinator_after to 1d, such as 1h",
+    ),
     key("broadcast.approval_size", "a whole number of people from 0 to 100000000"),
     key("broadcast.price_per_part", "a price from 0.0 to 1000.0, such as 0.05"),
     key("broadcast.currency", "at most 10 characters, such as 元"),

@@ -50,6 +50,8 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     /// How visits at home are promised.
     pub visits: VisitsConfig,
+    /// How what residents ask a person reaches the workers.
+    pub inbox: InboxConfig,
     /// What workers have to say to residents.
     pub broadcast: BroadcastConfig,
     /// The record of who did what.
@@ -310,6 +312,18 @@ pub struct VisitsConfig {
     pub operator_after: Duration,
 }
 
+/// `[inbox]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InboxConfig {
+    /// What has waited so long for an answer goes to the coordinators,
+    #[serde(with = "duration")]
+    pub coordinator_after: Duration,
+    /// and after so long to the operators.
+    #[serde(with = "duration")]
+    pub operator_after: Duration,
+}
+
 /// `[broadcast]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -519,6 +533,15 @@ impl Default for VisitsConfig {
             days_ahead: 3,
             coordinator_after: Duration::from_hours(2),
             operator_after: Duration::from_hours(4),
+        }
+    }
+}
+
+impl Default for InboxConfig {
+    fn default() -> Self {
+        Self {
+            coordinator_after: Duration::from_mins(30),
+            operator_after: Duration::from_hours(1),
         }
     }
 }

@@ -249,7 +249,8 @@ impl Runner {
             apply(effect, &heard, &mut row);
         }
         let mut bodies = self.render(turn.replies, &heard, &row, directory).await?;
-        if let (true, Some(first)) = (turn.in_place, bodies.first_mut()) {
+        let tap = matches!(message.content, InboundContent::Choice(_));
+        if let (true, Some(first)) = (turn.in_place && tap, bodies.first_mut()) {
             first.replaces = message.tapped;
         }
         if let Some(ThreadChange::Open { words, .. }) = &mut row.thread {

@@ -152,7 +152,7 @@ pub struct Inbound {
     pub content: InboundContent,
     /// The language of the person's client, where the channel knows it.
     pub language: Option<Language>,
-    /// The message under which a button was tapped, by the channel's number.
+    /// The message under which a button was tapped, or that this one replies to, by the channel's number.
     pub tapped: Option<i64>,
 }
 

@@ -32,7 +32,7 @@ pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
 pub use thread::{ThreadAuthor, ThreadReason};
 pub use visit::{
     Amendment, DeclineReason, Promise, RaisedTo, Team, Visit, VisitAct, VisitActKind, VisitBy, VisitFor,
-    VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish,
+    VisitRefusal, VisitRole, VisitState, Visitor, VisitorRole, Wish, allowed,
 };
 pub use worker::{
     Actor, Area, Right, Role, Scope, UnknownActor, UnknownArea, UnknownRole, Worker, may, may_grant,

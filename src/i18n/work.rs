@@ -89,6 +89,8 @@ pub fn commands(texts: &Texts, language: Language, role: Role) -> Vec<(&'static 
     let mut commands = vec![("today", Text::WorkToday)];
     if role >= Role::Worker {
         commands.push(("duty", Text::WorkDuty));
+        commands.push(("inbox", Text::WorkInbox));
+        commands.push(("visits", Text::WorkVisits));
     }
     if role >= Role::Coordinator {
         commands.push(("broadcast", Text::WorkBroadcast));

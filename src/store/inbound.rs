@@ -37,7 +37,7 @@ pub struct WaitingInbound {
     pub language: Option<Language>,
     /// When.
     pub received_at: DateTime<Utc>,
-    /// The message under which a button was tapped, by the channel's number.
+    /// The message under which a button was tapped, or that this one replies to, by the channel's number.
     pub tapped: Option<i64>,
 }
 

@@ -63,8 +63,10 @@ pub use roster::{
 };
 pub use rounds::{NewRound, Round, Silent, Steering, UnitToTell, UnitWithPeople};
 pub use service::Pause;
-pub use threads::{Thread, ThreadChange, ThreadFilter, ThreadMessage};
-pub use visits::{Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine};
+pub use threads::{Claim, Thread, ThreadChange, ThreadFilter, ThreadMessage};
+pub use visits::{
+    Asked, Home, NewVisit, RaisedVisit, VisitAnswer, VisitChange, VisitFilter, VisitLine, VisitNews,
+};
 pub use windows::{Appointment, DueReminder, TakenRoom, ToldWindow};
 pub use workers::{Accepted, DeskRow, Invitation, NewInvitation, NewWorker};
 

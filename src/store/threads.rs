@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    NewDelivery, Result, Store, StoreError, in_transaction, json, on_pool, service::instant, take_ids,
+    NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json, on_pool,
+    service::instant, take_ids,
 };
-use crate::domain::{CommunityId, ContactId, ThreadAuthor, ThreadId, ThreadReason, UnitId};
+use crate::domain::{
+    Actor, CommunityId, ContactId, ThreadAuthor, ThreadId, ThreadReason, UnitId, UnitPlace, WorkerId,
+};
 
 pub(super) const THREAD_WORDS: &str = "thread_messages.words";
 
@@ -37,6 +40,23 @@ pub struct Thread {
     pub closed_at: Option<DateTime<Utc>>,
     /// By whom: `resident`, `owner`, `weir`, `worker:ID`.
     pub closed_by: String,
+    /// The worker who has taken it on.
+    pub claimed_by: Option<WorkerId>,
+    /// When it was last taken on or passed on.
+    pub held_at: Option<DateTime<Utc>>,
+    /// It was passed on to those above.
+    pub raised: bool,
+}
+
+/// What came of taking a talk on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is theirs now, or was before.
+    Theirs,
+    /// This worker has it.
+    Held(WorkerId),
+    /// It is over.
+    Over,
 }
 
 /// A message of a talk.
@@ -100,6 +120,9 @@ struct Row {
     answered_at: Option<i64>,
     closed_at: Option<i64>,
     closed_by: String,
+    claimed_by: Option<i64>,
+    held_at: i64,
+    raised: i64,
 }
 
 impl Row {
@@ -118,12 +141,15 @@ impl Row {
             answered_at: self.answered_at.map(instant),
             closed_at: self.closed_at.map(instant),
             closed_by: self.closed_by,
+            claimed_by: self.claimed_by.map(WorkerId),
+            held_at: (self.held_at > 0).then(|| instant(self.held_at)),
+            raised: self.raised > 0,
         })
     }
 }
 
 const SELECT: &str = "select t.id, t.contact_id, t.unit_id, b.community_id, t.reason, t.urgent, t.state, t.opened_at, \
-    t.changed_at, t.answered_at, t.closed_at, t.closed_by from threads t \
+    t.changed_at, t.answered_at, t.closed_at, t.closed_by, t.claimed_by, t.held_at, t.raised from threads t \
     left join units u on u.id = t.unit_id left join buildings b on b.id = u.building_id";
 
 /// Adds a message within a transaction.
@@ -330,14 +356,17 @@ impl Store {
             .rows_affected()
                 == 1;
             if open {
-                add_message!(self, tx, id.0, author, words, now_ms);
                 let first = take_ids!(tx, "deliveries", 1);
                 let (rows, bodies) = self.delivery_rows(std::slice::from_ref(delivery), first, now);
-                sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
+                let written = sqlx::query(insert).bind(json(&rows)).execute(&mut *tx).await?;
                 sqlx::query(insert_bodies)
                     .bind(json(&bodies))
                     .execute(&mut *tx)
                     .await?;
+                // What was sent before, and is only said once more, is one message of the talk.
+                if written.rows_affected() == 1 {
+                    add_message!(self, tx, id.0, author, words, now_ms);
+                }
             }
             open
         }))
@@ -376,5 +405,110 @@ impl Store {
             }
             closed
         }))
+    }
+
+    /// Takes a talk on for a worker, on record: of any number who try at once, one has it. `from` is who may be
+    /// relieved of it.
+    pub async fn claim_thread(
+        &self,
+        id: ThreadId,
+        worker: WorkerId,
+        from: Option<WorkerId>,
+        now: DateTime<Utc>,
+    ) -> Result<Claim> {
+        let record = NewAudit::new(Actor::Worker(worker), "thread.claim", format!("thread:{id}"));
+        Ok(in_transaction!(self, |tx| {
+            let won = sqlx::query(
+                "update threads set claimed_by = $2, held_at = $3 \
+                 where id = $1 and state = 'open' and (claimed_by is null or claimed_by = $4)",
+            )
+            .bind(id.0)
+            .bind(worker.0)
+            .bind(now.timestamp_millis())
+            .bind(from.map(|from| from.0))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if won {
+                append_audit!(self, tx, &record, now);
+            }
+            let row: Option<(String, Option<i64>)> =
+                sqlx::query_as("select state, claimed_by from threads where id = $1")
+                    .bind(id.0)
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            match row {
+                Some((state, Some(holder))) if state == "open" => {
+                    if holder == worker.0 {
+                        Claim::Theirs
+                    } else {
+                        Claim::Held(WorkerId(holder))
+                    }
+                }
+                _ => Claim::Over,
+            }
+        }))
+    }
+
+    /// Passes a talk on to those above, on record; false where it is over, or another than `worker` has it.
+    pub async fn pass_thread_on(&self, id: ThreadId, worker: WorkerId, now: DateTime<Utc>) -> Result<bool> {
+        let record = NewAudit::new(Actor::Worker(worker), "thread.pass_on", format!("thread:{id}"));
+        Ok(in_transaction!(self, |tx| {
+            let passed = sqlx::query(
+                "update threads set claimed_by = null, held_at = $3, raised = 1 where id = $1 and state = 'open' \
+                 and (claimed_by = $2 or (claimed_by is null and raised = 0))",
+            )
+            .bind(id.0)
+            .bind(worker.0)
+            .bind(now.timestamp_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+                == 1;
+            if passed {
+                append_audit!(self, tx, &record, now);
+            }
+            passed
+        }))
+    }
+
+    /// Where a unit is.
+    pub async fn unit_place(&self, unit: UnitId) -> Result<Option<UnitPlace>> {
+        let row: Option<(String, String, String, String, String)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select c.district, c.street, c.name, b.name, u.name from units u \
+                 join buildings b on b.id = u.building_id join communities c on c.id = b.community_id \
+                 where u.id = $1",
+            )
+            .bind(unit.0)
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(
+            row.map(|(district, street, community, building, unit)| UnitPlace {
+                district,
+                street,
+                community,
+                building,
+                unit,
+            }),
+        )
+    }
+
+    /// The name of the kept-up message that a chat's message with this number is.
+    pub async fn live_name(&self, contact: ContactId, message: i64) -> Result<Option<String>> {
+        let row: Option<(String,)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select d.live from deliveries d join parts p on p.delivery_id = d.id and p.carrier = 'live' \
+                 where d.contact_id = $1 and d.live is not null and p.ref = cast(d.id as text) || ':' || $2 \
+                 order by d.id desc limit 1",
+            )
+            .bind(contact.0)
+            .bind(message.to_string())
+            .fetch_optional(pool)
+            .await?
+        });
+        Ok(row.map(|row| row.0))
     }
 }

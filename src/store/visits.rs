@@ -152,6 +152,17 @@ pub struct VisitFilter {
     pub limit: usize,
 }
 
+/// Something that the staff is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VisitNews {
+    /// The line of the log.
+    pub line: i64,
+    /// The visit.
+    pub visit: VisitId,
+    /// To whom it was handed upwards; none where it was called off under way.
+    pub raised: Option<RaisedTo>,
+}
+
 /// A line of a visit's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct VisitLine {
@@ -1164,6 +1175,27 @@ impl Store {
             }
         }
         Ok(raised)
+    }
+
+    /// What the staff is told of unasked, after this line of the log and this time: what was handed upwards, and what
+    /// was called off while a team was on its way.
+    pub async fn visit_news(&self, after_line: i64, since: DateTime<Utc>) -> Result<Vec<VisitNews>> {
+        let rows: Vec<(i64, i64, String, String)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select id, visit_id, act, who from visit_log where id > $1 and at > $2 \
+                 and (act = 'raise' or (act = 'cancel' and from_state = 'on_the_way')) order by id",
+            )
+            .bind(after_line)
+            .bind(since.timestamp_millis())
+            .fetch_all(pool)
+            .await?
+        });
+        let news = |(line, visit, act, who): (i64, i64, String, String)| VisitNews {
+            line,
+            visit: VisitId(visit),
+            raised: RaisedTo::parse(&who).filter(|_| act == "raise"),
+        };
+        Ok(rows.into_iter().map(news).collect())
     }
 
     /// Erases what a person's visits hold of them, at once: open ones are called off, without a notice. That there were

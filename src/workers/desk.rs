@@ -7,13 +7,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::invitation;
+use super::{inbox, invitation, visits};
 use crate::{
     config::Config,
     domain::{
         Actor, Area, Audience, BROADCAST_CHARACTERS_MAX, Body, BroadcastCount, BroadcastId, BroadcastState,
-        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag, Words,
-        Worker, may, may_in_all,
+        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag,
+        ThreadId, Words, Worker, may, may_in_all,
     },
     i18n::{Text, Texts, Voice, notices, work},
     store::{Accepted, Broadcast},
@@ -61,6 +61,8 @@ pub enum Desk {
         /// What its buttons carry.
         nonce: i64,
     },
+    /// An answer to a resident is being written.
+    Answering(ThreadId),
 }
 
 /// A broadcast as far as it is written.
@@ -102,6 +104,10 @@ pub enum Effect {
     Undo(i64),
     /// Look at how things stand, then [`glance`].
     Glance,
+    /// What is wanted of a talk with a resident, then [`talked`].
+    Inbox(inbox::Wish),
+    /// What is wanted of visits at home, then [`talked`].
+    Visits(visits::Wish),
     /// Put on record that it was not allowed.
     Refused(Right),
 }
@@ -286,7 +292,7 @@ pub fn about(desk: &Desk, content: &InboundContent) -> Option<BroadcastId> {
 fn command(text: &str) -> Option<&str> {
     let word = text.trim().strip_prefix('/')?.split_whitespace().next()?;
     let word = word.split('@').next()?;
-    ["broadcast", "today", "duty"]
+    ["broadcast", "today", "duty", "inbox", "visits"]
         .into_iter()
         .find(|known| word.eq_ignore_ascii_case(known))
 }
@@ -381,7 +387,7 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
                 _ => place_keyboard(known, draft, areas, false),
             }
         }
-        "duty" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
+        "duty" | "inbox" if !anywhere(Right::AnswerPeople) => known.refuse(Right::AnswerPeople, &[]),
         "duty" => {
             let on = !worker.on_duty;
             let text = if on { Text::WorkOnDuty } else { Text::WorkOffDuty };
@@ -392,7 +398,46 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
                 effect: Some(Effect::Duty(on)),
             }
         }
+        "inbox" => Turn::act(Desk::Idle, Effect::Inbox(inbox::Wish::List)),
+        "visits" if !anywhere(Right::ActOnVisits) => known.refuse(Right::ActOnVisits, &[]),
+        "visits" => Turn::act(Desk::Idle, Effect::Visits(visits::Wish::List)),
         _ => Turn::act(Desk::Idle, Effect::Glance),
+    }
+}
+
+/// A reply to the message about a talk: its words are the answer.
+pub fn replied(known: &Known<'_>, desk: &Desk, thread: ThreadId, words: &str) -> Turn {
+    if words.trim().chars().count() > inbox::ANSWER_CHARACTERS_MAX {
+        let max = inbox::ANSWER_CHARACTERS_MAX.to_string();
+        return Turn::say(desk.clone(), known.body(&Text::WorkTextFault { max: &max }));
+    }
+    let desk = if *desk == Desk::Answering(thread) {
+        Desk::Idle
+    } else {
+        desk.clone()
+    };
+    Turn::act(
+        desk,
+        Effect::Inbox(inbox::Wish::Say(thread, words.trim().to_owned())),
+    )
+}
+
+/// After [`Effect::Inbox`] and [`Effect::Visits`]: what came of it.
+pub fn talked(
+    known: &Known<'_>,
+    desk: &Desk,
+    replies: Vec<Body>,
+    awaited: Option<ThreadId>,
+    refused: Option<(Right, &Area)>,
+) -> Turn {
+    if let Some((right, area)) = refused {
+        return known.refuse(right, std::slice::from_ref(area));
+    }
+    Turn {
+        desk: awaited.map_or_else(|| desk.clone(), Desk::Answering),
+        replies,
+        effect: None,
+        live: None,
     }
 }
 
@@ -518,6 +563,14 @@ fn press(known: &Known<'_>, worker: &Worker, desk: &Desk, data: &str) -> Turn {
                 _ => old(),
             }
         }
+        "i" => match inbox::Wish::of_button(rest) {
+            Some(wish) => Turn::act(desk.clone(), Effect::Inbox(wish)),
+            None => old(),
+        },
+        "v" => match visits::Wish::of_button(rest) {
+            Some(wish) => Turn::act(desk.clone(), Effect::Visits(wish)),
+            None => old(),
+        },
         "undo" => match rest.parse() {
             Ok(id) => Turn::act(Desk::Idle, Effect::Undo(id)),
             Err(_) => old(),
@@ -712,6 +765,7 @@ fn ask_text(known: &Known<'_>, draft: Draft, language: Language) -> Turn {
 /// Words that a worker typed; none where nothing waits for them.
 fn typed(known: &Known<'_>, worker: &Worker, desk: &Desk, text: &str) -> Option<Turn> {
     match desk {
+        Desk::Answering(thread) => Some(replied(known, desk, *thread, text)),
         Desk::Writing(draft) => {
             let mut draft = (**draft).clone();
             let text = text.trim();
@@ -1213,7 +1267,10 @@ mod tests {
                 // Where to look is offered; what is chosen there is checked when it is chosen.
                 Some(Effect::Look(place)) => worker.is_some() && (may(Right::Broadcast, &[place.area()])
                     || content == InboundContent::Text("/broadcast".into())),
-                Some(Effect::Duty(_) | Effect::Undo(_) | Effect::Glance) => worker.is_some(),
+                // Where a talk or a visit is, and whether it is this worker's, is asked where these are carried out.
+                Some(
+                    Effect::Duty(_) | Effect::Undo(_) | Effect::Glance | Effect::Inbox(_) | Effect::Visits(_),
+                ) => worker.is_some(),
             };
             prop_assert!(allowed, "{effect:?} by {worker:?}");
         }

@@ -33,7 +33,7 @@ fn button_of(buttons: &[Vec<Button>], wanted: &str) -> String {
     found.unwrap_or_else(|| panic!("no button {wanted} in {buttons:?}"))
 }
 
-async fn press(app: &TestApp, chat: i64, data: &str, count: usize) -> Vec<String> {
+pub async fn press(app: &TestApp, chat: i64, data: &str, count: usize) -> Vec<String> {
     let before = app.to_chat(chat).len();
     app.bot_api.user_taps(chat, data);
     app.heard(chat, before, count).await
@@ -55,7 +55,12 @@ async fn link(app: &TestApp, worker: WorkerId, by: Actor, phone: &PhoneNumber) -
 }
 
 /// A worker with a chat, which they came to by an invitation.
-async fn in_chat(app: &TestApp, by: &Worker, (name, role, scope): (&str, Role, &str), chat: i64) -> Worker {
+pub async fn in_chat(
+    app: &TestApp,
+    by: &Worker,
+    (name, role, scope): (&str, Role, &str),
+    chat: i64,
+) -> Worker {
     let worker = if by.name == name {
         by.clone()
     } else {
@@ -77,7 +82,7 @@ async fn in_chat(app: &TestApp, by: &Worker, (name, role, scope): (&str, Role, &
         .expect("is there")
 }
 
-async fn city(test: TestStore) -> (TestApp, Worker) {
+pub async fn city(test: TestStore) -> (TestApp, Worker) {
     let app = TestApp::start(test).await;
     app.import(CITY).await;
     let operator = first(app.store()).await;
@@ -480,7 +485,7 @@ async fn ready_texts_tests_and_the_menu_of_each_role() {
             Some(names.collect::<Vec<_>>())
         };
         let menu = eventually("the operator's menu", async || names(1)).await;
-        assert_eq!(menu[..3], ["today", "duty", "broadcast"]);
+        assert_eq!(menu[..5], ["today", "duty", "inbox", "visits", "broadcast"]);
         assert!(menu.contains(&"window".to_owned()));
         let menu = eventually("the viewer's menu", async || names(2)).await;
         assert!(menu.contains(&"today".to_owned()) && !menu.contains(&"broadcast".to_owned()));
@@ -518,4 +523,136 @@ async fn ready_texts_tests_and_the_menu_of_each_role() {
         assert_eq!(newest(&app).await.state, BroadcastState::Cancelled);
     })
     .await;
+}
+
+const TEAM: &str = "第一队";
+
+/// A visit that is scheduled for a team of one.
+async fn scheduled(app: &TestApp, member: &Worker) -> weir::domain::VisitId {
+    use weir::domain::{Team, TeamId, VisitBy, VisitFor, Visitor, VisitorRole};
+    let (store, now) = (app.store(), app.clock.now());
+    let team = Team {
+        id: TeamId(0),
+        name: TEAM.into(),
+        areas: Vec::new(),
+        opens: crate::app::hour(0),
+        closes: crate::app::hour(23),
+        breaks: Vec::new(),
+        visits_per_hour: 4,
+        members: vec![Visitor {
+            name: member.name.clone(),
+            role: VisitorRole::Nurse,
+            worker: Some(member.id.0),
+        }],
+        removed: false,
+    };
+    store.add_team(&team, now).await.expect("adds").expect("is new");
+    let unit = store.units().await.expect("reads");
+    let unit = unit
+        .iter()
+        .find(|unit| unit.place.community == "梧桐社区")
+        .expect("a unit");
+    let texts = weir::i18n::Texts::load().expect("texts");
+    let teller =
+        weir::i18n::visits::VisitTeller::new(&texts, &app.config, weir::channels::sms::segment::parts);
+    let new = weir::store::NewVisit {
+        key: "typed:1".into(),
+        unit: unit.unit,
+        door: "101".into(),
+        asker: None,
+        for_whom: VisitFor::Neighbour,
+        name: "陈桂英".into(),
+        people: 1,
+        reason: "骨折".into(),
+        access: "电梯坏了".into(),
+        phone: Some(phone_number("+8619900000001")),
+        wish: None,
+        urgent: true,
+        by: VisitBy::coordinator("owner"),
+        quiet: false,
+        chance: 7,
+    };
+    let (weir::store::Asked::New(visit) | weir::store::Asked::Known(visit)) =
+        store.ask_visit(&new, &teller, now).await.expect("asks");
+    eventually("a time is found", async || {
+        let visit = store.visit(visit.id).await.expect("reads")?;
+        (visit.state == weir::domain::VisitState::Scheduled).then_some(())
+    })
+    .await;
+    visit.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_goes_from_its_list_to_done_and_the_slower_of_two_is_told() {
+    let (app, operator) = city(sqlite().await).await;
+    let nurse = in_chat(&app, &operator, ("王护士", Role::Worker, PLACE), 2).await;
+    in_chat(
+        &app,
+        &operator,
+        ("小钱", Role::Worker, "锦江区/春熙街道/银杏社区"),
+        3,
+    )
+    .await;
+    in_chat(&app, &operator, ("林霞", Role::Coordinator, PLACE), 4).await;
+    let visit = scheduled(&app, &nurse).await;
+    let said = app.ask(2, "/visits", 1).await;
+    for word in [
+        "梧桐社区",
+        "101",
+        "陈桂英",
+        "+8619900000001",
+        "电梯坏了",
+        "到门口请报",
+    ] {
+        assert!(said[0].contains(word), "{word}: {said:?}");
+    }
+    assert!(app.ask(3, "/visits", 1).await[0].contains("没有您要做的"));
+    let set_out = button(&app, 2, "出发");
+    // Another community's worker with the same button: refused.
+    let refused = press(&app, 3, &set_out, 1).await;
+    assert!(refused[0].contains("不在您负责的范围"), "{refused:?}");
+    let before = app.to_phone("+8619900000001").len();
+    let said = press(&app, 2, &set_out, 1).await;
+    assert!(said[0].contains("到门口请报"), "{said:?}");
+    eventually("the resident hears that they are on their way", async || {
+        (app.to_phone("+8619900000001").len() > before).then_some(())
+    })
+    .await;
+    // The same button, by somebody else, who saw an older state.
+    let said = press(&app, 4, &set_out, 2).await;
+    assert!(said[0].contains("别人刚刚改过"), "{said:?}");
+    tap(&app, 2, "已采样", 1).await;
+    let done = app.store().visit(visit).await.expect("reads").expect("is there");
+    assert_eq!(done.state, weir::domain::VisitState::Done);
+    for data in [
+        "w:v:",
+        "w:v:accept",
+        "w:v:accept:x:1",
+        "w:v:cancel:1:1",
+        "w:v:no-what:1:1",
+    ] {
+        let said = press(&app, 2, data, 1).await;
+        assert!(said[0].contains("过时"), "{data}: {said:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_on_its_way_hears_that_a_visit_is_called_off() {
+    let (app, operator) = city(sqlite().await).await;
+    let nurse = in_chat(&app, &operator, ("王护士", Role::Worker, PLACE), 2).await;
+    let visit = scheduled(&app, &nurse).await;
+    app.ask(2, "/visits", 1).await;
+    tap(&app, 2, "出发", 1).await;
+    let texts = weir::i18n::Texts::load().expect("texts");
+    let teller =
+        weir::i18n::visits::VisitTeller::new(&texts, &app.config, weir::channels::sms::segment::parts);
+    let by = weir::domain::VisitBy::coordinator("owner");
+    let change = weir::store::VisitChange::new(visit, weir::domain::VisitAct::Cancel, by);
+    let before = app.to_chat(2).len();
+    app.store()
+        .act_on_visit(&change, &teller, app.clock.now())
+        .await
+        .expect("cancels");
+    let said = app.heard(2, before, 1).await;
+    assert!(said[0].contains("取消了,请不要去"), "{said:?}");
 }

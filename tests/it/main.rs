@@ -8,6 +8,7 @@ mod cli;
 mod conversation;
 mod crash;
 mod desks;
+mod inbox;
 mod incidents;
 mod limits;
 mod moving;

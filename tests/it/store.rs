@@ -2608,3 +2608,85 @@ async fn erased(store: &Store, asker: ContactId, ids: &[VisitId], teller: &Visit
     assert!(log.len() == 3 && log.iter().all(|line| line.note.is_empty()));
     assert_eq!(store.visits_of(asker).await.expect("reads"), []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_talk_is_taken_on_by_one_passed_on_and_answered_once() {
+    on_both(async |test| {
+        let store = &test.store;
+        import(store, "a.csv", &[resident(1, place(1, 1), "101", "陈桂英", 1)]).await;
+        let unit = store.units().await.expect("reads")[0].unit;
+        assert_eq!(store.unit_place(unit).await.expect("reads"), Some(place(1, 1)));
+        assert_eq!(
+            store.unit_place(weir::domain::UnitId(99)).await.expect("reads"),
+            None
+        );
+        let contact = store
+            .contact(&Address::Phone(phone(1)), evening())
+            .await
+            .expect("is made");
+        let inbound = weir::domain::Inbound {
+            from: Address::Phone(phone(1)),
+            external_id: "a:1:1".into(),
+            received_at: evening(),
+            content: weir::domain::InboundContent::Text("人工".into()),
+            language: None,
+            tapped: None,
+        };
+        store.record_inbound(&inbound).await.expect("records");
+        let waiting = store.waiting_inbound(1).await.expect("reads");
+        let step = weir::store::ReplyRow {
+            thread: Some(ThreadChange::Open {
+                reason: ThreadReason::Asked,
+                urgent: false,
+                unit: Some(unit),
+                words: "人工".into(),
+            }),
+            ..weir::store::ReplyRow::default()
+        };
+        store
+            .answer(waiting[0].id, contact, &step, evening())
+            .await
+            .expect("answers");
+        let id = store
+            .open_thread(contact)
+            .await
+            .expect("reads")
+            .expect("is open")
+            .id;
+        let [one, two] = [weir::domain::WorkerId(1), weir::domain::WorkerId(2)];
+        let claim = async |who, from| {
+            store
+                .claim_thread(id, who, from, evening())
+                .await
+                .expect("claims")
+        };
+        use weir::store::Claim;
+        assert_eq!(claim(one, None).await, Claim::Theirs);
+        assert_eq!(claim(one, None).await, Claim::Theirs);
+        assert_eq!(claim(two, None).await, Claim::Held(one));
+        assert!(!store.pass_thread_on(id, two, evening()).await.expect("reads"));
+        assert_eq!(claim(two, Some(one)).await, Claim::Theirs);
+        assert!(store.pass_thread_on(id, two, evening()).await.expect("passes on"));
+        assert!(!store.pass_thread_on(id, two, evening()).await.expect("reads"));
+        // The same answer, said again after a restart, is one.
+        for _ in 0..2 {
+            let words = delivery("thread:1:answer:9", contact, NoticeKind::Reply);
+            let author = weir::domain::ThreadAuthor::Worker(2);
+            assert!(
+                store
+                    .answer_thread(id, author, "马上来", &words, evening())
+                    .await
+                    .expect("answers")
+            );
+        }
+        assert_eq!(store.thread_messages(id).await.expect("reads").len(), 2);
+        assert_eq!(store.live_name(contact, 7).await.expect("reads"), None);
+        assert_eq!(store.visit_news(0, evening()).await.expect("reads"), []);
+        store
+            .close_thread(id, weir::domain::ThreadAuthor::Worker(2), None, evening())
+            .await
+            .expect("closes");
+        assert_eq!(claim(one, None).await, Claim::Over);
+    })
+    .await;
+}

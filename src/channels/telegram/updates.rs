@@ -295,8 +295,10 @@ pub(super) fn read(raw: RawUpdate, now: DateTime<Utc>) -> Update {
     };
     if let Some(message) = contents.message {
         let content = message_content(message.text, message.contact, message.from.as_ref());
+        let tapped = message.replies_to.and_then(|answered| answered.message_id);
+        let inbound = inbound(&message.chat, message.from.as_ref(), Some(message.date), content);
         Update {
-            inbound: inbound(&message.chat, message.from.as_ref(), Some(message.date), content),
+            inbound: inbound.map(|inbound| Inbound { tapped, ..inbound }),
             tap: None,
         }
     } else if let Some(tap) = contents.callback_query {
@@ -362,6 +364,8 @@ struct Message {
     from: Option<User>,
     text: Option<String>,
     contact: Option<Contact>,
+    #[serde(rename = "reply_to_message")]
+    replies_to: Option<TappedMessage>,
 }
 
 #[derive(Deserialize)]

@@ -258,6 +258,16 @@ impl FakeBotApi {
         self.deliver_raw_update(json!({ "message": message }))
     }
 
+    /// A person replies to a message that the bot has sent.
+    pub fn user_replies(&self, chat_id: i64, message_id: i64, text: &str) -> Value {
+        let mut answered = self.message(chat_id, false);
+        answered["message_id"] = message_id.into();
+        let mut message = self.message(chat_id, true);
+        message["text"] = text.into();
+        message["reply_to_message"] = answered;
+        self.deliver_raw_update(json!({ "message": message }))
+    }
+
     /// A person taps a button that sends `data` back.
     pub fn user_taps(&self, chat_id: i64, data: &str) -> Value {
         let mut message = self.message(chat_id, false);
