@@ -9,7 +9,8 @@ use crate::{
     report::{Goal, Report},
 };
 
-const SEED: u64 = 7;
+/// Several made cities, so that no figure is one city's.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
 /// The city's cap lets everybody be done in so many times the minutes that the sites need.
 const CAP_STRETCH: f64 = 1.15;
 /// Beyond this size the independent bound takes minutes; the plan alone is timed.
@@ -22,16 +23,31 @@ const GAP_MINUTES: Goal = Goal::AtMost(15.0);
 
 /// Plans cities of so many units, without a cap on the city and with one that binds.
 pub fn measure(units: &[usize]) {
-    for &units in units {
-        let mut input = planner_city::city(units, SEED);
+    for (&units, seed) in units
+        .iter()
+        .flat_map(|units| SEEDS.map(move |seed| (units, seed)))
+    {
+        let mut input = planner_city::city(units, seed);
         let people: u64 = input.units.iter().map(|unit| u64::from(unit.people)).sum();
         let by_sites = (units <= BOUND_UNITS_MAX).then(|| planner_city::fluid_bound(&input));
-        case(&input, units, "without a cap", by_sites, OVER_FLUID_PERCENT);
+        case(
+            &input,
+            units,
+            &format!("of seed {seed} without a cap"),
+            by_sites,
+            OVER_FLUID_PERCENT,
+        );
         if let Some(by_sites) = by_sites {
             let bound = by_sites * CAP_STRETCH;
             input.supply.city_cap = Some(people as f64 / bound);
             let goal = OVER_FLUID_WITH_CAP_PERCENT;
-            case(&input, units, "with a cap that binds", Some(bound), goal);
+            case(
+                &input,
+                units,
+                &format!("of seed {seed} with a cap that binds"),
+                Some(bound),
+                goal,
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Moving windows that are already announced: later only, and no unit too often.
 
-use crate::domain::UnitId;
+use crate::domain::{BuildingId, UnitId};
 
 use super::{
     Supply,
@@ -17,6 +17,8 @@ pub const MOVES_MAX: u8 = 3;
 pub struct Announced {
     /// Whose.
     pub unit: UnitId,
+    /// Where they live: its must-not times are kept.
+    pub building: BuildingId,
     /// Residents expected.
     pub people: u32,
     /// Contacts that are told: the quota counts these, since they are who opens the registration.
@@ -38,7 +40,7 @@ pub struct Announced {
 pub struct Restagger<'a> {
     /// Every window of the round that is not over yet, in any order.
     pub windows: &'a [Announced],
-    /// Sites, hours and caps. Windows of other rounds are to be among `given`.
+    /// Sites, hours, caps and must-not times. Windows of other rounds are to be among `given`.
     pub supply: &'a Supply,
     /// Windows of other live rounds.
     pub given: &'a [super::GivenWindow],
@@ -188,7 +190,8 @@ impl Run<'_> {
                 let full = self
                     .taken
                     .full_at_site(self.capacity, site, stretch, start, seeking)
-                    .or_else(|| self.taken.full_in_city(start, seeking));
+                    .or_else(|| self.taken.full_in_city(start, seeking))
+                    .or_else(|| self.must_not(window, start));
                 match full {
                     Some(full) => start = full + 1,
                     None if self.quota.has_room(start, window.recipients) => return Some(start),
@@ -213,7 +216,17 @@ impl Run<'_> {
             return window.start;
         }
         self.beyond += 1;
-        from + (f64::from(to - from) * own_share(self.beyond)) as u32
+        let own = from + (f64::from(to - from) * own_share(self.beyond)) as u32;
+        (own..=to)
+            .chain(from..own)
+            .find(|&start| self.must_not(window, start).is_none())
+            .unwrap_or(window.start)
+    }
+
+    /// The last minute of the window in which its building must not be called.
+    fn must_not(&self, window: &Announced, start: u32) -> Option<u32> {
+        let minutes = start..start + u32::from(window.minutes);
+        self.capacity.must_not(window.building, &minutes)
     }
 }
 

@@ -361,7 +361,7 @@ fn city(buildings: i64, input: &mut PlanInput) {
 }
 
 /// What must hold of every plan.
-fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
+pub(super) fn check(input: &PlanInput, plan: &Plan) -> Result<(), TestCaseError> {
     let expected: Vec<(UnitId, u32)> = input
         .units
         .iter()

@@ -2,7 +2,10 @@
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{tests::input, *};
+use super::{
+    tests::{check, input},
+    *,
+};
 
 fn clock(minute: u16) -> String {
     format!("{:02}:{:02}", minute / 60, minute % 60)
@@ -134,6 +137,7 @@ fn any_windows() -> impl Strategy<Value = Vec<Announced>> {
             .map(
                 |(unit, ((people, recipients, site), (start, told, moves)))| Announced {
                     unit: UnitId(unit as i64),
+                    building: BuildingId(unit as i64 % 5),
                     people,
                     recipients,
                     site,
@@ -147,13 +151,63 @@ fn any_windows() -> impl Strategy<Value = Vec<Announced>> {
     })
 }
 
+/// A building may not be called at dinner, even where that is when there is room.
+#[test]
+fn windows_do_not_move_to_when_a_building_must_not_be_called() {
+    let mut supply = input("site: 1 desks, 60/h, 08-12").supply;
+    let not = |building, from, to| MustNot {
+        whom: Whom::Building(BuildingId(building)),
+        day: None,
+        span: Span { from, to },
+    };
+    supply.must_not = vec![not(1, 9 * 60, 10 * 60), not(2, 8 * 60, 12 * 60)];
+    let window = |unit, building| Announced {
+        unit: UnitId(unit),
+        building: BuildingId(building),
+        people: 10,
+        recipients: 5,
+        site: 0,
+        start: 8 * 60 + 10,
+        minutes: 10,
+        told: true,
+        moves: 0,
+    };
+    let asked = Restagger {
+        windows: &[window(1, 1), window(2, 2), window(3, 3)],
+        supply: &supply,
+        given: &[],
+        from: 8 * 60,
+        quota: &[0.0; 65],
+        quota_after: 5.0,
+    };
+    let done = restagger(&asked);
+    let starts: Vec<(i64, u32)> = done
+        .moved
+        .iter()
+        .map(|moved| (moved.unit.0, moved.start))
+        .collect();
+    assert_eq!(starts, [(1, 10 * 60), (3, 9 * 60 + 5)]);
+    assert_eq!(
+        done.stuck_recipients, 5,
+        "no minute of the round is free for building 2"
+    );
+}
+
 proptest! {
     #[test]
     fn windows_move_later_only_and_not_too_often(windows in any_windows(), quota in 0.0_f64..60.0, from in 480_u32..900) {
         let supply = input("site: 9 desks, 60/h, 08-21; site: 9 desks, 60/h, 08-12 and 14-21; site: 1 desks, 600/h, 08-21; days: 2; cap: 20").supply;
+        let mut supply = supply;
+        let span = Span { from: 700, to: 800 };
+        supply.must_not = vec![MustNot { whom: Whom::Building(BuildingId(1)), day: None, span }];
         let asked = Restagger { windows: &windows, supply: &supply, given: &[], from, quota: &[0.0; 15], quota_after: quota };
         let done = restagger(&asked);
         prop_assert_eq!(&done, &restagger(&asked));
+        for moved in &done.moved {
+            let building = windows[moved.index as usize].building;
+            let time = moved.start % 1440..moved.start % 1440 + u32::from(moved.minutes);
+            prop_assert!(building != BuildingId(1) || time.end <= 700 || time.start >= 800);
+        }
         let mut recipients = std::collections::BTreeMap::<u32, Vec<f64>>::new();
         let mut arrivals = std::collections::BTreeMap::<(u32, u32), f64>::new();
         let mut stays = std::collections::BTreeSet::new();
@@ -321,4 +375,100 @@ fn one_more_unit_moves_little() {
         .filter(|(before, after)| before != after)
         .count();
     assert!(moved * 10 <= before.windows.len(), "{moved} windows moved");
+}
+
+prop_compose! {
+    /// A round with so much to do that its last minutes matter: buildings of up to five units, on sites open all day.
+    fn any_long_round()(
+        desks in vec(1_u32..8, 1..5),
+        buildings in vec((vec(4_u32..60, 1..6), 1_usize..16), 30..120),
+        cap in prop::option::of(0.6_f64..1.2),
+        round_number in 0_u32..4,
+    ) -> PlanInput {
+        let mut input = input("window: 10");
+        input.round_number = round_number;
+        for (index, &desks) in desks.iter().enumerate() {
+            let mut site = super::tests::input("site: 1 desks, 90/h, 07-22").supply.sites.remove(0);
+            (site.site, site.desks) = (SiteId(index as i64), desks);
+            input.supply.sites.push(site);
+        }
+        input.supply.days = 3;
+        for (building, (units, sites)) in buildings.into_iter().enumerate() {
+            let of = |site: &usize| sites >> site & 1 == 1;
+            let mut places: Vec<Choice> = (0..desks.len()).filter(of).map(Choice::at).collect();
+            if places.is_empty() {
+                places.push(Choice::at(sites % desks.len()));
+            }
+            let choices = input.choices.add(places);
+            for people in units {
+                let unit = UnitId(input.units.len() as i64);
+                input.units.push(PlanUnit { unit, building: BuildingId(building as i64), people, green_people: 0, choices });
+            }
+        }
+        let rate: f64 = input.supply.sites.iter().map(PlanSite::people_per_minute).sum();
+        input.supply.city_cap = cap.map(|share| (rate * share).max(1.0));
+        input
+    }
+}
+
+/// The least minutes in which a fluid could be done. Of each set of sites: who may only go there, by what they sample
+/// together. By the theorem of Hall the worst set says it; all of them are tried.
+fn fluid_minutes(input: &PlanInput) -> f64 {
+    let sites = &input.supply.sites;
+    let all: u32 = input.units.iter().map(|unit| unit.people).sum();
+    let by_sites = (1..1_u32 << sites.len()).map(|set| {
+        let is_in = |site: usize| set >> site & 1 == 1;
+        let bound = |unit: &&PlanUnit| {
+            input
+                .choices
+                .of(unit.choices)
+                .iter()
+                .all(|choice| is_in(choice.index()))
+        };
+        let people: u32 = input.units.iter().filter(bound).map(|unit| unit.people).sum();
+        let of = (0..sites.len())
+            .filter(|&site| is_in(site))
+            .map(|site| sites[site].people_per_minute());
+        f64::from(people) / of.sum::<f64>()
+    });
+    by_sites.fold(
+        f64::from(all) / input.supply.city_cap.unwrap_or(f64::INFINITY),
+        f64::max,
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// All caps hold, and no plan is done sooner than a fluid could be.
+    #[test]
+    fn long_rounds_keep_every_cap_and_the_bound_of_a_fluid(input in any_long_round()) {
+        let plan = plan(&input);
+        check(&input, &plan)?;
+        prop_assert_eq!(&plan, &super::plan(&input));
+        let fluid = fluid_minutes(&input);
+        let (day, ends) = plan.ends().expect("windows");
+        let took = f64::from(day) * 1440.0 + f64::from(ends) - 420.0;
+        prop_assert!(plan.shortage.is_some() || took + 1e-6 >= fluid, "no plan is better than a fluid");
+    }
+
+    #[test]
+    fn starts_stay_under_their_cap(input in any_long_round(), per_minute in 5.0_f64..80.0) {
+        let mut input = input;
+        input.supply.starts_cap = Some(StartsCap { per_minute, opening: vec![1.0; 3] });
+        let plan = plan(&input);
+        check(&input, &plan)?;
+        let mut starts = vec![(0_u32, false); 3 * MINUTES_PER_DAY + 5];
+        for window in plan.windows.iter().filter(|window| !window.over_capacity) {
+            let minute = usize::from(window.day) * MINUTES_PER_DAY + usize::from(window.start_minute);
+            starts[minute].0 += window.people;
+            starts[minute].1 |= f64::from(window.people) > per_minute;
+        }
+        for (minute, five) in starts.windows(5).enumerate() {
+            let people: u32 = five.iter().map(|start| start.0).sum();
+            let alone = five.iter().filter(|start| start.0 > 0).count() == 1 && five.iter().any(|start| start.1);
+            prop_assert!(f64::from(people) <= 5.0 * per_minute + 1e-6 || alone, "{} people from minute {}", people, minute);
+            prop_assert!(five[0].1 || f64::from(five[0].0) <= per_minute + 1e-6, "in minute {}", minute);
+        }
+    }
 }

@@ -90,6 +90,8 @@ pub fn made(recipients: u32, params: &Params, readings: Readings, seed: u64) -> 
         .iter()
         .map(|window| Announced {
             unit: window.unit,
+            // No building of a made city has times of its own.
+            building: BuildingId(0),
             people: window.people,
             recipients: sizes[window.unit.0 as usize],
             site: window.site.0 as u32,

@@ -142,6 +142,38 @@ fn of_units(
     }
 }
 
+/// The must-not times of the whole city and of the buildings of single communities, and where each unit is. Units are
+/// read only where a community has times of its own.
+pub(super) async fn must_not(
+    store: &Store,
+    spec: &RoundSpec,
+) -> Result<(Vec<MustNot>, HashMap<UnitId, BuildingId>), PlanError> {
+    let mut must_not = everybodys(spec);
+    let own: Vec<_> = (spec.must_not.iter())
+        .filter(|not| not.community.is_some())
+        .collect();
+    let mut buildings = HashMap::new();
+    if own.is_empty() {
+        return Ok((must_not, buildings));
+    }
+    let mut seen = std::collections::HashSet::new();
+    for unit in store.units_with_people(&[]).await? {
+        buildings.insert(unit.unit, unit.building);
+        if seen.insert(unit.building) {
+            must_not.extend(
+                own.iter()
+                    .filter(|not| not.concerns(&unit.place))
+                    .map(|not| MustNot {
+                        whom: Whom::Building(unit.building),
+                        day: None,
+                        span: not.span(),
+                    }),
+            );
+        }
+    }
+    Ok((must_not, buildings))
+}
+
 /// The must-not times of the whole city.
 pub(super) fn everybodys(spec: &RoundSpec) -> Vec<MustNot> {
     let everybody = spec.must_not.iter().filter(|not| not.community.is_none());

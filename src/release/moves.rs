@@ -223,11 +223,12 @@ fn placed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::UnitId;
+    use crate::domain::{BuildingId, UnitId};
 
     fn window(start: u32, recipients: u32) -> Announced {
         Announced {
             unit: UnitId(i64::from(start)),
+            building: BuildingId(0),
             people: recipients,
             recipients,
             site: 0,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{RoundId, RoundState, Site, SiteId, UnitId, Window},
+    domain::{BuildingId, RoundId, RoundState, Site, SiteId, UnitId, Window},
     pacing::{kernel::Response, law::WindowOrder},
     planner::{
         self, Announced, GivenWindow, MOVES_MAX, Restagger, Restaggered, Supply,
@@ -146,13 +146,8 @@ async fn asked(
     let since = quota.order.map_or(now, |order| order.reaches_back_to(now));
     let windows = store.movable_windows(round.id, since).await?;
     let taken = store.taken_room(Some(round.id), now).await?;
-    let supply = request::supply(
-        &spec,
-        calendar.first,
-        &config.planner,
-        &sites,
-        input::everybodys(&spec),
-    );
+    let (must_not, buildings) = input::must_not(store, &spec).await?;
+    let supply = request::supply(&spec, calendar.first, &config.planner, &sites, must_not);
     let given = input::given(&taken, calendar, &sites);
     let beside = beside(store, round.id, quota, calendar, since, now).await?;
     let two_step = plan::steps(round).two_step;
@@ -167,7 +162,9 @@ async fn asked(
                 minute: &|at| first_minute(calendar, at),
             },
         };
-        moves(&windows, &sites, calendar, quota, &ground, &beside, two_step, now)
+        moves(
+            &windows, &buildings, &sites, calendar, quota, &ground, &beside, two_step, now,
+        )
     });
     moves.added = added(
         store,
@@ -255,9 +252,11 @@ pub async fn standing(
     let positions: HashMap<SiteId, usize> = request::positions(&sites);
     let windows = store.movable_windows(round.id, DateTime::UNIX_EPOCH).await?;
     let taken = store.taken_room(Some(round.id), now).await?;
+    let (must_not, buildings) = input::must_not(store, &spec).await?;
     let announced = windows.iter().filter_map(|window| {
         Some(Announced {
             unit: window.unit,
+            building: building_of(&buildings, window.unit),
             people: window.people,
             recipients: window.recipients,
             site: *positions.get(&window.site)? as u32,
@@ -272,13 +271,7 @@ pub async fn standing(
     let per_minute = plan::pace_of(&round, &spec, store, now).await?;
     Ok(Standing {
         windows: announced,
-        supply: request::supply(
-            &spec,
-            calendar.first,
-            &config.planner,
-            &sites,
-            input::everybodys(&spec),
-        ),
+        supply: request::supply(&spec, calendar.first, &config.planner, &sites, must_not),
         given: input::given(&taken, calendar, &sites),
         calendar,
         spec,
@@ -292,6 +285,7 @@ pub async fn standing(
 )]
 fn moves(
     windows: &[Movable],
+    buildings: &HashMap<UnitId, BuildingId>,
     sites: &[Site],
     calendar: Calendar,
     quota: &ReplanQuota,
@@ -307,6 +301,7 @@ fn moves(
         .filter_map(|(index, window)| {
             let announced = Announced {
                 unit: window.unit,
+                building: building_of(buildings, window.unit),
                 people: window.people,
                 recipients: window.recipients,
                 site: *positions.get(&window.site)? as u32,
@@ -360,6 +355,11 @@ fn moves(
         added: Vec::new(),
         outcome,
     }
+}
+
+/// Where a unit is; where no building has times of its own, all are taken for one.
+fn building_of(buildings: &HashMap<UnitId, BuildingId>, unit: UnitId) -> BuildingId {
+    buildings.get(&unit).copied().unwrap_or(BuildingId(0))
 }
 
 /// What a person asks for.
