@@ -107,8 +107,16 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
     let passed = outcomes
         .iter()
         .all(|outcome| outcome.verdict.passed || outcome.scenario == Scenario::Chengdu2022);
-    if let (Some(store), Some(round), true, None) = (&store, args.round, passed, args.without) {
-        store.set_meta(&passed_key(round), "passed").await?;
+    // Everybody at once is no trial of the plan, and another capacity than the configured one none of this city.
+    let trial = passed
+        && args.without.is_none()
+        && args.capacity.is_none()
+        && outcomes
+            .iter()
+            .any(|outcome| outcome.scenario != Scenario::Chengdu2022);
+    if let (Some(store), Some(round), true) = (&store, args.round, trial) {
+        let revision = store.round(round).await?.map_or(0, |round| round.plan_revision);
+        store.set_meta(&passed_key(round), &revision.to_string()).await?;
     }
     let assumed =
         args.round.is_some() && args.capacity.is_none() && session.config.pacing.nominal_capacity.is_none();
@@ -125,7 +133,7 @@ pub async fn run(args: &RehearseArgs, session: &Session) -> Result<ExitCode> {
     })
 }
 
-/// Where the store remembers that a rehearsal of a round has passed.
+/// Where the store remembers the revision of a round's plan whose rehearsal has passed.
 pub fn passed_key(round: RoundId) -> String {
     format!("rehearsal.{round}")
 }

@@ -368,10 +368,13 @@ async fn replan_round(args: ReplanArgs, session: &Session) -> Result<()> {
         replan::preview(&store, config, &round, &quota, now).await?
     };
     let answer = json!({ "round": args.round, "done": args.yes, "replanned": outcome });
-    session.out.answer(&answer, || replan_words(&outcome, args.yes))
+    let paused = round.state == RoundState::Paused;
+    session
+        .out
+        .answer(&answer, || replan_words(&outcome, args.yes, paused))
 }
 
-fn replan_words(outcome: &Replanned, done: bool) -> String {
+fn replan_words(outcome: &Replanned, done: bool, paused: bool) -> String {
     let (moved, added) = if done {
         ("moved", "were added")
     } else {
@@ -385,6 +388,9 @@ fn replan_words(outcome: &Replanned, done: bool) -> String {
         outcome.told_units,
         if done { "are now told" } else { "would be told" },
     );
+    if paused && outcome.told_units > 0 {
+        text.push_str("The round is paused: they are told once it goes on (`weir round resume`)\n");
+    }
     if outcome.added_units > 0 {
         text.push_str(&format!(
             "{} windows {added} for units that had none\n",
@@ -552,7 +558,9 @@ async fn release(id: RoundId, accept_shortage: bool, session: &Session) -> Resul
             .out
             .note("note: no carrier is configured: residents who have only a phone number will not be told");
     }
-    if store.meta(&super::rehearse::passed_key(id)).await?.is_none() {
+    let rehearsed = store.meta(&super::rehearse::passed_key(id)).await?;
+    let revision = plan::existing(&store, id).await?.plan_revision.to_string();
+    if rehearsed.is_none_or(|rehearsed| rehearsed != revision) {
         session.out.note(format!(
             "note: no rehearsal of this plan has passed: `weir rehearse --round {id}` shows what the day would bring"
         ));

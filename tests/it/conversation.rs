@@ -649,12 +649,18 @@ async fn by_text_message_a_time_changes_only_after_the_code() {
 async fn a_flood_gets_one_polite_line_and_stop_and_danger_are_heard() {
     let app = TestApp::start(sqlite().await).await;
     app.import(CITY).await;
-    for _ in 0..40 {
+    // On a slow machine some of them come after the limit has given a little again.
+    for _ in 0..120 {
         app.bot_api.user_says(770, "zh-hans", "居民", "时段");
     }
-    let said = app.heard(770, 0, 31).await;
-    let polite = said.iter().filter(|text| text.contains("太快")).count();
-    assert_eq!(polite, 1, "{said:?}");
+    let polite = || {
+        let sent = app.to_chat(770);
+        sent.iter().filter(|sent| sent.text.contains("太快")).count()
+    };
+    eventually("the polite line", async || (polite() > 0).then_some(())).await;
+    app.quiet().await;
+    let heard = app.to_chat(770).len();
+    assert!(polite() == 1 && heard < 100, "{} of {heard}", polite());
     app.bot_api.user_says(770, "zh-hans", "居民", "退订");
     eventually("STOP is obeyed", async || {
         let contact = app
@@ -671,8 +677,11 @@ async fn a_flood_gets_one_polite_line_and_stop_and_danger_are_heard() {
     })
     .await;
     app.bot_api.user_says(770, "zh-hans", "居民", "我爸晕倒了");
-    let said = app.heard(770, 31, 1).await;
-    assert!(said[0].contains("120"), "{said:?}");
+    eventually("danger is heard", async || {
+        let sent = app.to_chat(770);
+        sent.iter().any(|sent| sent.text.contains("120")).then_some(())
+    })
+    .await;
     let said = app.ask(771, "/start", 1).await;
     assert!(said[0].contains("哪个社区"), "others are answered: {said:?}");
 }

@@ -2609,6 +2609,44 @@ async fn erased(store: &Store, asker: ContactId, ids: &[VisitId], teller: &Visit
     assert_eq!(store.visits_of(asker).await.expect("reads"), []);
 }
 
+/// A resident of this unit asks a person.
+async fn talk(store: &Store, unit: weir::domain::UnitId) -> (ContactId, weir::domain::ThreadId) {
+    let contact = store
+        .contact(&Address::Phone(phone(1)), evening())
+        .await
+        .expect("is made");
+    let inbound = weir::domain::Inbound {
+        from: Address::Phone(phone(1)),
+        external_id: "a:1:1".into(),
+        received_at: evening(),
+        content: weir::domain::InboundContent::Text("人工".into()),
+        language: None,
+        tapped: None,
+    };
+    store.record_inbound(&inbound).await.expect("records");
+    let waiting = store.waiting_inbound(1).await.expect("reads");
+    let step = weir::store::ReplyRow {
+        thread: Some(ThreadChange::Open {
+            reason: ThreadReason::Asked,
+            urgent: false,
+            unit: Some(unit),
+            words: "人工".into(),
+        }),
+        ..weir::store::ReplyRow::default()
+    };
+    store
+        .answer(waiting[0].id, contact, &step, evening())
+        .await
+        .expect("answers");
+    let id = store
+        .open_thread(contact)
+        .await
+        .expect("reads")
+        .expect("is open")
+        .id;
+    (contact, id)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_talk_is_taken_on_by_one_passed_on_and_answered_once() {
     on_both(async |test| {
@@ -2620,39 +2658,7 @@ async fn a_talk_is_taken_on_by_one_passed_on_and_answered_once() {
             store.unit_place(weir::domain::UnitId(99)).await.expect("reads"),
             None
         );
-        let contact = store
-            .contact(&Address::Phone(phone(1)), evening())
-            .await
-            .expect("is made");
-        let inbound = weir::domain::Inbound {
-            from: Address::Phone(phone(1)),
-            external_id: "a:1:1".into(),
-            received_at: evening(),
-            content: weir::domain::InboundContent::Text("人工".into()),
-            language: None,
-            tapped: None,
-        };
-        store.record_inbound(&inbound).await.expect("records");
-        let waiting = store.waiting_inbound(1).await.expect("reads");
-        let step = weir::store::ReplyRow {
-            thread: Some(ThreadChange::Open {
-                reason: ThreadReason::Asked,
-                urgent: false,
-                unit: Some(unit),
-                words: "人工".into(),
-            }),
-            ..weir::store::ReplyRow::default()
-        };
-        store
-            .answer(waiting[0].id, contact, &step, evening())
-            .await
-            .expect("answers");
-        let id = store
-            .open_thread(contact)
-            .await
-            .expect("reads")
-            .expect("is open")
-            .id;
+        let (contact, id) = talk(store, unit).await;
         let [one, two] = [weir::domain::WorkerId(1), weir::domain::WorkerId(2)];
         let claim = async |who, from| {
             store

@@ -312,11 +312,18 @@ async fn close(id: IncidentId, note: &str, session: &Session, store: &Store) -> 
     let closed = store
         .close_incident(id, &acting.said(), &note, session.clock.now())
         .await?;
+    let others = store.open_incidents().await?;
     session.out.answer(&json!({ "incident": id, "closed": closed }), || {
         if closed {
+            let then = match others.first() {
+                None => "releases go on, and whoever was told hears when to come, from `weir serve`".to_owned(),
+                Some(other) => format!(
+                    "what incident {} concerns waits for its end, and so do those told of both",
+                    other.id
+                ),
+            };
             format!(
-                "incident {id} is over: releases go on, and whoever was told hears when to come, from `weir serve`.\n\
-                 Next: `weir incident report {id}`, `weir incident missed {id}`"
+                "incident {id} is over: {then}.\nNext: `weir incident report {id}`, `weir incident missed {id}`"
             )
         } else {
             format!("incident {id} was over already: nothing was changed")
