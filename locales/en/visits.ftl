@@ -35,6 +35,9 @@ visit-cancelled = Your test at home is cancelled.
     .sms = Your home test is cancelled. If you need us later, reply VISIT
 visit-hint = To change or cancel, reply “VISIT”.
     .sms = Change or cancel: reply VISIT
+visit-talk = To ask for a test at home, or to change or cancel one, please write it here.
+    For a new one write: name, address and door, phone, why it is too far to walk.
+    .sms = To ask for a home test, or change or cancel one, please write it here. For a new one: name, address, phone, why.
 menu-visits = Test at home
 
 ## What a visitor is

@@ -4,7 +4,7 @@ use std::{fmt, fmt::Write as _, str::FromStr};
 
 use crate::{
     domain::{Button, Language, ResidentId},
-    i18n::{Text, Voice},
+    i18n::{Text, Voice, visits::ASK_VISITS},
 };
 
 use super::places::Area;
@@ -52,6 +52,8 @@ pub(super) enum Choice {
     StopEverywhere,
     Start,
     Help,
+    /// To ask for a visit at home, or to change or cancel one.
+    Visits,
     /// To speak with a worker.
     Person,
     /// To speak with the bot again.
@@ -65,7 +67,7 @@ pub(super) enum Choice {
 }
 
 /// Choices without anything in them, and their button data.
-const PLAIN: [(Choice, &str); 20] = [
+const PLAIN: [(Choice, &str); 21] = [
     (Choice::Menu, "menu"),
     (Choice::Windows, "windows"),
     (Choice::Home, "home"),
@@ -80,6 +82,7 @@ const PLAIN: [(Choice, &str); 20] = [
     (Choice::StopEverywhere, "stop_everywhere"),
     (Choice::Start, "start"),
     (Choice::Help, "help"),
+    (Choice::Visits, ASK_VISITS),
     (Choice::Person, "person"),
     (Choice::Pass, "pass"),
     (Choice::Done, "done"),

@@ -84,6 +84,7 @@ const WORDS: &[(Choice, &[&str])] = &[
     (Choice::Done, &["结束", "結束", "结束对话", "結束對話", "done", "end"]),
     (Choice::Privacy, &["隐私", "隱私", "privacy"]),
     (Choice::Forget, &["删除我的信息", "刪除我的資料", "忘记我", "忘記我", "forget", "forget me"]),
+    (Choice::Visits, &["上门", "上門", "上门采样", "上門採樣", "我的上门", "visit", "my visit", "home visit"]),
     (Choice::Person, &["人工", "转人工", "轉人工", "找人工", "human", "person", "i want to talk to a person"]),
 ];
 

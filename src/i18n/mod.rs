@@ -262,6 +262,7 @@ texts! {
     VisitDeclinedPlain = "visit-declined-plain",
     VisitCancelled = "visit-cancelled",
     VisitHint = "visit-hint",
+    VisitTalk = "visit-talk",
     MenuVisits = "menu-visits",
     VisitorNurse = "visitor-nurse",
     VisitorDoctor = "visitor-doctor",

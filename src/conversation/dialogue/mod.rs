@@ -245,6 +245,10 @@ impl<'a> Talk<'a> {
             Choice::Pass => self.pass(None),
             Choice::PassOf(resident) => self.pass(Some(resident)),
             Choice::Look(area) => self.look_at(area),
+            Choice::Visits => {
+                self.lead(&Text::VisitTalk);
+                self.hand_over(ThreadReason::Visit);
+            }
             Choice::Person => self.hand_over(ThreadReason::Asked),
             Choice::Done => self.end_talk(),
             Choice::Privacy => self.privacy(),

@@ -38,9 +38,8 @@ impl Talk<'_> {
                 self.lead(&Text::CannotAnswer);
                 self.hand_over(ThreadReason::Need);
             }
-            Intent::HomeSamplingApply | Intent::HomeSamplingStatus | Intent::HomeSamplingCancel => {
-                self.answer_and_hand_over(said.intent, ThreadReason::Visit);
-            }
+            Intent::HomeSamplingApply => self.answer_and_hand_over(said.intent, ThreadReason::Visit),
+            Intent::HomeSamplingStatus | Intent::HomeSamplingCancel => self.choose(Choice::Visits),
             Intent::PriceGougingReport | Intent::ReportIncident => {
                 self.answer_and_hand_over(said.intent, ThreadReason::Report);
             }

@@ -799,6 +799,24 @@ const QUESTIONS: [Act<'_>; 24] = [
     Type("你好"),
 ];
 
+/// The notices of a visit say: to change or cancel, reply 上门 or VISIT, or press the button.
+#[test]
+fn the_word_and_the_button_of_a_visit_reach_a_worker() {
+    for (channel, act) in [
+        (ChannelKind::Sms, Type("上门")),
+        (ChannelKind::Sms, Type("Visit.")),
+        (ChannelKind::Telegram, Type("上門")),
+        (ChannelKind::Telegram, Forge(crate::i18n::visits::ASK_VISITS)),
+    ] {
+        let mut script = Script::new(channel, Some(Language::ZhHans));
+        script.person.home = Some(UnitId(3));
+        let transcript = script.play(&[act]);
+        assert!(transcript.contains("OpenTalk { reason: Visit"), "{transcript}");
+        let says = ["要申请、改时间或取消", "change or cancel one"];
+        assert!(says.iter().any(|says| transcript.contains(says)), "{transcript}");
+    }
+}
+
 #[test]
 fn a_question_is_answered_or_handed_over() {
     for language in Language::ALL {
