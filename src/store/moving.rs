@@ -316,6 +316,12 @@ impl Store {
                 // Dropped without commit: nothing was changed.
                 return Ok(false);
             }
+            sqlx::query(self.sql(KEEP_COUNTING))
+                .bind(&residents)
+                .bind(own.round.0)
+                .bind(own.unit.0)
+                .execute(&mut *tx)
+                .await?;
             sqlx::query(self.sql(
                 "delete from own_windows where round_id = $2 \
                    and resident_id in (select cast(r.value->>'id' as bigint) from {rows})",
@@ -424,6 +430,11 @@ const ROOM_TAKEN: &str = "select t.site_id, t.starts_at, t.ends_at, cast(sum(t.p
           and o.resident_id in (select cast(r.value->>'id' as bigint) from {rows}))) t \
     join rounds a on a.id = t.round_id and a.state in ('releasing', 'paused') \
     group by t.site_id, t.starts_at, t.ends_at";
+/// A time of one's own begins to count its moves anew. Those of the time that it replaces stay counted with the unit,
+/// or the next correction would bear the key of one that was sent, and reach nobody.
+const KEEP_COUNTING: &str = "update windows set revision = revision + coalesce((select max(o.moves) \
+      from {rows} join own_windows o on o.resident_id = cast(r.value->>'id' as bigint) and o.round_id = $2), 0) \
+    where round_id = $2 and unit_id = $3";
 const INSERT_OWN: &str = "insert into own_windows (id, round_id, resident_id, unit_id, site_id, starts_at, ends_at, \
       changed_at) select cast(r.value->>'id' as bigint), $2, cast(r.value->>'resident' as bigint), $3, $4, $5, $6, $7 \
     from {rows}";

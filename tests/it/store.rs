@@ -1702,6 +1702,14 @@ async fn a_time_of_ones_own_is_taken_while_there_is_room() {
             (windows[0].view.starts_at, windows[0].view.revision),
             (evening() + minutes(180), 2)
         );
+        // Whatever was said of the time that moved, what is said of the next one has a name of its own.
+        assert!(store.take_own_window(&wish, evening()).await.expect("takes"));
+        let windows = store.told_windows(&of_one, &[], evening()).await.expect("reads");
+        assert_eq!(
+            (windows[0].view.starts_at, windows[0].view.revision),
+            (wish.starts_at, 2),
+            "the next move is not called as the last one was"
+        );
         assert_eq!(store.units_to_correct(round, 10).await.expect("reads").len(), 1);
     })
     .await;
