@@ -17,8 +17,8 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Language, NoticeKind, RoundId, RoundState,
-        UnitId, WindowView,
+        Body, ChannelKind, ContactId, DeliveryState, IncidentId, Lane, Language, NoticeKind, RoundId,
+        RoundState, UnitId, WindowView,
     },
     i18n::{Texts, Voice, notices},
     store::{AudienceContact, ContactState, DueReminder, NewDelivery, Round, Store, StoreError},
@@ -241,6 +241,10 @@ impl Releaser {
         // In time for at least one of the windows it speaks of.
         let in_time = |window: &WindowView| match said {
             Said::Call => window.ends_at + CALL_GRACE,
+            // A green lane is open for hours, and one may come at any time of them.
+            Said::Window { .. } | Said::Correction { .. } if window.lane == Lane::Green && !window.own => {
+                window.ends_at
+            }
             Said::Window { .. } | Said::Reminder | Said::Correction { .. } => window.starts_at,
         };
         let expires_at = windows.iter().map(in_time).max().unwrap_or(now);

@@ -797,3 +797,24 @@ async fn the_green_lane_is_told_to_those_who_may_use_it() {
         "{student}"
     );
 }
+
+/// A green lane is wide: who hears of it after its beginning can still come.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_green_lane_is_told_as_long_as_it_is_open() {
+    let app = TestApp::start(sqlite().await).await;
+    app.import(
+        "锦江区,春熙街道,梧桐社区,1栋,1单元,102,王伟,+8619900000002,zh-Hans,\n\
+         锦江区,春熙街道,梧桐社区,1栋,1单元,103,Ann Lee,+8619900000003,en,student\n",
+    )
+    .await;
+    let (round, _) = app.plan().await;
+    let (_, window) = app.windows(round).await.remove(0);
+    let green = window.green.expect("the site has a green desk");
+    app.jump_to(green.starts_at + minutes(45));
+    assert!(window.ends_at < app.clock.now() && app.clock.now() < green.ends_at);
+    app.release_at_once(round).await;
+    app.settled(round).await;
+    let told = app.to_phone("+8619900000003");
+    assert!(told.len() == 1 && told[0].text.contains("green lane"), "{told:?}");
+    assert!(app.to_phone("+8619900000002").is_empty(), "the window is over");
+}
