@@ -96,6 +96,23 @@ pub struct OwnWindow {
     pub city_per_minute: Option<f64>,
 }
 
+/// Takes from these residents (as rows) the times of their own that they have in a round.
+macro_rules! give_up_own {
+    ($store:expr, $tx:ident, $residents:expr, $own:expr) => {
+        sqlx::query($store.sql(KEEP_COUNTING))
+            .bind($residents)
+            .bind($own.round.0)
+            .bind($own.unit.0)
+            .execute(&mut *$tx)
+            .await?;
+        sqlx::query($store.sql(DELETE_OWN))
+            .bind($residents)
+            .bind($own.round.0)
+            .execute(&mut *$tx)
+            .await?;
+    };
+}
+
 impl Store {
     /// A round's windows that end after `after`, and the households' own times among them, as they may move.
     pub async fn movable_windows(&self, round: RoundId, after: DateTime<Utc>) -> Result<Vec<Movable>> {
@@ -316,20 +333,7 @@ impl Store {
                 // Dropped without commit: nothing was changed.
                 return Ok(false);
             }
-            sqlx::query(self.sql(KEEP_COUNTING))
-                .bind(&residents)
-                .bind(own.round.0)
-                .bind(own.unit.0)
-                .execute(&mut *tx)
-                .await?;
-            sqlx::query(self.sql(
-                "delete from own_windows where round_id = $2 \
-                   and resident_id in (select cast(r.value->>'id' as bigint) from {rows})",
-            ))
-            .bind(&residents)
-            .bind(own.round.0)
-            .execute(&mut *tx)
-            .await?;
+            give_up_own!(self, tx, &residents, own);
             let first = take_ids!(tx, "own_windows", own.residents.len());
             let rows: Vec<_> = (first..)
                 .zip(&own.residents)
@@ -435,6 +439,8 @@ const ROOM_TAKEN: &str = "select t.site_id, t.starts_at, t.ends_at, cast(sum(t.p
 const KEEP_COUNTING: &str = "update windows set revision = revision + coalesce((select max(o.moves) \
       from {rows} join own_windows o on o.resident_id = cast(r.value->>'id' as bigint) and o.round_id = $2), 0) \
     where round_id = $2 and unit_id = $3";
+const DELETE_OWN: &str = "delete from own_windows where round_id = $2 \
+    and resident_id in (select cast(r.value->>'id' as bigint) from {rows})";
 const INSERT_OWN: &str = "insert into own_windows (id, round_id, resident_id, unit_id, site_id, starts_at, ends_at, \
       changed_at) select cast(r.value->>'id' as bigint), $2, cast(r.value->>'resident' as bigint), $3, $4, $5, $6, $7 \
     from {rows}";
