@@ -394,6 +394,18 @@ async fn a_large_one_is_approved_by_another_and_by_one_of_twenty() {
         )
         .await;
     }
+    // Who invited hears of each; the last of these must not be taken for the next answer.
+    eventually("the inviter hears of all", async || {
+        let heard = app.to_chat(1);
+        (101..121)
+            .all(|chat| {
+                heard
+                    .iter()
+                    .any(|sent| sent.text.contains(&format!("同事{chat}")))
+            })
+            .then_some(())
+    })
+    .await;
     write(&app, 1, &["锦江区", "全部", "所有人"], "停水").await;
     let waits = app.ask(1, "3", 1).await;
     assert!(waits[0].contains("等另一位同事批准"), "{waits:?}");
