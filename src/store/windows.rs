@@ -116,6 +116,33 @@ struct Seen {
     view: WindowView,
 }
 
+/// Notes with windows of a round what the deliveries written with it say: whom they reach, what is done, who else knows.
+macro_rules! mark_windows {
+    ($store:expr, $tx:ident, $round:expr, $marks:expr, $steering:expr, $now:expr) => {
+        if !$steering.counts.is_empty() {
+            sqlx::query($store.sql(COUNT_TOLD))
+                .bind(json(&$steering.counts))
+                .execute(&mut *$tx)
+                .await?;
+        }
+        for (mark, rows) in $marks {
+            sqlx::query($store.sql(mark))
+                .bind(json_ids(rows.iter().copied()))
+                .bind($now.timestamp_millis())
+                .execute(&mut *$tx)
+                .await?;
+        }
+        if !$steering.known.is_empty() {
+            sqlx::query($store.sql(MARK_KNOWN))
+                .bind(json_ids($steering.known.iter().map(|unit| unit.0)))
+                .bind($now.timestamp_millis())
+                .bind($round.id.0)
+                .execute(&mut *$tx)
+                .await?;
+        }
+    };
+}
+
 const MARK_KNOWN: &str = "update windows set known_at = $2 where round_id = $3 \
     and released_at is null and known_at is null \
     and unit_id in (select cast(r.value->>'id' as bigint) from {rows})";
@@ -545,27 +572,7 @@ impl Store {
             }
             let mut written = None;
             if releasing {
-                if !steering.counts.is_empty() {
-                    sqlx::query(self.sql(COUNT_TOLD))
-                        .bind(json(&steering.counts))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                for (mark, rows) in marks {
-                    sqlx::query(self.sql(mark))
-                        .bind(json_ids(rows.iter().copied()))
-                        .bind(now.timestamp_millis())
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                if !steering.known.is_empty() {
-                    sqlx::query(self.sql(MARK_KNOWN))
-                        .bind(json_ids(steering.known.iter().map(|unit| unit.0)))
-                        .bind(now.timestamp_millis())
-                        .bind(round.id.0)
-                        .execute(&mut *tx)
-                        .await?;
-                }
+                mark_windows!(self, tx, round, marks, steering, now);
                 let mut added = 0;
                 if !deliveries.is_empty() {
                     let first = take_ids!(tx, "deliveries", deliveries.len());
