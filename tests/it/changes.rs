@@ -34,8 +34,8 @@ async fn move_later(app: &TestApp, round: RoundId, by: i64) {
     let stored = app.store().round(round).await.expect("reads").expect("is there");
     let movable = app.store().movable_windows(round, now).await.expect("reads");
     let moves: Vec<WindowMove> = movable.iter().flat_map(|window| later(window, by)).collect();
-    let moved = app.store().apply_moves(&stored, &moves, &[], now).await;
-    assert!(moved.expect("moves"));
+    let done = app.store().apply_moves(&stored, &moves, &[], now).await;
+    assert!(done.expect("moves"));
 }
 
 fn later(window: &Movable, by: i64) -> impl Iterator<Item = WindowMove> {
@@ -165,8 +165,8 @@ async fn movable(world: &World, round: RoundId) -> Vec<Movable> {
 async fn moves(world: &World, round: RoundId, moves: &[WindowMove]) {
     let store = world.store();
     let stored = store.round(round).await.expect("reads").expect("is there");
-    let moved = store.apply_moves(&stored, moves, &[], world.clock.now()).await;
-    assert!(moved.expect("moves"));
+    let done = store.apply_moves(&stored, moves, &[], world.clock.now()).await;
+    assert!(done.expect("moves"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
