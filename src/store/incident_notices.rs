@@ -381,6 +381,24 @@ impl Store {
             .collect()
     }
 
+    /// The units of a round whose windows an incident fell into, without those whose people were all registered on paper
+    /// for it.
+    pub async fn kept_units(&self, id: IncidentId, round: RoundId) -> Result<Vec<UnitId>> {
+        let rows: Vec<(i64,)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select k.unit_id from incident_windows k where k.incident_id = $1 and k.round_id = $2 \
+                   and exists (select 1 from residents p where p.unit_id = k.unit_id and p.moved_out_at is null \
+                     and not exists (select 1 from manual_registrations m \
+                       where m.incident_id = k.incident_id and m.resident_id = p.id)) order by k.unit_id",
+            )
+            .bind(id.0)
+            .bind(round.0)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(|(unit,)| UnitId(unit)).collect())
+    }
+
     /// The rounds whose windows an incident fell into, without those that were cancelled.
     pub async fn incident_rounds(&self, id: IncidentId) -> Result<Vec<RoundId>> {
         let rows: Vec<(i64,)> = on_pool!(self, |pool| {

@@ -475,13 +475,16 @@ impl Store {
         }))
     }
 
-    /// Rounds that are over: every window has ended and no delivery is open. Marks them done; gives how many.
+    /// Rounds that are over: every window has ended, no delivery is open, and no incident lasts that kept people from their
+    /// test, who may get another time. Marks them done; gives how many.
     pub async fn finish_rounds(&self, now: DateTime<Utc>) -> Result<u64> {
         Ok(in_transaction!(self, |tx| {
             sqlx::query(
                 "update rounds set state = 'done', changed_at = $1 where state = 'releasing' \
                    and last_window_ends_at < $1 and not exists (select 1 from windows w where w.round_id = rounds.id \
-                   and w.called_at is null) and not exists (select 1 from deliveries d \
+                   and w.called_at is null) and not exists (select 1 from incidents i join incident_windows k \
+                   on k.incident_id = i.id where i.state = 'open' and k.round_id = rounds.id) \
+                   and not exists (select 1 from deliveries d \
                    where d.round_id = rounds.id and d.state in ('held', 'queued', 'sending', 'accepted'))",
             )
             .bind(now.timestamp_millis())

@@ -2,13 +2,15 @@
 //! stand for several homes.
 
 use weir::{
+    clock::Clock,
     domain::{Address, ContactId, RoundId, RoundState, UnitId},
-    release::plan,
+    release::{aftermath, plan},
     store::{Movable, OwnWindow, WindowMove},
 };
 
 use crate::{
-    app::{TestApp, eventually, hours, phone_number},
+    app::{TestApp, afternoon, eventually, hour, hours, phone_number},
+    incidents::{OVER, everywhere},
     pacing::World,
     store::link,
     support::{minutes, on_both},
@@ -132,6 +134,78 @@ async fn a_correction_waits_for_no_pause_and_comes_once() {
         becomes(&app, round, RoundState::Releasing).await;
         app.quiet().await;
         assert_eq!(heard(&app), (2, 2), "the same time is not told twice");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_incident_kept_from_their_test_gets_another_time_when_it_is_over() {
+    on_both(async |test| {
+        let app = TestApp::start_with(test, Clock::manual(afternoon()), |scene| {
+            scene.config.notices.reminder_before = std::time::Duration::ZERO;
+        })
+        .await;
+        app.import(HOMES).await;
+        let (round, _) = app.plan_as(|spec| spec.to = hour(20)).await;
+        app.release_at_once(round).await;
+        app.settled(round).await;
+        let before = app.windows(round).await;
+        let ended = before
+            .iter()
+            .map(|(_, window)| window.ends_at)
+            .max()
+            .expect("some");
+        app.jump_to(afternoon() + minutes(110));
+        let (store, opened) = (app.store(), app.clock.now());
+        let near = opened + app.config.incidents.near();
+        let (id, _) = store
+            .open_incident(&everywhere("down"), near, opened)
+            .await
+            .expect("opens");
+        eventually("both are told of the fault", async || {
+            (heard(&app) == (2, 2)).then_some(())
+        })
+        .await;
+        // All of one home are registered on paper.
+        let phone = store.find_contact(&Address::Phone(phone_number(ONE))).await;
+        let person = store.person(phone.expect("reads").expect("known")).await;
+        let by_hand: Vec<_> = person
+            .expect("reads")
+            .residents
+            .iter()
+            .map(|(resident, _)| (*resident, None))
+            .collect();
+        store.return_sheets(id, &by_hand, opened).await.expect("stored");
+
+        app.jump_to(ended + minutes(5));
+        let (now, incident) = (app.clock.now(), store.incident(id).await.expect("reads"));
+        let moved = aftermath::replan(store, &app.config, &incident.expect("is there"), now).await;
+        let moved = moved.expect("moves");
+        assert_eq!((moved.moved_units, moved.told_units), (2, 2), "{moved:?}");
+        let closed = store.close_incident(id, "a test", "", now).await;
+        assert!(closed.expect("closes"));
+        eventually("each hears what holds", async || {
+            (heard(&app) == (3, 3)).then_some(())
+        })
+        .await;
+        app.quiet().await;
+        assert_eq!(heard(&app), (3, 3), "once");
+        let over = app.to_phone(ONE).pop().expect("told").text;
+        assert!(over.contains(OVER), "{over}");
+        let told = app.to_phone(TWO_HOMES).pop().expect("told").text;
+        assert!(
+            told.contains("以这条为准") && told.contains("已采过样的不用再来"),
+            "{told}"
+        );
+        for (place, window) in app.windows(round).await {
+            let was = before.iter().find(|(home, _)| *home == place).expect("the same");
+            if place.building == "1栋" {
+                assert_eq!(window.starts_at, was.1.starts_at);
+            } else {
+                assert!(window.starts_at >= now + minutes(20), "{window:?}");
+                assert!(told.contains(&hours(&window)), "{told}");
+            }
+        }
     })
     .await;
 }
