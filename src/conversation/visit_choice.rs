@@ -40,13 +40,15 @@ impl Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Morning,
+    Noon,
     Afternoon,
     Evening,
 }
 
 impl Part {
-    const ALL: [(Self, &'static str); 3] = [
+    const ALL: [(Self, &'static str); 4] = [
         (Self::Morning, "morning"),
+        (Self::Noon, "noon"),
         (Self::Afternoon, "afternoon"),
         (Self::Evening, "evening"),
     ];

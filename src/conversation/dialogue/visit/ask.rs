@@ -53,12 +53,16 @@ impl Talk<'_> {
             } => (true, false),
             _ => (false, false),
         };
+        let by_code = matches!(self.turn.state.step, Step::Confirm { .. });
         let choice = if (asking || changing) && BACK.contains(&word) {
             VisitChoice::Back
         } else if asking && DROP.contains(&word) {
             VisitChoice::Drop
         } else if matches!(self.turn.state.step, Step::VisitSummary) && SEND.contains(&word) {
             VisitChoice::Send
+        } else if asking && by_code && SEND.contains(&word) {
+            // Only the code sends it: the summary says so again.
+            VisitChoice::GoOn
         } else {
             return None;
         };
@@ -301,17 +305,12 @@ impl Talk<'_> {
             _ => None,
         };
         let (tz, now) = (self.known.city.time_zone, self.known.now);
-        // Workers read it: in the city's language, whatever the resident's is.
-        let in_city = |text: &Text<'_>| {
-            let language = self.known.city.default_language;
-            self.known.texts.say(language, ChannelKind::Telegram, text)
-        };
         let usual = match choice {
-            VisitChoice::Why(index) => WHY.get(index).map(in_city),
-            VisitChoice::Note(index) => NOTES.get(index).map(in_city),
+            VisitChoice::Why(index) => WHY.get(index),
+            VisitChoice::Note(index) => NOTES.get(index),
             _ => None,
-        }
-        .unwrap_or_default();
+        };
+        let usual = usual.map(|text| self.in_city(text)).unwrap_or_default();
         match choice {
             VisitChoice::Back => return self.back(),
             VisitChoice::Fix => return self.fix(),
@@ -344,7 +343,7 @@ impl Talk<'_> {
                 VisitChoice::For(whom) => draft.set_for(whom),
                 // Only somebody who was offered can be chosen.
                 VisitChoice::Who(index) => _ = draft.set_person(index),
-                VisitChoice::Why(_) => draft.why = Some(usual),
+                VisitChoice::Why(_) if !usual.is_empty() => draft.why = Some(usual),
                 VisitChoice::Note(_) | VisitChoice::NoNote => draft.access = Some(usual),
                 _ => {}
             }
@@ -430,7 +429,7 @@ impl Talk<'_> {
         let summary = Text::VisitSummary {
             name: &name,
             place: &format!("{place} {}", draft.door.as_deref().unwrap_or_default()),
-            why: draft.why.as_deref().unwrap_or_default(),
+            why: &self.usual_words(draft.why.as_deref().unwrap_or_default(), &WHY),
             when: &self.time_words(draft.when.unwrap_or(When::Any)),
             phone: &phone,
             access: &self.note_words(draft.access.as_deref().unwrap_or_default()),
@@ -469,7 +468,18 @@ impl Talk<'_> {
         if note.is_empty() {
             return self.voice.say(&Text::VisitNoNote);
         }
-        note.to_owned()
+        self.usual_words(note, &NOTES)
+    }
+
+    /// The usual answers are kept in the city's language, in which workers read them; each reads their own.
+    fn usual_words(&self, kept: &str, usual: &[Text<'static>]) -> String {
+        let same = usual.iter().find(|text| self.in_city(text) == kept);
+        same.map_or_else(|| kept.to_owned(), |text| self.voice.say(text))
+    }
+
+    fn in_city(&self, text: &Text<'_>) -> String {
+        let language = self.known.city.default_language;
+        self.known.texts.say(language, ChannelKind::Telegram, text)
     }
 
     /// Fills in all that a text says and that is not known yet.

@@ -189,8 +189,8 @@ impl Talk<'_> {
             entries.push((Text::VisitMove, VisitChoice::Move(id)));
         }
         if may.contains(&VisitActKind::Amend) {
-            entries.push((Text::VisitFixPhone, VisitChoice::Phone(id)));
-            entries.push((Text::VisitFixAccess, VisitChoice::Access(id)));
+            entries.push((Text::VisitEditPhone, VisitChoice::Phone(id)));
+            entries.push((Text::VisitEditAccess, VisitChoice::Access(id)));
         }
         if may.contains(&VisitActKind::Cancel) {
             entries.push((Text::VisitCancel, VisitChoice::Cancel(id)));
@@ -200,7 +200,11 @@ impl Talk<'_> {
             .map(|(label, choice)| (self.voice.say(label), Choice::Visit(*choice)))
             .collect();
         entries.push(self.other_visit());
-        let words = about(&self.voice, self.known.city.time_zone, &own.visit, own.of_household);
+        let words = if own.visit.state == VisitState::Missed && !own.visit.lapsed {
+            self.voice.say(&Text::VisitNotMetAsk)
+        } else {
+            about(&self.voice, self.known.city.time_zone, &own.visit, own.of_household)
+        };
         self.offer_words(words, &Menu::list(&entries));
     }
 
