@@ -97,6 +97,16 @@ fn changed(state: VisitState, done: bool) -> Fetched {
     }
 }
 
+/// What the runner would find, whatever is wanted.
+pub(super) fn found(want: &Want) -> Fetched {
+    match want {
+        Want::AskVisit(_) => asked(VisitState::Asked, false),
+        Want::ChangeVisit(..) => changed(VisitState::Accepted, true),
+        Want::Visits => known(vec![own(VisitState::Accepted, true)], &["陈桂英"], true),
+        _ => Fetched::NotProven,
+    }
+}
+
 /// Someone who has been here before.
 fn script(channel: ChannelKind, language: Language, fetched: Vec<Fetched>) -> Script {
     let mut script = Script::new(channel, None);
