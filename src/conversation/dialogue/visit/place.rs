@@ -26,13 +26,16 @@ impl Talk<'_> {
         let Some(named) = named(slots) else {
             return Vec::new();
         };
-        let found = [self.own_community(), None]
+        let units = |scope| -> Vec<UnitId> {
+            let found = self.known.places.search(scope, &named).into_iter();
+            let units = found.filter(|area| area.level == Level::Unit);
+            units.map(|area| area.unit).collect()
+        };
+        [self.own_community(), None]
             .into_iter()
-            .map(|scope| self.known.places.search(scope, &named))
-            .find(|found| !found.is_empty())
-            .unwrap_or_default();
-        let units = found.into_iter().filter(|area| area.level == Level::Unit);
-        units.map(|area| area.unit).collect()
+            .map(units)
+            .find(|units| !units.is_empty())
+            .unwrap_or_default()
     }
 
     /// Asks for the address, first for what the person's own community leaves open.
