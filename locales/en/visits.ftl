@@ -47,7 +47,7 @@ visit-family = My family
 visit-neighbour = A neighbour
 visit-name = Please write the name of the person to be tested.
     If there are several, write them all.
-    .sms = Please write the name of the person to be tested. If several, write them all.
+    .sms = Whose test? Please write the name. If several, write them all.
 visit-where = Where do we come to? Please write the address and the door.
     For example: 幸福社区 building 3 unit 2 room 1203.
     .sms = Where do we come to? Write the address and door, such as: 幸福社区 3栋2单元1203
@@ -60,13 +60,13 @@ visit-unit-number = { $area }: which unit? Reply with a number from { $first } t
 visit-door = { $place }: what is the door number? For example: 1203
 visit-why = Why is it hard to come to the test site?
     Choose one, or write it yourself.
-    .sms = Why is it hard to come to the test site? Reply with a number, or write it:
+    .sms = Why at home? Reply a number, or write it:
 visit-why-legs = Cannot walk or take stairs
 visit-why-bed = Has to stay in bed
 visit-why-care = Cannot leave someone alone
 visit-when = When does it suit you?
     Choose one, or write it. For example: tomorrow 3 pm.
-    .sms = When does it suit you? Reply with a number, or write: tomorrow 3 pm
+    .sms = When suits you? Reply a number, or write: tomorrow 3 pm
 visit-today-morning = This morning
 visit-today-afternoon = This afternoon
 visit-tomorrow-morning = Tomorrow morning
@@ -79,7 +79,7 @@ visit-phone-of = What is the new phone number?
 visit-own-phone = your own
 visit-access = What should we know before we come?
     Choose one, or write it yourself.
-    .sms = What should we know before we come? Reply with a number, or write it:
+    .sms = What should we know? Reply a number, or write it:
 visit-note-lift = No lift
 visit-note-dog = There is a dog
 visit-note-hearing = Hard of hearing
@@ -92,7 +92,7 @@ visit-summary = Please check your request for a test at home:
     Time: { $when }
     Phone: { $phone }
     Note: { $access }
-    .sms = { $name }, { $place }. Reason: { $why }. Time: { $when }. Phone: { $phone }. Note: { $access }.
+    .sms = { $name }, { $place }. Why: { $why }. When: { $when }. Phone: { $phone }. Note: { $access }.
 visit-summary-code = All right? Reply { $code } to send it.
 visit-send = Send it
 visit-fix = Change it
@@ -110,7 +110,7 @@ visit-back = Back
 visit-go-on = Go on with my request
 visit-waits = Your request for a test at home is not sent yet.
     To go on, reply “VISIT”.
-    .sms = Your request for a home test is not sent yet. To go on reply VISIT
+    .sms = Your request is not sent yet. To go on reply VISIT
 visit-before = A test at home has been asked for here already. You need not ask again.
 visit-which = You have several tests at home. Which one?
     .sms = You have several tests at home. Which one? Reply with a number:
@@ -119,11 +119,16 @@ visit-not-now = That cannot be changed now.
 visit-changed = Done.
 visit-ask-again = Come again
 visit-move = Another time
+    .sms = Change time
 visit-cancel = Cancel it
+    .sms = Cancel
 visit-edit-phone = Another phone
+    .sms = Change phone
 visit-edit-access = Another note
+    .sms = Change note
 visit-not-met-ask = We came, but nobody opened. Shall we come again?
 visit-new = Ask for another one
+    .sms = New request
 visit-confirm-cancel = Cancel the test at home? Reply { $code } within 10 minutes.
 visit-confirm-again = Shall we come again? Reply { $code } within 10 minutes.
 visit-confirm-change = Change it to: { $what }? Reply { $code } within 10 minutes.

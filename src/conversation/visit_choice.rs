@@ -168,8 +168,8 @@ impl FromStr for VisitChoice {
             }
             "why" => Self::Why(number(rest)?),
             "when" => {
-                let (date, part) = rest.split_once(':').ok_or(UnknownChoice)?;
-                Self::When(Some((number(date)?, of_word(&Part::ALL, part)?)))
+                let (day, part) = rest.split_once(':').ok_or(UnknownChoice)?;
+                Self::When(Some((number(day)?, of_word(&Part::ALL, part)?)))
             }
             "note" => Self::Note(number(rest)?),
             "show" => Self::Show(number(rest)?),
@@ -194,12 +194,12 @@ mod tests {
             level: Level::Community,
             unit: UnitId(i64::MIN),
         };
-        let date = NaiveDate::from_ymd_opt(2026, 9, 4).expect("exists");
+        let day = NaiveDate::from_ymd_opt(2026, 9, 4).expect("exists");
         let visit = VisitId(i64::MIN);
         let mut all: Vec<VisitChoice> = PLAIN.iter().map(|(choice, _)| *choice).collect();
         all.extend(Field::ALL.map(|(field, _)| VisitChoice::FixAt(field)));
         all.extend(VisitFor::ALL.iter().map(|whom| VisitChoice::For(*whom)));
-        all.extend(Part::ALL.map(|(part, _)| VisitChoice::When(Some((date, part)))));
+        all.extend(Part::ALL.map(|(part, _)| VisitChoice::When(Some((day, part)))));
         all.extend([
             VisitChoice::Who(0),
             VisitChoice::Area(area),
@@ -225,7 +225,14 @@ mod tests {
             assert!(data.len() <= 64, "{data} is longer than Telegram takes");
             assert_eq!(choice.to_string().parse().ok(), Some(choice), "{data}");
         }
-        for data in ["", "dance", "for:nobody", "when:2026-02-30:morning", "when:2026-09-04:", "page:x"] {
+        for data in [
+            "",
+            "dance",
+            "for:nobody",
+            "when:2026-02-30:morning",
+            "when:2026-09-04:",
+            "page:x",
+        ] {
             assert!(data.parse::<VisitChoice>().is_err(), "{data}");
         }
     }

@@ -38,10 +38,9 @@ impl Visits<'_> {
 
     async fn visits(&self, contact: ContactId) -> Result<Vec<OwnVisit>, StoreError> {
         let visits = self.store.visits_of(contact).await?;
-        let own = visits.into_iter().map(|(visit, of_household)| OwnVisit {
-            visit,
-            of_household,
-        });
+        let own = visits
+            .into_iter()
+            .map(|(visit, of_household)| OwnVisit { visit, of_household });
         Ok(own.collect())
     }
 
@@ -131,10 +130,7 @@ impl Visits<'_> {
         let of_household = visits
             .iter()
             .any(|own| own.visit.id == visit.id && own.of_household);
-        Ok(OwnVisit {
-            visit,
-            of_household,
-        })
+        Ok(OwnVisit { visit, of_household })
     }
 
     fn teller(&self) -> VisitTeller<'_> {

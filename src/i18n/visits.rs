@@ -81,8 +81,8 @@ impl<'a> VisitTeller<'a> {
             }
             Some(VisitActKind::Assign | VisitActKind::Move | VisitActKind::Amend) => return None,
             Some(VisitActKind::Schedule) if had_time => {
-                time_lines(&voice, self.tz, visit, told.of_household, |time| Text::VisitMoved {
-                    time,
+                time_lines(&voice, self.tz, visit, told.of_household, |time| {
+                    Text::VisitMoved { time }
                 })
             }
             _ => self.lines(&voice, visit, told.of_household),

@@ -132,7 +132,11 @@ impl Store {
             .execute(&mut *tx)
             .await?
             .rows_affected();
-            if rows == 1 && !again { Recorded::New } else { Recorded::Known }
+            if rows == 1 && !again {
+                Recorded::New
+            } else {
+                Recorded::Known
+            }
         }))
     }
 

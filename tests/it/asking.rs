@@ -3,8 +3,8 @@
 use weir::{
     channels::sms::segment,
     domain::{
-        Button, Role, Team, TeamId, Visit, VisitAct, VisitBy, VisitFor, VisitState, Visitor,
-        VisitorRole, Worker,
+        Button, Role, Team, TeamId, Visit, VisitAct, VisitBy, VisitFor, VisitState, Visitor, VisitorRole,
+        Worker,
     },
     i18n::{Texts, visits::VisitTeller},
     store::{VisitChange, VisitFilter},
@@ -96,6 +96,27 @@ async fn tap(app: &TestApp, chat: i64, label: &str) -> String {
     said.last().expect("an answer").clone()
 }
 
+/// On the way, and done, by the buttons of the nurse's list.
+async fn the_nurse_comes(app: &TestApp, visit: &Visit) {
+    let said = app.ask(2, "/visits", 1).await;
+    assert!(said[0].contains("李小明") && said[0].contains("有狗"), "{said:?}");
+    let before = app.to_phone(AT_HOME).len();
+    tap(app, 2, "出发").await;
+    let told = texted(app, AT_HOME, before, 1).await;
+    assert!(
+        told[0].contains("已经出发") && told[0].contains(&visit.door_code),
+        "{told:?}"
+    );
+    let before = app.to_phone(AT_HOME).len();
+    tap(app, 2, "已采样").await;
+    let told = texted(app, AT_HOME, before, 1).await;
+    assert!(told[0].contains("已经做完"), "{told:?}");
+    assert_eq!(only_visit(app).await.state, VisitState::Done);
+    for sent in app.to_phone(AT_HOME) {
+        assert!(sent.parts <= 2, "{} parts: {}", sent.parts, sent.text);
+    }
+}
+
 /// The resident has nothing but text messages; the nurse works in Telegram. In the middle the service is restarted, and
 /// two answers are written at once.
 #[tokio::test(flavor = "multi_thread")]
@@ -105,7 +126,10 @@ async fn by_text_message_alone_from_the_first_word_to_done() {
         let nurse = in_chat(&app, &operator, ("王护士", Role::Worker, PLACE), 2).await;
 
         let said = app.text(AT_HOME, "上门", 1).await;
-        assert!(said[0].contains("给谁上门采样") && said[0].contains("1 李*明"), "{said:?}");
+        assert!(
+            said[0].contains("给谁上门采样") && said[0].contains("1 李*明"),
+            "{said:?}"
+        );
         let said = app.text(AT_HOME, "1", 1).await;
         assert!(said[0].contains("为什么不方便"), "{said:?}");
         app.stop_service().await;
@@ -123,7 +147,10 @@ async fn by_text_message_alone_from_the_first_word_to_done() {
         for word in ["李*明", "2栋1单元 101", "腿摔断了", "都可以", "没有电梯"] {
             assert!(said[0].contains(word), "{word}: {said:?}");
         }
-        assert!(visits(&app).await.is_empty(), "nothing is asked for before the code");
+        assert!(
+            visits(&app).await.is_empty(),
+            "nothing is asked for before the code"
+        );
         let said = app.text(AT_HOME, &code(&said[0]), 1).await;
         assert!(said[0].contains("已受理"), "{said:?}");
 
@@ -143,7 +170,10 @@ async fn by_text_message_alone_from_the_first_word_to_done() {
 
         // Another phone to call: only with the code.
         let said = app.text(AT_HOME, "上门", 1).await;
-        assert!(said[0].contains(&visit.door_code) && said[0].contains("2 改电话"), "{said:?}");
+        assert!(
+            said[0].contains(&visit.door_code) && said[0].contains("2 改电话"),
+            "{said:?}"
+        );
         app.text(AT_HOME, "3", 1).await;
         let said = app.text(AT_HOME, "没有电梯，有狗", 1).await;
         assert_eq!(only_visit(&app).await.access, "没有电梯");
@@ -151,21 +181,7 @@ async fn by_text_message_alone_from_the_first_word_to_done() {
         assert!(said[0].contains("改好了"), "{said:?}");
         assert_eq!(only_visit(&app).await.access, "没有电梯，有狗");
 
-        // The nurse.
-        let said = app.ask(2, "/visits", 1).await;
-        assert!(said[0].contains("李小明") && said[0].contains("有狗"), "{said:?}");
-        let before = app.to_phone(AT_HOME).len();
-        tap(&app, 2, "出发").await;
-        let told = texted(&app, AT_HOME, before, 1).await;
-        assert!(told[0].contains("已经出发") && told[0].contains(&visit.door_code), "{told:?}");
-        let before = app.to_phone(AT_HOME).len();
-        tap(&app, 2, "已采样").await;
-        let told = texted(&app, AT_HOME, before, 1).await;
-        assert!(told[0].contains("已经做完"), "{told:?}");
-        assert_eq!(only_visit(&app).await.state, VisitState::Done);
-        for sent in app.to_phone(AT_HOME) {
-            assert!(sent.parts <= 2, "{} parts: {}", sent.parts, sent.text);
-        }
+        the_nurse_comes(&app, &visit).await;
     })
     .await;
 }
@@ -181,7 +197,10 @@ async fn a_stranger_fills_a_request_with_one_sentence_and_is_called_back() {
         assert!(said[0].contains("什么时候方便"), "{said:?}");
         tap(&app, 800, "都可以").await;
         let said = app.ask(800, "19900000070", 1).await;
-        assert!(said[0].contains("请核对") && said[0].contains("李小明"), "{said:?}");
+        assert!(
+            said[0].contains("请核对") && said[0].contains("李小明"),
+            "{said:?}"
+        );
         let said = tap(&app, 800, "提交").await;
         assert!(said.contains("先给您打电话"), "{said}");
         let visit = only_visit(&app).await;
@@ -224,9 +243,15 @@ async fn a_half_finished_request_waits_over_a_restart_and_is_asked_for_once() {
         app.text(AT_HOME, "1", 1).await;
         // Something else in between: it is answered, and the request offered again.
         let said = app.text(AT_HOME, "我的时段", 2).await;
-        assert!(said.iter().any(|text| text.contains("接着写，请回复：上门")), "{said:?}");
+        assert!(
+            said.iter().any(|text| text.contains("接着写，请回复：上门")),
+            "{said:?}"
+        );
         app.text(AT_HOME, "人工", 1).await;
-        app.smsc.deliver_text(AT_HOME, "你们在吗").await.expect("it is taken");
+        app.smsc
+            .deliver_text(AT_HOME, "你们在吗")
+            .await
+            .expect("it is taken");
         app.no_reply_open().await;
         app.stop_service().await;
         app.start_service();

@@ -757,11 +757,16 @@ async fn a_message_is_recorded_once_and_answered_once() {
             Recorded::New,
             "said again later"
         );
-        let known = async |id: &str, after: i64| store.record_inbound(&inbound(id, after)).await.expect("records");
+        let known =
+            async |id: &str, after: i64| store.record_inbound(&inbound(id, after)).await.expect("records");
         // Another word, and then a digit of the menu after a reconnect: the person answers the next question.
         assert_eq!(known("def:3:2", 60).await, Recorded::New);
         assert_eq!(known("abc:3:3", 60).await, Recorded::New);
-        assert_eq!(known("def:4:1", 61).await, Recorded::New, "not their last word, so said again");
+        assert_eq!(
+            known("def:4:1", 61).await,
+            Recorded::New,
+            "not their last word, so said again"
+        );
         assert_eq!(known("def:5:1", 61).await, Recorded::Known, "sent again");
         assert_eq!(known("def:5:2", 61).await, Recorded::New, "and said again");
         let waiting = store.waiting_inbound(10).await.expect("reads");

@@ -12,7 +12,8 @@ use weir::{
     clock::Clock,
     domain::{
         Address, Body, Button, ChannelKind, ContactId, CountedFrom, DeliveryState, Language, Need,
-        NoticeKind, Policy, Purpose, Team, TeamId, ThreadAuthor, Visit, VisitAct, VisitBy, Visitor, VisitorRole,
+        NoticeKind, Policy, Purpose, Team, TeamId, ThreadAuthor, Visit, VisitAct, VisitBy, Visitor,
+        VisitorRole,
     },
     i18n::{Texts, visits::VisitTeller},
     roster::import::{self, ImportOptions},
@@ -84,6 +85,7 @@ struct Words {
     nothing: &'static str,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn words(language: Language) -> Words {
     match language {
         Language::ZhHans => Words {
@@ -395,7 +397,11 @@ impl Person<'_> {
             let _ = writeln!(self.out, "*(silence)*\n");
         }
         let mut sent: Vec<(String, Vec<Vec<Button>>, u32)> = Vec::new();
-        let said = self.out.lines().rev().find(|line| line.starts_with("**›**") || line.starts_with('*'));
+        let said = self
+            .out
+            .lines()
+            .rev()
+            .find(|line| line.starts_with("**›**") || line.starts_with('*'));
         let awaited = format!("{count} answers to {}", said.unwrap_or_default());
         let all = crate::app::eventually(&awaited, async || {
             let all = match self.channel {
@@ -575,7 +581,10 @@ async fn transcript(language: Language) -> String {
             ChannelKind::Sms => [(0, "+8619900000002"), (0, "+8619900000001")],
         };
         let _ = writeln!(out, "## {}\n", channel.as_str());
-        for ((chat, phone), acts) in people.into_iter().zip([acts(&said, channel), visit(&said, channel)]) {
+        for ((chat, phone), acts) in people
+            .into_iter()
+            .zip([acts(&said, channel), visit(&said, channel)])
+        {
             let mut person = Person {
                 app: &app,
                 language,

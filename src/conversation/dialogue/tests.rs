@@ -317,9 +317,10 @@ fn wanted(want: &Want) -> String {
             request.reason,
             request.access,
             request.phone,
-            request
-                .wish
-                .map(|wish| (wish.from.with_timezone(&Shanghai), wish.to.with_timezone(&Shanghai)))
+            request.wish.map(|wish| (
+                wish.from.with_timezone(&Shanghai),
+                wish.to.with_timezone(&Shanghai)
+            ))
         ),
         Want::ChangeVisit(visit, edit) => format!("{edit:?} of visit {visit}"),
     }
@@ -650,7 +651,10 @@ fn any_message_in_any_state_is_answered_in_whole_sentences() {
 
 /// The stored state is one that this version knows.
 fn prop_state(state: &State, stored: &str) {
-    assert!(stored == r#"{"step":"idle"}"# || state.step != Step::Idle, "{stored}");
+    assert!(
+        stored == r#"{"step":"idle"}"# || state.step != Step::Idle,
+        "{stored}"
+    );
 }
 
 #[test]
@@ -860,4 +864,5 @@ fn a_newcomers_question_is_answered_first() {
     insta::assert_snapshot!(transcript);
 }
 
+#[path = "visit/tests.rs"]
 mod visits;

@@ -10,8 +10,8 @@ use crate::{
     config::CityConfig,
     conversation::places::Places,
     domain::{
-        Body, ChannelKind, Language, PhoneNumber, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason, UnitId,
-        Visit, VisitFor, VisitId, Wish,
+        Body, ChannelKind, Language, PhoneNumber, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason,
+        UnitId, Visit, VisitFor, VisitId, Wish,
     },
     i18n::{Texts, Voice},
     understanding::{Intent, Understood},

@@ -13,7 +13,7 @@ use crate::{
         places::Area,
         visit_choice::{Field, Part, VisitChoice},
     },
-    domain::{ChannelKind, UnitId, VisitFor, VisitId, Wish},
+    domain::{ChannelKind, UnitId, VisitFor, VisitId},
     i18n::{Text, span},
     understanding::{Intent, Slots},
 };
@@ -34,11 +34,7 @@ const SEND: &[&str] = &["提交", "提交申请", "提交申請", "确认", "確
 const NOTHING: &[&str] = &["没有", "沒有", "没", "无", "無", "不用", "没什么", "沒什麼", "没有了", "no", "none", "nothing", "skip"];
 
 const WHY: [Text<'static>; 3] = [Text::VisitWhyLegs, Text::VisitWhyBed, Text::VisitWhyCare];
-const NOTES: [Text<'static>; 3] = [
-    Text::VisitNoteLift,
-    Text::VisitNoteDog,
-    Text::VisitNoteHearing,
-];
+const NOTES: [Text<'static>; 3] = [Text::VisitNoteLift, Text::VisitNoteDog, Text::VisitNoteHearing];
 
 impl Talk<'_> {
     /// The words that lead through a request; they mean so only within it.
@@ -90,7 +86,9 @@ impl Talk<'_> {
             return self.ask_address(within);
         }
         let people = match (at, draft.for_whom) {
-            (Field::Whom, _) | (Field::Name, Some(VisitFor::Family | VisitFor::Myself)) => draft.people.clone(),
+            (Field::Whom, _) | (Field::Name, Some(VisitFor::Family | VisitFor::Myself)) => {
+                draft.people.clone()
+            }
             _ => Vec::new(),
         };
         self.ask_of(at, of, &people);
@@ -98,11 +96,7 @@ impl Talk<'_> {
 
     fn ask_of(&mut self, at: Field, of: Option<VisitId>, people: &[HouseholdPerson]) {
         self.greet();
-        self.turn.state.step = Step::Visit {
-            at,
-            within: None,
-            of,
-        };
+        self.turn.state.step = Step::Visit { at, within: None, of };
         let draft = self.turn.state.visit.as_ref();
         let place = draft
             .and_then(|draft| self.place_name(draft.unit?))
@@ -192,7 +186,8 @@ impl Talk<'_> {
         let said = (self.known.understand)(text, self.voice.language);
         if said.urgent {
             self.danger(text);
-        } else if said.intent == Intent::HomeSamplingCancel && said.score >= CANCEL_SCORE_MIN && of.is_none() {
+        } else if said.intent == Intent::HomeSamplingCancel && said.score >= CANCEL_SCORE_MIN && of.is_none()
+        {
             self.offer_to_drop();
         } else if said::asks_something_else(text, &said) {
             self.understand(text);
@@ -253,12 +248,15 @@ impl Talk<'_> {
             Field::Whom => return draft.for_whom.is_some() || draft.take_name_alone(&heard),
             Field::Name => return draft.take_name(&heard, slots),
             Field::Where | Field::Door => {
-                let door = slots.room.clone().unwrap_or_else(|| said::kept(&heard, said::DOOR_MAX));
+                let door = slots
+                    .room
+                    .clone()
+                    .unwrap_or_else(|| said::kept(&heard, said::DOOR_MAX));
                 draft.door = says_something.then_some(door);
             }
             Field::Why => draft.why = says_something.then(|| said::kept(&heard, said::WORDS_MAX)),
-            Field::When => match said::wish(text, slots, now, tz) {
-                Some(wish) => draft.when = Some(wish.map_or(When::Any, When::At)),
+            Field::When => match said::when(text, slots, now, tz) {
+                Some(when) => draft.when = Some(when),
                 None => return false,
             },
             Field::Phone => match said::phone(&heard, slots) {
@@ -278,7 +276,7 @@ impl Talk<'_> {
     fn read_edit(&self, at: Field, text: &str, slots: &Slots) -> Option<(VisitEdit, String)> {
         let (now, tz) = (self.known.now, self.known.city.time_zone);
         match at {
-            Field::When => Some(self.moved(said::wish(text, slots, now, tz)?)),
+            Field::When => Some(self.moved(said::when(text, slots, now, tz)?)),
             Field::Phone => {
                 let (phone, _) = said::phone(text, slots)?;
                 let shown = national(phone.as_e164());
@@ -288,9 +286,8 @@ impl Talk<'_> {
         }
     }
 
-    fn moved(&self, wish: Option<Wish>) -> (VisitEdit, String) {
-        let shown = self.time_words(wish.map_or(When::Any, When::At));
-        (VisitEdit::Move(wish), shown)
+    fn moved(&self, when: When) -> (VisitEdit, String) {
+        (VisitEdit::Move(when.wish()), self.time_words(when))
     }
 
     fn noted(&self, note: String) -> (VisitEdit, String) {
@@ -320,13 +317,13 @@ impl Talk<'_> {
             }
             VisitChoice::Area(area) if self.turn.state.visit.is_some() => return self.enter_place(area),
             VisitChoice::When(chosen) => {
-                let wish = match chosen {
-                    None => Some(None),
+                let when = match chosen {
+                    None => Some(When::Any),
                     Some((date, part)) => said::during(date, Some(part), tz)
                         .filter(|wish| wish.to > now)
-                        .map(Some),
+                        .map(When::At),
                 };
-                return self.choose_time_of(of, wish);
+                return self.choose_time_of(of, when);
             }
             VisitChoice::Note(_) | VisitChoice::NoNote if of.is_some() => {
                 let (edit, what) = self.noted(usual);
@@ -351,17 +348,17 @@ impl Talk<'_> {
         self.ask_next();
     }
 
-    fn choose_time_of(&mut self, of: Option<VisitId>, wish: Option<Option<Wish>>) {
-        match (of, wish) {
+    fn choose_time_of(&mut self, of: Option<VisitId>, when: Option<When>) {
+        match (of, when) {
             // An old button.
             (of, None) => self.ask_again(Field::When, None, of),
-            (Some(of), Some(wish)) => {
-                let (edit, what) = self.moved(wish);
+            (Some(of), Some(when)) => {
+                let (edit, what) = self.moved(when);
                 self.edit(of, edit, &what);
             }
-            (None, Some(wish)) => {
+            (None, Some(when)) => {
                 if let Some(draft) = &mut self.turn.state.visit {
-                    draft.when = Some(wish.map_or(When::Any, When::At));
+                    draft.when = Some(when);
                 }
                 self.ask_next();
             }
@@ -510,9 +507,7 @@ impl Talk<'_> {
         if let Some((phone, _)) = slots.phone.as_ref().and_then(|_| said::phone(&text, slots)) {
             draft.set_phone(&phone);
         }
-        if let (None, Some(wish)) = (draft.when, said::wish(&text, slots, now, tz)) {
-            draft.when = Some(wish.map_or(When::Any, When::At));
-        }
+        draft.when = draft.when.or_else(|| said::when(&text, slots, now, tz));
         if draft.why.is_none() {
             draft.why = said::reason(heard);
         }

@@ -60,6 +60,15 @@ pub(super) enum When {
     At(Wish),
 }
 
+impl When {
+    pub(super) fn wish(self) -> Option<Wish> {
+        match self {
+            Self::Any => None,
+            Self::At(wish) => Some(wish),
+        }
+    }
+}
+
 impl fmt::Debug for VisitDraft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "a request, next {:?}", self.next())
@@ -212,10 +221,7 @@ impl VisitDraft {
             reason: self.why.clone()?,
             access: self.access.clone()?,
             phone: Some(PhoneNumber::parse(self.phone.as_deref()?).ok()?),
-            wish: match self.when? {
-                When::Any => None,
-                When::At(wish) => Some(wish),
-            },
+            wish: self.when?.wish(),
         })
     }
 }
@@ -265,7 +271,10 @@ mod tests {
         use Field::{Access, Door, Name, Phone, Where, Whom, Why};
         let stranger = asked(VisitDraft::new(&known(vec![], false)));
         // The door belongs to the address; the notes come with the phone where that must be asked.
-        assert_eq!(stranger, [Whom, Name, Where, Door, Why, Field::When, Phone, Access]);
+        assert_eq!(
+            stranger,
+            [Whom, Name, Where, Door, Why, Field::When, Phone, Access]
+        );
         let by_sms = asked(VisitDraft::new(&known(vec![], true)));
         assert_eq!(by_sms, [Whom, Name, Where, Door, Why, Field::When, Access]);
         let family = asked(VisitDraft::new(&known(vec![person("陈桂英", "101")], true)));
@@ -280,7 +289,10 @@ mod tests {
         let mut draft = VisitDraft::new(&known(vec![person("陈桂英", "101")], true));
         draft.set_person(0);
         draft.set_for(VisitFor::Neighbour);
-        assert_eq!((draft.name.clone(), draft.unit, draft.door.clone()), (None, None, None));
+        assert_eq!(
+            (draft.name.clone(), draft.unit, draft.door.clone()),
+            (None, None, None)
+        );
         draft.set_unit(UnitId(3));
         assert_eq!(draft.door, None);
     }
@@ -296,7 +308,14 @@ mod tests {
         }
         assert_eq!(
             way,
-            [Field::Access, Field::When, Field::Why, Field::Where, Field::Name, Field::Whom]
+            [
+                Field::Access,
+                Field::When,
+                Field::Why,
+                Field::Where,
+                Field::Name,
+                Field::Whom
+            ]
         );
         assert_eq!(draft.before(Some(Field::Door)), Some(Field::Where));
     }

@@ -8,7 +8,9 @@ mod draft;
 mod place;
 mod said;
 
-use super::{Change, Fetched, KnownVisits, OPTIONS_SHOWN_MAX, OwnVisit, Reply, State, Step, Talk, VisitEdit, Want};
+use super::{
+    Change, Fetched, KnownVisits, OPTIONS_SHOWN_MAX, OwnVisit, Reply, State, Step, Talk, VisitEdit, Want,
+};
 use crate::{
     conversation::{
         body,
@@ -131,7 +133,10 @@ impl Talk<'_> {
         let unit = self.unit_named(slots);
         let same = |own: &OwnVisit| {
             unit.is_none_or(|unit| own.visit.unit == unit)
-                && slots.room.as_ref().is_none_or(|room| own.visit.door.contains(room))
+                && slots
+                    .room
+                    .as_ref()
+                    .is_none_or(|room| own.visit.door.contains(room))
         };
         (unit.is_some() || slots.room.is_some()) && !known.visits.iter().any(same)
     }
@@ -158,7 +163,10 @@ impl Talk<'_> {
                     })
                     .collect();
                 self.turn.state.step = Step::Idle;
-                self.offer(&Text::VisitWhich, &Menu::list(&entries).with_row(vec![self.other_visit()]));
+                self.offer(
+                    &Text::VisitWhich,
+                    &Menu::list(&entries).with_row(vec![self.other_visit()]),
+                );
             }
         }
     }
@@ -203,7 +211,12 @@ impl Talk<'_> {
         let words = if own.visit.state == VisitState::Missed && !own.visit.lapsed {
             self.voice.say(&Text::VisitNotMetAsk)
         } else {
-            about(&self.voice, self.known.city.time_zone, &own.visit, own.of_household)
+            about(
+                &self.voice,
+                self.known.city.time_zone,
+                &own.visit,
+                own.of_household,
+            )
         };
         self.offer_words(words, &Menu::list(&entries));
     }
@@ -214,10 +227,7 @@ impl Talk<'_> {
             let label = self.voice.say(&Text::VisitGoOn);
             return (label, Choice::Visit(VisitChoice::GoOn));
         }
-        (
-            self.voice.say(&Text::VisitNew),
-            Choice::Visit(VisitChoice::New),
-        )
+        (self.voice.say(&Text::VisitNew), Choice::Visit(VisitChoice::New))
     }
 
     /// Changes a visit; by text message once the code comes back. `what` is what it is changed to, in words.
@@ -258,7 +268,12 @@ impl Talk<'_> {
     /// Asks for the visit as the request says.
     pub(super) fn send_visit(&mut self) {
         let now = self.known.now;
-        let request = self.turn.state.visit.as_mut().and_then(|draft| draft.request(now));
+        let request = self
+            .turn
+            .state
+            .visit
+            .as_mut()
+            .and_then(|draft| draft.request(now));
         let Some(request) = request else {
             return self.ask_next();
         };
@@ -286,7 +301,12 @@ impl Talk<'_> {
 
     /// How it stands after what was done.
     fn tell_own(&mut self, own: &OwnVisit) {
-        let mut words = about(&self.voice, self.known.city.time_zone, &own.visit, own.of_household);
+        let mut words = about(
+            &self.voice,
+            self.known.city.time_zone,
+            &own.visit,
+            own.of_household,
+        );
         let can_change = matches!(
             own.visit.state,
             VisitState::Asked | VisitState::Accepted | VisitState::Scheduled
@@ -330,7 +350,8 @@ impl Talk<'_> {
     pub(super) fn mention_waiting_visit(&mut self, before: &State) {
         let left = is_asking(&before.step) && matches!(self.turn.state.step, Step::Idle);
         let waits = self.turn.state.visit.is_some() && !self.visit_mentioned;
-        let silent = self.handed_over || self.stopped || self.turn.wants.is_some() || self.turn.replies.is_empty();
+        let silent =
+            self.handed_over || self.stopped || self.turn.wants.is_some() || self.turn.replies.is_empty();
         if !left || !waits || silent {
             return;
         }

@@ -41,7 +41,12 @@ impl Talk<'_> {
     /// Asks for the address, first for what the person's own community leaves open.
     pub(super) fn ask_address(&mut self, within: Option<Area>) {
         let places = self.known.places;
-        let named = self.turn.state.visit.as_ref().and_then(|draft| draft.named.clone());
+        let named = self
+            .turn
+            .state
+            .visit
+            .as_ref()
+            .and_then(|draft| draft.named.clone());
         if let (None, Some(named)) = (within, named) {
             let found = places.search(None, &named);
             if (2..=OPTIONS_SHOWN_MAX).contains(&found.len()) {
@@ -49,9 +54,9 @@ impl Talk<'_> {
             }
         }
         // One's own community may be one unit; that it is the one they mean is no given.
-        let own = self.own_community().filter(|own| {
-            within.is_none() && matches!(places.narrow(Some(*own)), Narrowed::Options { .. })
-        });
+        let own = self
+            .own_community()
+            .filter(|own| within.is_none() && matches!(places.narrow(Some(*own)), Narrowed::Options { .. }));
         self.ask_within(within.or(own), 0);
     }
 
@@ -70,7 +75,12 @@ impl Talk<'_> {
 
     /// A place that was chosen: the unit, or what is narrower than this.
     pub(super) fn enter_place(&mut self, area: Area) {
-        let named = self.turn.state.visit.as_ref().and_then(|draft| draft.named.clone());
+        let named = self
+            .turn
+            .state
+            .visit
+            .as_ref()
+            .and_then(|draft| draft.named.clone());
         if let (true, Some(named)) = (area.level <= Level::Community, named)
             && let [only] = self.known.places.search(Some(area), &named).as_slice()
         {

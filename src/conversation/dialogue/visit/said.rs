@@ -4,6 +4,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
+use super::draft::When;
 use crate::{
     conversation::visit_choice::Part,
     domain::{PhoneNumber, VisitFor, Wish},
@@ -96,20 +97,23 @@ pub(super) fn reason(heard: &str) -> Option<String> {
 /// How many people a line of names names.
 pub(super) fn people(names: &str) -> u32 {
     let parts = names.replace(" and ", ",");
-    let named = parts
+    let count = parts
         .split([',', '，', '、', ';', '；', '&', '和', '跟'])
         .filter(|name| !name.trim().is_empty())
         .count();
-    (named as u32).clamp(1, PEOPLE_MAX)
+    (count as u32).clamp(1, PEOPLE_MAX)
 }
 
-/// When, where the words say so: some time, or `Some(None)` for any. A time that is past says nothing.
-pub(super) fn wish(text: &str, slots: &Slots, now: DateTime<Utc>, tz: Tz) -> Option<Option<Wish>> {
+/// When, where the words say so. A time that is past says nothing.
+pub(super) fn when(text: &str, slots: &Slots, now: DateTime<Utc>, tz: Tz) -> Option<When> {
     let part = PARTS.iter().find(|(word, _)| text.contains(word));
     let part = part.map(|(_, part)| *part);
     let today = now.with_timezone(&tz).date_naive();
     if part.is_none() && slots.time.is_none() && slots.date.is_none() {
-        return ANY_TIME.iter().any(|word| text.contains(word)).then_some(None);
+        return ANY_TIME
+            .iter()
+            .any(|word| text.contains(word))
+            .then_some(When::Any);
     }
     let on = |date| match slots.time {
         Some(time) => around(date, time, tz),
@@ -122,7 +126,7 @@ pub(super) fn wish(text: &str, slots: &Slots, now: DateTime<Utc>, tz: Tz) -> Opt
             .filter(to_come)
             .or_else(|| on(today.checked_add_days(Days::new(1))?)),
     }
-    .map(Some)
+    .map(When::At)
 }
 
 /// A part of a day, or all of it, as teams work.
@@ -160,7 +164,9 @@ pub(super) fn phone(text: &str, slots: &Slots) -> Option<(PhoneNumber, String)> 
     // The longest run of what numbers are written with.
     let run = text.split(|c| !is_part(c)).max_by_key(|part| digits(part))?;
     let said = slots.phone.as_deref().unwrap_or(run);
-    let phone = PhoneNumber::parse(said).or_else(|_| PhoneNumber::parse(run)).ok()?;
+    let phone = PhoneNumber::parse(said)
+        .or_else(|_| PhoneNumber::parse(run))
+        .ok()?;
     let rest = if digits(run) >= 7 {
         text.replacen(run, " ", 1)
     } else {
@@ -202,11 +208,23 @@ mod tests {
     #[test]
     fn for_whom_and_why_are_read_from_what_people_write() {
         for (text, whom, why) in [
-            ("妈妈走不动,3栋2单元1203,请上门", Some(VisitFor::Family), Some("妈妈走不动")),
-            ("邻居王大爷瘫痪，麻烦上门", Some(VisitFor::Neighbour), Some("邻居王大爷瘫痪")),
+            (
+                "妈妈走不动,3栋2单元1203,请上门",
+                Some(VisitFor::Family),
+                Some("妈妈走不动"),
+            ),
+            (
+                "邻居王大爷瘫痪，麻烦上门",
+                Some(VisitFor::Neighbour),
+                Some("邻居王大爷瘫痪"),
+            ),
             ("我自己腿摔断了", Some(VisitFor::Myself), Some("我自己腿摔断了")),
             ("请上门采样", None, None),
-            ("my mom can’t walk, please come", Some(VisitFor::Family), Some("my mom can’t walk")),
+            (
+                "my mom can’t walk, please come",
+                Some(VisitFor::Family),
+                Some("my mom can’t walk"),
+            ),
         ] {
             assert_eq!(for_whom(text), whom, "{text}");
             assert_eq!(reason(text).as_deref(), why, "{text}");
@@ -216,11 +234,10 @@ mod tests {
     #[test]
     fn when_is_read_from_what_people_write() {
         let said = |text: &str| {
-            let wish = wish(text, &slots::read(text), now(), Shanghai);
-            wish.map(|wish| {
-                wish.map_or("any".into(), |wish| {
-                    span(Language::En, Shanghai, wish.from, wish.to, false)
-                })
+            let said = when(text, &slots::read(text), now(), Shanghai);
+            said.map(|said| match said {
+                When::Any => "any".to_owned(),
+                When::At(wish) => span(Language::En, Shanghai, wish.from, wish.to, false),
             })
         };
         for (text, wanted) in [

@@ -117,7 +117,11 @@ fn script(channel: ChannelKind, language: Language, fetched: Vec<Fetched>) -> Sc
 }
 
 /// Plays on each channel in each language, and keeps what was said for reading.
-fn on_both(name: &str, acts: impl Fn(ChannelKind) -> Vec<Act<'static>>, fetched: impl Fn(ChannelKind) -> Vec<Fetched>) {
+fn on_both(
+    name: &str,
+    acts: impl Fn(ChannelKind) -> Vec<Act<'static>>,
+    fetched: impl Fn(ChannelKind) -> Vec<Fetched>,
+) {
     for language in Language::ALL {
         let mut transcript = String::new();
         for channel in ChannelKind::ALL {
@@ -157,7 +161,10 @@ fn in_a_talk_the_word_shows_the_visit_and_other_words_go_to_the_worker() {
     script.in_talk = true;
     let said = script.play(&[Type("上门"), Type("谢谢"), Type("妈妈走不动,请上门")]);
     assert!(said.contains("0472"), "{said}");
-    assert!(said.ends_with("> 妈妈走不动,请上门\n* AddToTalk { urgent: false }\n\n"), "{said}");
+    assert!(
+        said.ends_with("> 妈妈走不动,请上门\n* AddToTalk { urgent: false }\n\n"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -237,7 +244,11 @@ fn a_household_chooses_a_name_and_says_why_and_when() {
 #[test]
 fn one_sentence_fills_what_it_says() {
     let acts = |channel| {
-        let mut acts = vec![Type("妈妈走不动,3栋2单元1203,请上门"), Type("陈桂英"), Type("都可以")];
+        let mut acts = vec![
+            Type("妈妈走不动,3栋2单元1203,请上门"),
+            Type("陈桂英"),
+            Type("都可以"),
+        ];
         acts.extend(match channel {
             ChannelKind::Telegram => [Tap("v:no_note"), Tap("v:send")],
             ChannelKind::Sms => [Type("没有"), Type("4821")],
@@ -245,10 +256,7 @@ fn one_sentence_fills_what_it_says() {
         acts
     };
     on_both("visit-sentence", acts, |_| {
-        vec![
-            known(vec![], &[], true),
-            asked(VisitState::Asked, false),
-        ]
+        vec![known(vec![], &[], true), asked(VisitState::Asked, false)]
     });
 }
 
@@ -389,7 +397,12 @@ fn by_text_message_nothing_is_changed_without_the_code() {
         assert_eq!(turn.wants, None, "{data}");
     }
     // Nor is a visit asked for.
-    let said = script(ChannelKind::Sms, Language::ZhHans, vec![known(vec![], &["陈桂英"], true)]).play(&[
+    let said = script(
+        ChannelKind::Sms,
+        Language::ZhHans,
+        vec![known(vec![], &["陈桂英"], true)],
+    )
+    .play(&[
         Type("上门"),
         Type("1"),
         Type("1"),
@@ -403,12 +416,25 @@ fn by_text_message_nothing_is_changed_without_the_code() {
 
 #[test]
 fn what_is_forged_or_old_asks_for_nothing() {
-    for data in ["v:send", "v:who:7", "v:area:unit:99", "v:back", "v:fix", "v:fix:where", "v:show:404", "v:why:99"] {
+    for data in [
+        "v:send",
+        "v:who:7",
+        "v:area:unit:99",
+        "v:back",
+        "v:fix",
+        "v:fix:where",
+        "v:show:404",
+        "v:why:99",
+    ] {
         let script = script(ChannelKind::Telegram, Language::ZhHans, vec![]);
         let turn = script.turn(&InboundContent::Choice(data.into()), None);
         assert_eq!(turn.wants, Some(Want::Visits), "{data}");
     }
-    let mut script = script(ChannelKind::Telegram, Language::ZhHans, vec![known(vec![], &["陈桂英"], true)]);
+    let mut script = script(
+        ChannelKind::Telegram,
+        Language::ZhHans,
+        vec![known(vec![], &["陈桂英"], true)],
+    );
     script.act(&Type("上门"));
     for data in ["v:send", "v:who:7", "v:area:unit:99", "v:when:2020-01-01:morning"] {
         let turn = script.turn(&InboundContent::Choice(data.into()), None);
@@ -445,10 +471,20 @@ fn who_stopped_notices_is_told_how_to_get_them_again() {
     let mut script = script(
         ChannelKind::Sms,
         Language::ZhHans,
-        vec![known(vec![], &["陈桂英"], true), asked(VisitState::Accepted, false)],
+        vec![
+            known(vec![], &["陈桂英"], true),
+            asked(VisitState::Accepted, false),
+        ],
     );
     script.person.stopped = true;
-    let said = script.play(&[Type("上门"), Type("1"), Type("1"), Type("1"), Type("4"), Type("4821")]);
+    let said = script.play(&[
+        Type("上门"),
+        Type("1"),
+        Type("1"),
+        Type("1"),
+        Type("4"),
+        Type("4821"),
+    ]);
     let last = said.rsplit("> 4821").next().unwrap_or_default();
     assert!(last.contains("订阅"), "{said}");
 }
@@ -456,11 +492,7 @@ fn who_stopped_notices_is_told_how_to_get_them_again() {
 /// A Chinese text message holds 70 characters, each part of a longer one 67.
 #[test]
 fn each_question_is_one_part_and_nothing_is_more_than_three() {
-    let mut script = script(
-        ChannelKind::Sms,
-        Language::ZhHans,
-        vec![known(vec![], &[], true)],
-    );
+    let mut script = script(ChannelKind::Sms, Language::ZhHans, vec![known(vec![], &[], true)]);
     for (text, parts) in [
         ("上门", 1),
         ("2", 1),
