@@ -60,6 +60,18 @@ pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Optio
     with_link_button(voice, body, link)
 }
 
+/// Tells that windows do not hold any more.
+pub fn called_off(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    announce(
+        voice,
+        tz,
+        windows,
+        None,
+        &Text::CalledOffHeading,
+        &[Text::CalledOffNext],
+    )
+}
+
 /// Tells that registering does not work just now, and what to do; `beside` is what a worker adds.
 pub fn incident(voice: &Voice<'_>, beside: Option<&str>) -> Body {
     let mut lines = vec![

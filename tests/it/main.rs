@@ -5,6 +5,7 @@ mod ask;
 mod asking;
 mod binary;
 mod broadcast;
+mod changes;
 mod cli;
 mod conversation;
 mod crash;
