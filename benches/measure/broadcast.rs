@@ -82,8 +82,15 @@ fn send(residents: u64, simulators: &Simulators) -> Result<()> {
     Ok(())
 }
 
-async fn until_sent(place: &Place, residents: u64) -> Result<Seen> {
-    let store = place.open().await?;
+/// A broadcast that has begun.
+pub struct Begun {
+    pub id: BroadcastId,
+    pub messages: u64,
+    pub count_seconds: f64,
+}
+
+/// Writes to everybody, as an operator does who has confirmed it.
+pub async fn begin(store: &Store) -> Result<Begun> {
     let (texts, config) = (Texts::load()?, Config::default());
     let writing = Writing {
         texts: &texts,
@@ -92,7 +99,7 @@ async fn until_sent(place: &Place, residents: u64) -> Result<Seen> {
     let words = Words([(Language::ZhHans, "今天下午2点到4点停水,请提前储水。".to_owned())].into());
     let audience = Audience::default();
     let started = Instant::now();
-    let count = broadcast::count(&store, &writing, &audience, &words).await?;
+    let count = broadcast::count(store, &writing, &audience, &words).await?;
     let count_seconds = started.elapsed().as_secs_f64();
     let now = Clock::System.now();
     let new = NewBroadcast {
@@ -113,6 +120,25 @@ async fn until_sent(place: &Place, residents: u64) -> Result<Seen> {
             .await?,
         "it was no draft"
     );
+    Ok(Begun {
+        id,
+        messages: count.messages,
+        count_seconds,
+    })
+}
+
+/// Some of it has not left yet.
+pub async fn is_on(store: &Store, id: BroadcastId) -> Result<bool> {
+    let progress = Progress::of(&store.count_broadcast(id).await?);
+    let stands = store.broadcast(id).await?;
+    let written_all = stands.is_some_and(|stands| stands.written_all || stands.state == BroadcastState::Done);
+    Ok(!written_all || progress.sms_parts < progress.written)
+}
+
+async fn until_sent(place: &Place, residents: u64) -> Result<Seen> {
+    let store = place.open().await?;
+    let begun = begin(&store).await?;
+    let id = begun.id;
     let started = Instant::now();
     let first_seconds = wait(&store, id, residents, |progress, _| progress.sms_parts > 0).await?;
     wait(&store, id, residents, |progress, written_all| {
@@ -123,10 +149,10 @@ async fn until_sent(place: &Place, residents: u64) -> Result<Seen> {
     let written = Progress::of(&store.count_broadcast(id).await?).written;
     store.close().await;
     Ok(Seen {
-        count_seconds,
+        count_seconds: begun.count_seconds,
         first_seconds,
         seconds,
-        counted: count.messages,
+        counted: begun.messages,
         written,
     })
 }

@@ -13,6 +13,7 @@ mod planner;
 mod planner_city;
 mod process;
 mod release;
+mod replies;
 mod report;
 mod startup;
 mod stores;
@@ -84,6 +85,20 @@ enum What {
         )]
         residents: Vec<u64>,
     },
+    /// Answer people while a broadcast leaves: how long they wait.
+    Replies {
+        /// Messages a second.
+        #[arg(
+            long,
+            env = "WEIR_BENCH_RATES",
+            value_delimiter = ',',
+            default_value = "50,500"
+        )]
+        rates: Vec<u32>,
+        /// Size of the city.
+        #[arg(long, env = "WEIR_BENCH_RESIDENTS", default_value_t = 200_000)]
+        residents: u64,
+    },
     /// Start the service on a store that is there.
     Startup {
         /// Starts.
@@ -111,6 +126,7 @@ fn main() -> Result<()> {
         Some(What::Release { residents }) => release::measure(&residents),
         Some(What::Corrections { residents }) => corrections::measure(residents),
         Some(What::Broadcast { residents }) => broadcast::measure(&residents),
+        Some(What::Replies { rates, residents }) => replies::measure(&rates, residents),
         Some(What::Startup { starts }) => startup::measure(starts),
         Some(What::Ask) => ask::measure(),
         Some(What::Case { case }) => process::run(&case),
@@ -121,6 +137,7 @@ fn main() -> Result<()> {
             release::measure(&[10_000, 100_000])?;
             corrections::measure(20_000)?;
             broadcast::measure(&[10_000, 100_000])?;
+            replies::measure(&[50, 500], 200_000)?;
             startup::measure(20)?;
             ask::measure()
         }

@@ -35,10 +35,103 @@ visit-cancelled = Your test at home is cancelled.
     .sms = Your home test is cancelled. If you need us later, reply VISIT
 visit-hint = To change or cancel, reply “VISIT”.
     .sms = Change or cancel: reply VISIT
-visit-talk = To ask for a test at home, or to change or cancel one, please write it here.
-    For a new one write: name, address and door, phone, why it is too far to walk.
-    .sms = To ask for a home test, or change or cancel one, please write it here. For a new one: name, address, phone, why.
 menu-visits = Test at home
+
+## Asking for a visit, and changing it
+
+visit-whom = Who is to be tested at home?
+    Choose one, or write the name.
+    .sms = Who is to be tested at home? Reply with a number:
+visit-myself = Me
+visit-family = My family
+visit-neighbour = A neighbour
+visit-name = Please write the name of the person to be tested.
+    If there are several, write them all.
+    .sms = Whose test? Please write the name. If several, write them all.
+visit-where = Where do we come to? Please write the address and the door.
+    For example: 幸福社区 building 3 unit 2 room 1203.
+    .sms = Where do we come to? Write the address and door, such as: 幸福社区 3栋2单元1203
+visit-building = { $area }: which building?
+    .sms = { $area }: which building? Reply with a number.
+visit-building-number = { $area }: which building? Reply with a number from { $first } to { $last }.
+visit-unit = { $area }: which unit?
+    .sms = { $area }: which unit? Reply with a number.
+visit-unit-number = { $area }: which unit? Reply with a number from { $first } to { $last }.
+visit-door = { $place }: what is the door number? For example: 1203
+visit-why = Why is it hard to come to the test site?
+    Choose one, or write it yourself.
+    .sms = Why at home? Reply a number, or write it:
+visit-why-legs = Cannot walk or take stairs
+visit-why-bed = Has to stay in bed
+visit-why-care = Cannot leave someone alone
+visit-when = When does it suit you?
+    Choose one, or write it. For example: tomorrow 3 pm.
+    .sms = When suits you? Reply a number, or write: tomorrow 3 pm
+visit-today-morning = This morning
+visit-today-afternoon = This afternoon
+visit-tomorrow-morning = Tomorrow morning
+visit-tomorrow-afternoon = Tomorrow afternoon
+visit-any-time = Any time
+visit-phone = Which phone may we call? Please write the number.
+    You can add what we should know. For example: no lift, a dog, hard of hearing.
+    .sms = Which phone may we call? Write the number. You can add: no lift, a dog, hard of hearing.
+visit-phone-of = What is the new phone number?
+visit-own-phone = your own
+visit-access = What should we know before we come?
+    Choose one, or write it yourself.
+    .sms = What should we know? Reply a number, or write it:
+visit-note-lift = No lift
+visit-note-dog = There is a dog
+visit-note-hearing = Hard of hearing
+visit-no-note = Nothing
+visit-again-please = I did not understand. Please write it in another way.
+visit-summary = Please check your request for a test at home:
+    Name: { $name }
+    Address: { $place }
+    Reason: { $why }
+    Time: { $when }
+    Phone: { $phone }
+    Note: { $access }
+    .sms = { $name }, { $place }. Why: { $why }. When: { $when }. Phone: { $phone }. Note: { $access }.
+visit-summary-code = All right? Reply { $code } to send it.
+visit-send = Send it
+visit-fix = Change it
+visit-drop = Do not ask
+visit-dropped = All right, nothing was asked for. If you need it later, reply “VISIT”.
+visit-fix-which = What do you want to change?
+    .sms = Change what? Reply with a number:
+visit-fix-name = Name
+visit-fix-where = Address
+visit-fix-why = Reason
+visit-fix-when = Time
+visit-fix-phone = Phone
+visit-fix-access = Note
+visit-back = Back
+visit-go-on = Go on with my request
+visit-waits = Your request for a test at home is not sent yet.
+    To go on, reply “VISIT”.
+    .sms = Your request is not sent yet. To go on reply VISIT
+visit-before = A test at home has been asked for here already. You need not ask again.
+visit-which = You have several tests at home. Which one?
+    .sms = You have several tests at home. Which one? Reply with a number:
+visit-none = You have no test at home now.
+visit-not-now = That cannot be changed now.
+visit-changed = Done.
+visit-ask-again = Come again
+visit-move = Another time
+    .sms = Change time
+visit-cancel = Cancel it
+    .sms = Cancel
+visit-edit-phone = Another phone
+    .sms = Change phone
+visit-edit-access = Another note
+    .sms = Change note
+visit-not-met-ask = We came, but nobody opened. Shall we come again?
+visit-new = Ask for another one
+    .sms = New request
+visit-confirm-cancel = Cancel the test at home? Reply { $code } within 10 minutes.
+visit-confirm-again = Shall we come again? Reply { $code } within 10 minutes.
+visit-confirm-change = Change it to: { $what }? Reply { $code } within 10 minutes.
 
 ## What a visitor is
 

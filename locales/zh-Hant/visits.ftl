@@ -35,10 +35,103 @@ visit-cancelled = 上門採樣已經取消。
     .sms = 上門採樣已取消。以後還需要，請回覆：上門
 visit-hint = 要改時間或取消，請回覆「上門」。
     .sms = 改時間或取消，請回覆：上門
-visit-talk = 上門採樣要申請、改時間或取消，請直接寫下來。
-    新申請請寫：姓名、住址和門牌、電話、為什麼走不到採樣點。
-    .sms = 上門採樣要申請、改時間或取消，請直接寫下來。新申請請寫：姓名、住址門牌、電話、原因。
 menu-visits = 上門採樣
+
+## Asking for a visit, and changing it
+
+visit-whom = 給誰上門採樣？
+    請選一個，也可以直接寫姓名。
+    .sms = 給誰上門採樣？請回覆數字：
+visit-myself = 我自己
+visit-family = 家人
+visit-neighbour = 鄰居
+visit-name = 請寫要採樣的人的姓名。
+    幾個人一起採，就都寫上。
+    .sms = 請寫要採樣的人的姓名。幾個人一起採，都寫上。
+visit-where = 到哪裡上門？請寫住址和門牌。
+    例如：幸福社區 3棟2單元1203。
+    .sms = 到哪裡上門？請寫住址門牌，例如：幸福社區 3棟2單元1203
+visit-building = { $area }：幾棟？
+    .sms = { $area }：幾棟？請回覆數字。
+visit-building-number = { $area }：幾棟？請回覆{ $first }到{ $last }的數字。
+visit-unit = { $area }：幾單元？
+    .sms = { $area }：幾單元？請回覆數字。
+visit-unit-number = { $area }：幾單元？請回覆{ $first }到{ $last }的數字。
+visit-door = { $place }：門牌是多少？例如：1203
+visit-why = 為什麼不方便去採樣點？
+    請選一個，也可以自己寫。
+    .sms = 為什麼不方便去採樣點？請回覆數字，或自己寫：
+visit-why-legs = 走不動，下不了樓
+visit-why-bed = 長期臥床
+visit-why-care = 家裡有人離不開照顧
+visit-when = 什麼時候方便？
+    請選一個，也可以寫。例如：明天下午3點。
+    .sms = 什麼時候方便？請回覆數字，或寫：明天下午3點
+visit-today-morning = 今天上午
+visit-today-afternoon = 今天下午
+visit-tomorrow-morning = 明天上午
+visit-tomorrow-afternoon = 明天下午
+visit-any-time = 都可以
+visit-phone = 打哪個電話聯絡？請寫號碼。
+    上門要注意的，也可以寫在後面。例如：沒有電梯、家裡有狗、聽力不好。
+    .sms = 打哪個電話聯絡？請寫號碼。沒有電梯、有狗、聽力不好，也寫在後面。
+visit-phone-of = 新的聯絡電話是多少？請寫號碼。
+visit-own-phone = 您的手機號
+visit-access = 上門要注意什麼？
+    請選一個，也可以自己寫。
+    .sms = 上門要注意什麼？請回覆數字，或自己寫：
+visit-note-lift = 沒有電梯
+visit-note-dog = 家裡有狗
+visit-note-hearing = 聽力不好
+visit-no-note = 沒有
+visit-again-please = 沒有看懂。請換個寫法。
+visit-summary = 請核對上門採樣的申請：
+    姓名：{ $name }
+    住址：{ $place }
+    原因：{ $why }
+    時間：{ $when }
+    電話：{ $phone }
+    注意：{ $access }
+    .sms = { $name }，{ $place }。原因：{ $why }。時間：{ $when }。電話：{ $phone }。注意：{ $access }。
+visit-summary-code = 都對，請回覆{ $code }提交。
+visit-send = 提交申請
+visit-fix = 修改
+visit-drop = 不申請了
+visit-dropped = 好的，沒有申請。以後還需要，請回覆「上門」。
+visit-fix-which = 要改哪一項？
+    .sms = 要改哪一項？請回覆數字：
+visit-fix-name = 姓名
+visit-fix-where = 住址
+visit-fix-why = 原因
+visit-fix-when = 時間
+visit-fix-phone = 電話
+visit-fix-access = 注意事項
+visit-back = 返回
+visit-go-on = 接著申請上門
+visit-waits = 您的上門申請還沒有提交。
+    要接著寫，請回覆「上門」。
+    .sms = 上門申請還沒提交。接著寫，請回覆：上門
+visit-before = 這裡已經有一次上門申請，不用再申請。
+visit-which = 您有幾次上門採樣。要看哪一次？
+    .sms = 您有幾次上門。看哪一次？請回覆數字：
+visit-none = 您現在沒有上門採樣的申請。
+visit-not-now = 現在不能這樣改。
+visit-changed = 改好了。
+visit-ask-again = 再約一次
+visit-move = 改時間
+    .sms = 改時間
+visit-cancel = 取消上門
+    .sms = 取消上門
+visit-edit-phone = 改電話
+    .sms = 改電話
+visit-edit-access = 改注意事項
+    .sms = 改注意事項
+visit-not-met-ask = 我們來過了，沒有見到人。還需要上門嗎？
+visit-new = 另外申請一次
+    .sms = 另外申請
+visit-confirm-cancel = 要取消上門採樣嗎？請回覆{ $code }確認，10分鐘內有效。
+visit-confirm-again = 要再約一次上門採樣嗎？請回覆{ $code }確認，10分鐘內有效。
+visit-confirm-change = 要改成：{ $what }。對的話請回覆{ $code }確認，10分鐘內有效。
 
 ## What a visitor is
 

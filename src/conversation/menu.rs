@@ -7,7 +7,7 @@ use crate::{
     i18n::{Text, Voice, visits::ASK_VISITS},
 };
 
-use super::places::Area;
+use super::{places::Area, visit_choice::VisitChoice};
 
 /// Something a person can ask for: by a button, a digit or a word.
 ///
@@ -52,8 +52,10 @@ pub(super) enum Choice {
     StopEverywhere,
     Start,
     Help,
-    /// To ask for a visit at home, or to change or cancel one.
+    /// To ask for a visit at home, or to see, change or cancel one.
     Visits,
+    /// Something about a visit at home.
+    Visit(VisitChoice),
     /// To speak with a worker.
     Person,
     /// To speak with the bot again.
@@ -106,6 +108,7 @@ impl fmt::Display for Choice {
             Self::Take(index) => write!(f, "take:{index}"),
             Self::PassOf(resident) => write!(f, "pass:{resident}"),
             Self::Look(area) => write!(f, "look:{area}"),
+            Self::Visit(choice) => write!(f, "v:{choice}"),
             plain => f.write_str(
                 PLAIN
                     .iter()
@@ -133,6 +136,7 @@ impl FromStr for Choice {
             "take" => rest.parse().map(Self::Take).map_err(|_| UnknownChoice),
             "pass" => rest.parse().map(Self::PassOf).map_err(|_| UnknownChoice),
             "look" => rest.parse().map(Self::Look).map_err(|_| UnknownChoice),
+            "v" => rest.parse().map(Self::Visit),
             "resident" => rest.parse().map(Self::Resident).map_err(|_| UnknownChoice),
             "page" => {
                 let (page, within) = match rest.split_once(':') {
@@ -153,6 +157,8 @@ pub(super) struct Menu {
     /// The label of Telegram's own-contact button, above the rest.
     share_contact: Option<String>,
     rows: Vec<Vec<(String, Choice)>>,
+    /// The label of the way back to the question before: the last button, or by SMS the digit 0.
+    back: Option<String>,
 }
 
 /// Labels up to this width stand two in a row; longer ones would be cut off on a small phone.
@@ -174,6 +180,7 @@ impl Menu {
         Self {
             share_contact: None,
             rows,
+            back: None,
         }
     }
 
@@ -192,6 +199,7 @@ impl Menu {
             notices,
             (voice.say(&Text::MenuHelp), Choice::Help),
             (voice.say(&Text::MenuPerson), Choice::Person),
+            (voice.say(&Text::MenuVisits), Choice::Visits),
         ])
     }
 
@@ -218,6 +226,12 @@ impl Menu {
         self
     }
 
+    /// The same menu with a way back to the question before.
+    pub(super) fn with_back(mut self, label: String) -> Self {
+        self.back = Some(label);
+        self
+    }
+
     /// The choices in the order of their digits.
     pub(super) fn choices(&self) -> impl Iterator<Item = Choice> {
         self.rows.iter().flatten().map(|(_, choice)| *choice)
@@ -237,7 +251,13 @@ impl Menu {
                 })
                 .collect()
         });
-        share.chain(rows).collect()
+        let back = self.back.iter().map(|label| {
+            vec![Button::Choice {
+                label: label.clone(),
+                data: Choice::Visit(VisitChoice::Back).to_string(),
+            }]
+        });
+        share.chain(rows).chain(back).collect()
     }
 
     /// As SMS shows it: one line a choice, each with its digit.
@@ -245,6 +265,9 @@ impl Menu {
         let mut lines = String::new();
         for (index, (label, _)) in self.rows.iter().flatten().enumerate() {
             let _ = write!(lines, "\n{} {label}", index + 1);
+        }
+        if let Some(label) = &self.back {
+            let _ = write!(lines, "\n0 {label}");
         }
         lines
     }

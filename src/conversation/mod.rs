@@ -10,6 +10,8 @@ pub mod places;
 mod proofs;
 pub mod runner;
 mod times;
+mod visit_choice;
+mod visits;
 mod words;
 
 use crate::{

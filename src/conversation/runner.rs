@@ -13,6 +13,7 @@ use super::{
     places::{PlaceRow, Places},
     proofs::Proofs,
     times::Times,
+    visits::Visits,
 };
 use crate::{
     channels::sms::segment,
@@ -304,13 +305,19 @@ impl Runner {
         };
         let mut turn = dialogue::step(&known, &state, &heard.message.content);
         if let Some(want) = turn.wants.take() {
-            let fetched = Some(&self.fetch(heard.person, want, heard.now).await?);
+            let fetched = Some(&self.fetch(heard, want).await?);
             turn = dialogue::step(&Known { fetched, ..known }, &state, &heard.message.content);
         }
         Ok(turn)
     }
 
-    async fn fetch(&self, person: &Person, want: Want, now: DateTime<Utc>) -> Result<Fetched, StoreError> {
+    async fn fetch(&self, heard: &Heard<'_>, want: Want) -> Result<Fetched, StoreError> {
+        let (person, message, now) = (heard.person, heard.message, heard.now);
+        let visits = Visits {
+            store: &self.store,
+            texts: &self.texts,
+            config: &self.config,
+        };
         let times = Times {
             store: &self.store,
             config: &self.config,
@@ -323,6 +330,9 @@ impl Runner {
             Want::OtherTimes(of) => times.other_times(person, of, now).await,
             Want::Take(offer) => times.take(person, &offer, now).await,
             Want::Pass(of) => proofs.fetch(person, of, now).await,
+            Want::Visits => visits.known(message.contact).await,
+            Want::AskVisit(request) => visits.ask(request, message, now).await,
+            Want::ChangeVisit(visit, edit) => visits.change(visit, edit, message, now).await,
         }
     }
 

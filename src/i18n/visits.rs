@@ -81,64 +81,75 @@ impl<'a> VisitTeller<'a> {
             }
             Some(VisitActKind::Assign | VisitActKind::Move | VisitActKind::Amend) => return None,
             Some(VisitActKind::Schedule) if had_time => {
-                self.time(&voice, visit, told.of_household, |time| Text::VisitMoved { time })
+                time_lines(&voice, self.tz, visit, told.of_household, |time| {
+                    Text::VisitMoved { time }
+                })
             }
             _ => self.lines(&voice, visit, told.of_household),
         };
         Some(body(&voice, visit, lines))
     }
 
-    /// How a visit stands, for somebody who asks: no hint and no button, so that a dialogue can add its own.
+    /// How a visit stands, for somebody who asks: see [`about`].
     pub fn about(&self, voice: &Voice<'_>, visit: &Visit, of_household: bool) -> String {
-        let gap = match voice.channel {
-            ChannelKind::Telegram => "\n\n",
-            ChannelKind::Sms => "\n",
-        };
-        self.lines(voice, visit, of_household).join(gap)
+        about(voice, self.tz, visit, of_household)
     }
 
     fn lines(&self, voice: &Voice<'_>, visit: &Visit, of_household: bool) -> Vec<String> {
-        let place = visit.place.within_community();
-        let one = |text: Text<'_>| vec![voice.say(&text)];
-        match visit.state {
-            VisitState::Asked => one(Text::VisitAsked { place: &place }),
-            VisitState::Accepted => one(Text::VisitAccepted { place: &place }),
-            VisitState::Scheduled => {
-                self.time(voice, visit, of_household, |time| Text::VisitScheduled { time })
-            }
-            VisitState::OnTheWay => {
-                let mut lines = one(Text::VisitOnTheWay);
-                lines.extend(who_comes(voice, visit, of_household));
-                lines
-            }
-            VisitState::Done => one(Text::VisitDone),
-            VisitState::Missed if visit.lapsed => one(Text::VisitLapsed),
-            VisitState::Missed => one(Text::VisitNotMet),
-            VisitState::Cancelled => one(Text::VisitCancelled),
-            VisitState::Declined => match visit.declined.filter(|_| of_household) {
-                Some(reason) => one(Text::VisitDeclined {
-                    reason: &decline_word(voice, reason),
-                }),
-                // Why may tell of the household what its neighbours need not know.
-                None => one(Text::VisitDeclinedPlain),
-            },
-        }
+        lines(voice, self.tz, visit, of_household)
     }
+}
 
-    fn time<'t>(
-        &self,
-        voice: &Voice<'_>,
-        visit: &Visit,
-        of_household: bool,
-        text: impl for<'s> Fn(&'s str) -> Text<'s> + 't,
-    ) -> Vec<String> {
-        let time = visit.promise.map_or_else(String::new, |promise| {
-            span(voice.language, self.tz, promise.from, promise.to, false)
-        });
-        let mut lines = vec![voice.say(&text(&time))];
-        lines.extend(who_comes(voice, visit, of_household));
-        lines
+/// How a visit stands, for somebody who asks: no hint and no button, so that a dialogue can add its own.
+pub fn about(voice: &Voice<'_>, tz: Tz, visit: &Visit, of_household: bool) -> String {
+    let gap = match voice.channel {
+        ChannelKind::Telegram => "\n\n",
+        ChannelKind::Sms => "\n",
+    };
+    lines(voice, tz, visit, of_household).join(gap)
+}
+
+fn lines(voice: &Voice<'_>, tz: Tz, visit: &Visit, of_household: bool) -> Vec<String> {
+    let place = visit.place.within_community();
+    let one = |text: Text<'_>| vec![voice.say(&text)];
+    match visit.state {
+        VisitState::Asked => one(Text::VisitAsked { place: &place }),
+        VisitState::Accepted => one(Text::VisitAccepted { place: &place }),
+        VisitState::Scheduled => time_lines(voice, tz, visit, of_household, |time| Text::VisitScheduled {
+            time,
+        }),
+        VisitState::OnTheWay => {
+            let mut lines = one(Text::VisitOnTheWay);
+            lines.extend(who_comes(voice, visit, of_household));
+            lines
+        }
+        VisitState::Done => one(Text::VisitDone),
+        VisitState::Missed if visit.lapsed => one(Text::VisitLapsed),
+        VisitState::Missed => one(Text::VisitNotMet),
+        VisitState::Cancelled => one(Text::VisitCancelled),
+        VisitState::Declined => match visit.declined.filter(|_| of_household) {
+            Some(reason) => one(Text::VisitDeclined {
+                reason: &decline_word(voice, reason),
+            }),
+            // Why may tell of the household what its neighbours need not know.
+            None => one(Text::VisitDeclinedPlain),
+        },
     }
+}
+
+fn time_lines<'t>(
+    voice: &Voice<'_>,
+    tz: Tz,
+    visit: &Visit,
+    of_household: bool,
+    text: impl for<'s> Fn(&'s str) -> Text<'s> + 't,
+) -> Vec<String> {
+    let time = visit.promise.map_or_else(String::new, |promise| {
+        span(voice.language, tz, promise.from, promise.to, false)
+    });
+    let mut lines = vec![voice.say(&text(&time))];
+    lines.extend(who_comes(voice, visit, of_household));
+    lines
 }
 
 /// With a hint at what can be changed, and a button where there are buttons.

@@ -147,6 +147,27 @@ impl Store {
         .transpose()
     }
 
+    /// The phone that a chat was proven with, of a resident it is linked to.
+    pub async fn linked_phone(&self, chat: ContactId) -> Result<Option<PhoneNumber>> {
+        let row: Option<(i64, String, String)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select c.id, c.channel, c.address from residents p join contacts c on c.id = p.phone_contact_id \
+                 where p.chat_contact_id = $1 and p.moved_out_at is null order by p.id limit 1",
+            )
+            .bind(chat.0)
+            .fetch_optional(pool)
+            .await?
+        });
+        let Some((id, channel, sealed)) = row else {
+            return Ok(None);
+        };
+        let address = parse_address(&channel, &self.keys.open_text(ADDRESS, id, &sealed)?)?;
+        Ok(match address {
+            Address::Phone(phone) => Some(phone),
+            Address::Chat(_) => None,
+        })
+    }
+
     /// What is known of the person behind a contact.
     pub async fn person(&self, contact: ContactId) -> Result<Person> {
         let row: Option<(Option<String>, String, Option<i64>)> = on_pool!(self, |pool| {

@@ -84,7 +84,7 @@ impl Store {
     pub async fn record_inbound(&self, inbound: &Inbound) -> Result<Recorded> {
         let contact = self.contact(&inbound.from, inbound.received_at).await?;
         // SMS names are `content:connection:sequence`: the same content over another connection shortly after is
-        // the same message.
+        // the same message, where it is the sender's last one, and once. In a dialogue people write the same digit again.
         let content_key = inbound
             .external_id
             .split_once(':')
@@ -98,10 +98,12 @@ impl Store {
         let channel = inbound.from.channel().as_str();
         let connection = |id: &str| id.split(':').nth(1).map(str::to_owned);
         Ok(in_transaction!(self, |tx| {
-            let mut known = false;
+            let mut again = false;
             if let Some(pattern) = &content_key {
-                let earlier: Vec<(String,)> = sqlx::query_as(
-                    "select external_id from inbound where channel = $1 and contact_id = $2 \
+                // The sender's messages of this content, each with whether it is their last of all.
+                let earlier: Vec<(String, i64)> = sqlx::query_as(
+                    "select external_id, case when id = (select max(id) from inbound where channel = $1 \
+                     and contact_id = $2) then 1 else 0 end from inbound where channel = $1 and contact_id = $2 \
                      and received_at > $3 and external_id like $4",
                 )
                 .bind(channel)
@@ -110,28 +112,30 @@ impl Store {
                 .bind(pattern)
                 .fetch_all(&mut *tx)
                 .await?;
-                known = earlier
-                    .iter()
-                    .any(|(id,)| connection(id) != connection(&inbound.external_id));
+                let here = connection(&inbound.external_id);
+                again = earlier.iter().any(|(_, last)| *last == 1)
+                    && earlier.iter().all(|(id, _)| connection(id) != here);
             }
-            if known {
-                Recorded::Known
+            let id = take_ids!(tx, "inbound", 1);
+            // What came again is kept as answered: the next time it is the person who says it again.
+            let rows = sqlx::query(
+                "insert into inbound (id, channel, external_id, contact_id, content, received_at, answered_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7) on conflict (channel, external_id) do nothing",
+            )
+            .bind(id)
+            .bind(channel)
+            .bind(&inbound.external_id)
+            .bind(contact.0)
+            .bind(self.keys.seal(CONTENT, id, &plain))
+            .bind(inbound.received_at.timestamp_millis())
+            .bind(again.then(|| inbound.received_at.timestamp_millis()))
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+            if rows == 1 && !again {
+                Recorded::New
             } else {
-                let id = take_ids!(tx, "inbound", 1);
-                let rows = sqlx::query(
-                    "insert into inbound (id, channel, external_id, contact_id, content, received_at) \
-                     values ($1, $2, $3, $4, $5, $6) on conflict (channel, external_id) do nothing",
-                )
-                .bind(id)
-                .bind(channel)
-                .bind(&inbound.external_id)
-                .bind(contact.0)
-                .bind(self.keys.seal(CONTENT, id, &plain))
-                .bind(inbound.received_at.timestamp_millis())
-                .execute(&mut *tx)
-                .await?
-                .rows_affected();
-                if rows == 1 { Recorded::New } else { Recorded::Known }
+                Recorded::Known
             }
         }))
     }

@@ -2,6 +2,7 @@
 
 mod app;
 mod ask;
+mod asking;
 mod binary;
 mod broadcast;
 mod changes;

@@ -757,8 +757,20 @@ async fn a_message_is_recorded_once_and_answered_once() {
             Recorded::New,
             "said again later"
         );
+        let known =
+            async |id: &str, after: i64| store.record_inbound(&inbound(id, after)).await.expect("records");
+        // Another word, and then a digit of the menu after a reconnect: the person answers the next question.
+        assert_eq!(known("def:3:2", 60).await, Recorded::New);
+        assert_eq!(known("abc:3:3", 60).await, Recorded::New);
+        assert_eq!(
+            known("def:4:1", 61).await,
+            Recorded::New,
+            "not their last word, so said again"
+        );
+        assert_eq!(known("def:5:1", 61).await, Recorded::Known, "sent again");
+        assert_eq!(known("def:5:2", 61).await, Recorded::New, "and said again");
         let waiting = store.waiting_inbound(10).await.expect("reads");
-        assert_eq!(waiting.len(), 3);
+        assert_eq!(waiting.len(), 7);
         let contact = waiting[0].contact;
         let reply = delivery("reply:1:0", contact, NoticeKind::Reply);
         let step = ReplyRow {
@@ -780,7 +792,7 @@ async fn a_message_is_recorded_once_and_answered_once() {
                 .expect("answers"),
             "once"
         );
-        assert_eq!(store.waiting_inbound(10).await.expect("reads").len(), 2);
+        assert_eq!(store.waiting_inbound(10).await.expect("reads").len(), 6);
         assert_eq!(
             store.dialogue(contact).await.expect("reads").as_deref(),
             Some("{}")

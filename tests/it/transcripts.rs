@@ -8,13 +8,16 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tokio::task::JoinSet;
 use weir::{
+    channels::sms::segment,
     clock::Clock,
     domain::{
         Address, Body, Button, ChannelKind, ContactId, CountedFrom, DeliveryState, Language, Need,
-        NoticeKind, Policy, Purpose, ThreadAuthor,
+        NoticeKind, Policy, Purpose, Team, TeamId, ThreadAuthor, Visit, VisitAct, VisitBy, Visitor,
+        VisitorRole,
     },
+    i18n::{Texts, visits::VisitTeller},
     roster::import::{self, ImportOptions},
-    store::{NewDelivery, ThreadFilter},
+    store::{NewDelivery, ThreadFilter, VisitAnswer, VisitChange},
 };
 
 use crate::{
@@ -45,11 +48,16 @@ enum Act {
     Worker(&'static str),
     /// The coordinator puts a rule in force that says where its hours begin.
     Rule,
+    /// A team for visits at home is there, and finds a time: so many messages come.
+    Team(usize),
+    /// The team sets out, or is done; so many messages come.
+    SetOut(usize),
+    Finish(usize),
     /// A heading.
     About(&'static str),
 }
 
-use Act::{About, Card, Code, Photo, Rule, Tap, Worker, Write};
+use Act::{About, Card, Code, Finish, Photo, Rule, SetOut, Tap, Worker, Write};
 
 /// What a resident says, in one language.
 struct Words {
@@ -67,8 +75,17 @@ struct Words {
     language: &'static str,
     stop: &'static str,
     start: &'static str,
+    visit: &'static str,
+    why: &'static str,
+    tomorrow: &'static str,
+    /// For a neighbour of who has Telegram, and of who has a phone.
+    neighbour: [&'static str; 2],
+    neighbour_name: &'static str,
+    any_time: &'static str,
+    nothing: &'static str,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn words(language: Language) -> Words {
     match language {
         Language::ZhHans => Words {
@@ -86,6 +103,16 @@ fn words(language: Language) -> Words {
             language: "语言",
             stop: "退订",
             start: "订阅",
+            visit: "上门",
+            why: "脚扭伤了，下不了楼",
+            tomorrow: "明天上午",
+            neighbour: [
+                "邻居走不动，1栋2单元101，请上门采样",
+                "邻居走不动，1栋1单元101，请上门采样",
+            ],
+            neighbour_name: "赵秀兰",
+            any_time: "都可以",
+            nothing: "没有",
         },
         Language::ZhHant => Words {
             window: "我的時段",
@@ -102,6 +129,16 @@ fn words(language: Language) -> Words {
             language: "語言",
             stop: "退訂",
             start: "訂閱",
+            visit: "上門",
+            why: "腳扭傷了，下不了樓",
+            tomorrow: "明天上午",
+            neighbour: [
+                "鄰居走不動，1棟2單元101，請上門採樣",
+                "鄰居走不動，1棟1單元101，請上門採樣",
+            ],
+            neighbour_name: "趙秀蘭",
+            any_time: "都可以",
+            nothing: "沒有",
         },
         Language::En => Words {
             window: "my time",
@@ -118,6 +155,16 @@ fn words(language: Language) -> Words {
             language: "language",
             stop: "stop",
             start: "start",
+            visit: "visit",
+            why: "I hurt my foot and cannot take the stairs",
+            tomorrow: "tomorrow morning",
+            neighbour: [
+                "my neighbour cannot walk, building 1 unit 2 room 101, please come and test at home",
+                "my neighbour cannot walk, building 1 unit 1 room 101, please come and test at home",
+            ],
+            neighbour_name: "Mary Zhao",
+            any_time: "any time",
+            nothing: "nothing",
         },
     }
 }
@@ -164,6 +211,54 @@ fn acts(said: &Words, channel: ChannelKind) -> Vec<Act> {
     acts.push(match channel {
         ChannelKind::Telegram => Tap("forget_yes", 1),
         ChannelKind::Sms => Code(1),
+    });
+    acts
+}
+
+/// A visit at home: asked for, interrupted, changed, made; then one for a neighbour, called off again.
+fn visit(said: &Words, channel: ChannelKind) -> Vec<Act> {
+    let telegram = channel == ChannelKind::Telegram;
+    let mut acts = vec![About("A visit at home, from the first word to the end")];
+    if telegram {
+        acts.extend([Write("/start", 1), Card(1)]);
+    }
+    acts.push(Write(said.visit, 1));
+    acts.push(if telegram {
+        Tap("v:who:0", 1)
+    } else {
+        Write("1", 1)
+    });
+    acts.extend([
+        Write(said.why, 1),
+        // Something else in between.
+        Write(said.window, 2),
+        Write(said.visit, 1),
+        Write(said.tomorrow, 1),
+    ]);
+    acts.extend(if telegram {
+        vec![Tap("v:note:0", 1), Tap("v:send", 1)]
+    } else {
+        vec![Write("1", 1), Code(1)]
+    });
+    acts.extend([Act::Team(1), Write(said.visit, 1)]);
+    acts.extend(if telegram {
+        vec![Tap("v:access:", 1), Tap("v:note:1", 1)]
+    } else {
+        vec![Write("3", 1), Write("2", 1), Code(1)]
+    });
+    acts.extend([
+        SetOut(1),
+        Finish(1),
+        About("A visit for a neighbour, in one sentence, and called off"),
+        Write(said.neighbour[usize::from(telegram)], 1),
+        Write(said.neighbour_name, 1),
+        Write(said.any_time, 1),
+        Write(said.nothing, 1),
+    ]);
+    acts.extend(if telegram {
+        vec![Tap("v:send", 1), Write(said.visit, 1), Tap("v:cancel:", 1)]
+    } else {
+        vec![Code(1), Write(said.visit, 1), Write("4", 1), Code(1)]
     });
     acts
 }
@@ -269,6 +364,9 @@ impl Person<'_> {
                 self.hear(count).await;
             }
             Worker(words) => self.worker(words).await,
+            Act::Team(count) => self.team(count).await,
+            SetOut(count) => self.visited(VisitAct::SetOut, "the team sets out", count).await,
+            Finish(count) => self.visited(VisitAct::Finish, "the team is done", count).await,
             Rule => self.rule().await,
         }
     }
@@ -299,7 +397,13 @@ impl Person<'_> {
             let _ = writeln!(self.out, "*(silence)*\n");
         }
         let mut sent: Vec<(String, Vec<Vec<Button>>, u32)> = Vec::new();
-        let all = crate::app::eventually("the answers", async || {
+        let said = self
+            .out
+            .lines()
+            .rev()
+            .find(|line| line.starts_with("**›**") || line.starts_with('*'));
+        let awaited = format!("{count} answers to {}", said.unwrap_or_default());
+        let all = crate::app::eventually(&awaited, async || {
             let all = match self.channel {
                 ChannelKind::Telegram => self
                     .app
@@ -320,7 +424,11 @@ impl Person<'_> {
         sent.extend(all.into_iter().skip(self.seen));
         assert_eq!(sent.len(), count, "{sent:?}");
         self.seen += sent.len();
-        for (text, buttons, parts) in sent {
+        let visit = self.visit().await;
+        for (mut text, buttons, parts) in sent {
+            if let Some(visit) = &visit {
+                text = text.replace(&visit.door_code, "0472");
+            }
             for line in text.lines() {
                 let _ = writeln!(self.out, "> {line}  ");
             }
@@ -379,6 +487,47 @@ impl Person<'_> {
         self.hear(1).await;
     }
 
+    /// The person's newest visit.
+    async fn visit(&self) -> Option<Visit> {
+        let contact = self.contact().await;
+        let visits = self.app.store().visits_of(contact).await.expect("reads");
+        visits.into_iter().map(|(visit, _)| visit).next()
+    }
+
+    async fn team(&mut self, count: usize) {
+        let team = Team {
+            id: TeamId(0),
+            name: "第一队".into(),
+            areas: Vec::new(),
+            opens: crate::app::hour(9),
+            closes: crate::app::hour(17),
+            breaks: Vec::new(),
+            visits_per_hour: 4,
+            members: vec![Visitor {
+                name: "小王".into(),
+                role: VisitorRole::Nurse,
+                worker: None,
+            }],
+            removed: false,
+        };
+        let added = self.app.store().add_team(&team, self.app.clock.now()).await;
+        added.expect("adds").expect("is new");
+        let _ = writeln!(self.out, "*(a team for visits finds a time)*\n");
+        self.hear(count).await;
+    }
+
+    async fn visited(&mut self, act: VisitAct, said: &str, count: usize) {
+        let visit = self.visit().await.expect("there is a visit");
+        let texts = Texts::load().expect("texts");
+        let teller = VisitTeller::new(&texts, &self.app.config, segment::parts);
+        let change = VisitChange::new(visit.id, act, VisitBy::worker("worker:1"));
+        let now = self.app.clock.now();
+        let done = self.app.store().act_on_visit(&change, &teller, now).await;
+        assert!(matches!(done, Ok(VisitAnswer::Done(_))), "{done:?}");
+        let _ = writeln!(self.out, "*({said})*\n");
+        self.hear(count).await;
+    }
+
     async fn rule(&mut self) {
         let now = self.app.clock.now();
         let policy = Policy {
@@ -425,28 +574,36 @@ async fn transcript(language: Language) -> String {
         let (round, _) = app.plan().await;
         app.release_at_once(round).await;
         app.settled(round).await;
-        let (chat, phone) = match channel {
-            ChannelKind::Telegram => (700, "+8619900000001"),
-            ChannelKind::Sms => (0, "+8619900000002"),
+        let said = words(language);
+        // Two people: one writes no more messages a minute than are answered.
+        let people = match channel {
+            ChannelKind::Telegram => [(700, "+8619900000001"), (701, "+8619900000002")],
+            ChannelKind::Sms => [(0, "+8619900000002"), (0, "+8619900000001")],
         };
-        let mut person = Person {
-            app: &app,
-            language,
-            channel,
-            chat,
-            phone,
-            seen: 0,
-            last: String::new(),
-            out: String::new(),
-        };
-        if channel == ChannelKind::Sms {
-            // The notice of the round came before.
-            person.seen = app.to_phone(phone).len();
+        let _ = writeln!(out, "## {}\n", channel.as_str());
+        for ((chat, phone), acts) in people
+            .into_iter()
+            .zip([acts(&said, channel), visit(&said, channel)])
+        {
+            let mut person = Person {
+                app: &app,
+                language,
+                channel,
+                chat,
+                phone,
+                seen: 0,
+                last: String::new(),
+                out: String::new(),
+            };
+            if channel == ChannelKind::Sms {
+                // The notice of the round came before.
+                person.seen = app.to_phone(phone).len();
+            }
+            for act in acts {
+                person.act(act).await;
+            }
+            let _ = writeln!(out, "{}", person.out);
         }
-        for act in acts(&words(language), channel) {
-            person.act(act).await;
-        }
-        let _ = writeln!(out, "## {}\n\n{}", channel.as_str(), person.out);
     }
     out
 }

@@ -11,13 +11,18 @@ use crate::{
 
 impl Talk<'_> {
     pub(super) fn ask_code(&mut self, change: Change, text: &Text<'_>) {
+        self.ask_code_or(change, text, &Menu::default());
+    }
+
+    /// The same, with other choices than the code.
+    pub(super) fn ask_code_or(&mut self, change: Change, text: &Text<'_>, menu: &Menu) {
         let (code, now) = (self.known.fresh_code, self.known.now);
         let Some(challenge) = Challenge::new(code, &mut self.turn.state.codes, now) else {
             self.turn.state.step = Step::Idle;
             return self.offer(&Text::ConfirmTooMany, &Menu::default());
         };
         self.turn.state.step = Step::Confirm { change, challenge };
-        self.offer(text, &Menu::default());
+        self.offer(text, menu);
     }
 
     /// Whether the text was an answer to [`Talk::ask_code`].
@@ -38,6 +43,11 @@ impl Talk<'_> {
                 self.offer(&Text::ConfirmWrong { left: &left }, &Menu::default());
                 return true;
             }
+            Answer::Over if change == Change::AskVisit => {
+                self.lead(&Text::ConfirmFailed);
+                self.ask_next();
+                return true;
+            }
             Answer::Over => {
                 self.offer(&Text::ConfirmFailed, &Menu::default());
                 return true;
@@ -52,6 +62,8 @@ impl Talk<'_> {
             },
             Change::StopEverywhere => self.keep_stopped_everywhere(),
             Change::Forget => self.keep_forgotten(),
+            Change::AskVisit => self.send_visit(),
+            Change::Visit { visit, edit } => self.keep_edit(visit, &edit),
         }
         true
     }

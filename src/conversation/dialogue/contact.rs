@@ -86,6 +86,8 @@ impl Talk<'_> {
         if self.known.channel == ChannelKind::Telegram {
             self.turn.effects.push(Effect::Unlink);
         }
+        // It may name who is somebody else.
+        self.turn.state.visit = None;
         self.lead(&Text::CheckRoster);
         self.menu();
     }

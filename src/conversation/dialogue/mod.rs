@@ -13,6 +13,7 @@ mod question;
 mod state;
 mod talk;
 mod turn;
+mod visit;
 mod window;
 
 use chrono::TimeDelta;
@@ -20,6 +21,7 @@ use chrono::TimeDelta;
 use super::{
     body,
     menu::{Choice, Menu},
+    visit_choice::VisitChoice,
     words,
 };
 use crate::{
@@ -31,8 +33,8 @@ use state::{Change, Offer, Step};
 pub(super) use contact::masked;
 pub use state::State;
 pub use turn::{
-    Effect, Fetched, FoundProofs, Known, Person, PersonResident, PhoneMatch, Reply, Time, TimeOffer, Turn,
-    Want,
+    Effect, Fetched, FoundProofs, HouseholdPerson, Known, KnownVisits, OwnVisit, Person, PersonResident,
+    PhoneMatch, Reply, Time, TimeOffer, Turn, VisitEdit, VisitRequest, Want,
 };
 
 /// That only words are read is said once in this time.
@@ -45,6 +47,7 @@ const OPTIONS_SHOWN_MAX: usize = 8;
 pub fn step(known: &Known<'_>, state: &State, content: &InboundContent) -> Turn {
     let mut talk = Talk::new(known, state, content);
     talk.hear(content);
+    talk.mention_waiting_visit(state);
     talk.turn
 }
 
@@ -52,7 +55,12 @@ pub fn step(known: &Known<'_>, state: &State, content: &InboundContent) -> Turn 
 fn is_screen(choice: Choice) -> bool {
     matches!(
         choice,
-        Choice::Home | Choice::Area(_) | Choice::Page { .. } | Choice::Languages | Choice::Speak(_)
+        Choice::Home
+            | Choice::Area(_)
+            | Choice::Page { .. }
+            | Choice::Languages
+            | Choice::Speak(_)
+            | Choice::Visit(VisitChoice::Area(_) | VisitChoice::Page { .. })
     )
 }
 
@@ -67,6 +75,10 @@ struct Talk<'a> {
     handed_over: bool,
     /// What the next message begins with.
     lead: Vec<String>,
+    /// The text as it was written.
+    heard: String,
+    /// The request for a visit that waits has been spoken of.
+    visit_mentioned: bool,
     turn: Turn,
 }
 
@@ -99,6 +111,11 @@ impl<'a> Talk<'a> {
             stopped: person.stopped,
             handed_over: known.in_talk,
             lead: Vec::new(),
+            heard: match content {
+                InboundContent::Text(text) => text.clone(),
+                _ => String::new(),
+            },
+            visit_mentioned: false,
             turn: Turn {
                 state: state.clone(),
                 replies: Vec::new(),
@@ -144,10 +161,10 @@ impl<'a> Talk<'a> {
         if words::is_emergency(&text, &self.known.city.emergency_number) {
             return self.danger(&text);
         }
-        if let Some(choice) = words::choice(&text) {
+        if let Some(choice) = self.visit_word(&text).or_else(|| words::choice(&text)) {
             return self.choose(choice);
         }
-        if self.confirm(&text) {
+        if self.confirm(&text) || self.answer_visit(&text) {
             return;
         }
         if let Some(choice) = self.numbered(&text) {
@@ -245,10 +262,8 @@ impl<'a> Talk<'a> {
             Choice::Pass => self.pass(None),
             Choice::PassOf(resident) => self.pass(Some(resident)),
             Choice::Look(area) => self.look_at(area),
-            Choice::Visits => {
-                self.lead(&Text::VisitTalk);
-                self.hand_over(ThreadReason::Visit);
-            }
+            Choice::Visits => self.visits(),
+            Choice::Visit(choice) => self.choose_visit(choice),
             Choice::Person => self.hand_over(ThreadReason::Asked),
             Choice::Done => self.end_talk(),
             Choice::Privacy => self.privacy(),
@@ -285,7 +300,12 @@ impl<'a> Talk<'a> {
             return self.ask_home(None, 0);
         }
         self.turn.state.step = Step::Idle;
-        self.offer(&Text::Menu, &Menu::main(&self.voice, self.stopped));
+        let mut menu = Menu::main(&self.voice, self.stopped);
+        if self.lead_waiting_visit() {
+            let go_on = self.voice.say(&Text::VisitGoOn);
+            menu = menu.with_row(vec![(go_on, Choice::Visit(VisitChoice::GoOn))]);
+        }
+        self.offer(&Text::Menu, &menu);
     }
 
     /// The menu, or by text message how to get it: its lines would cost a part more.
@@ -295,6 +315,7 @@ impl<'a> Talk<'a> {
             return self.menu();
         }
         self.turn.state.step = Step::Idle;
+        self.lead_waiting_visit();
         self.lead(&Text::MenuHint);
         self.say_lead();
     }
@@ -305,6 +326,12 @@ impl<'a> Talk<'a> {
             Step::Home { within } => self.ask_home(within, 0),
             Step::Phone => self.ask_phone(&Text::AskPhone),
             Step::Which { offers } => self.ask_which(offers),
+            Step::Visit { at, within, of } => self.ask_field(at, within, of),
+            Step::VisitSummary
+            | Step::Confirm {
+                change: Change::AskVisit,
+                ..
+            } => self.ask_next(),
             Step::New
             | Step::Idle
             | Step::Confirm { .. }

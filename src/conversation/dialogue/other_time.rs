@@ -59,7 +59,12 @@ impl Talk<'_> {
         self.turn.state.step = Step::Idle;
         match fetched {
             Fetched::Taken => self.windows(),
-            Fetched::Whose(_) | Fetched::Proofs { .. } => self.menu(),
+            Fetched::Whose(_)
+            | Fetched::Proofs { .. }
+            | Fetched::Visits(_)
+            | Fetched::VisitAsked { .. }
+            | Fetched::VisitNowhere
+            | Fetched::VisitChanged { .. } => self.menu(),
             Fetched::NotProven if self.known.channel == ChannelKind::Telegram => {
                 self.lead(&Text::OtherTimeProve);
                 self.ask_phone(&Text::AskPhone);

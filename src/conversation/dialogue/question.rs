@@ -38,8 +38,8 @@ impl Talk<'_> {
                 self.lead(&Text::CannotAnswer);
                 self.hand_over(ThreadReason::Need);
             }
-            Intent::HomeSamplingApply => self.answer_and_hand_over(said.intent, ThreadReason::Visit),
-            Intent::HomeSamplingStatus | Intent::HomeSamplingCancel => self.choose(Choice::Visits),
+            Intent::HomeSamplingApply => self.visit_asked(&said.slots),
+            Intent::HomeSamplingStatus | Intent::HomeSamplingCancel => self.visit_state_asked(),
             Intent::PriceGougingReport | Intent::ReportIncident => {
                 self.answer_and_hand_over(said.intent, ThreadReason::Report);
             }

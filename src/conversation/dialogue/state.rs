@@ -3,13 +3,17 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::turn::TimeOffer;
+use super::{
+    turn::{TimeOffer, VisitEdit},
+    visit::VisitDraft,
+};
 use crate::{
     conversation::{
         challenge::{Challenge, CodesSent},
         places::Area,
+        visit_choice::Field,
     },
-    domain::{ResidentId, RoundId, UnitId},
+    domain::{ResidentId, RoundId, UnitId, VisitId},
 };
 
 /// Where a dialogue stands. Stored encrypted.
@@ -26,6 +30,9 @@ pub struct State {
     /// When it was last said that only words are read: an album is one message for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) words_only_at: Option<DateTime<Utc>>,
+    /// A request for a visit that is not sent yet. It stands beside the step: whatever is asked in between, it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) visit: Option<VisitDraft>,
 }
 
 impl State {
@@ -73,6 +80,14 @@ pub(super) enum Step {
     OtherTime {
         offers: Vec<TimeOffer>,
     },
+    /// Asked for this of a visit: of the request that is being made, or of one that was made.
+    Visit {
+        at: Field,
+        within: Option<Area>,
+        of: Option<VisitId>,
+    },
+    /// Asked whether the request is right.
+    VisitSummary,
 }
 
 /// A resident that a phone number may belong to.
@@ -91,4 +106,10 @@ pub(super) enum Change {
     StopEverywhere,
     Time(TimeOffer),
     Forget,
+    /// To ask for the visit that the state holds.
+    AskVisit,
+    Visit {
+        visit: VisitId,
+        edit: VisitEdit,
+    },
 }

@@ -26,6 +26,10 @@ impl Talk<'_> {
                 urgent: true,
             });
             self.handed_over = true;
+            if matches!(self.turn.state.step, Step::Visit { .. }) {
+                // What follows is for the worker; the request waits.
+                self.turn.state.step = Step::Idle;
+            }
             lines.push(self.voice.say(&Text::HandedOverDanger));
         }
         let body = body(&self.voice, &lines, &Menu::default());

@@ -15,7 +15,7 @@ use crate::{
         Texts,
         notices::{AskedWindows, asked_windows, tests::view, windows},
     },
-    understanding::{Intent, Slots, Understood},
+    understanding::{Intent, Understood, slots},
 };
 
 /// What a person does, in a script.
@@ -288,12 +288,11 @@ fn understood(text: &str, _language: Language) -> Understood {
         "菜涨价了" => (Intent::PriceGougingReport, false),
         "急诊现在开着吗" => (Intent::EmergencyCare, false),
         "有人要打我" => (Intent::Human, true),
+        _ if text.contains("请上门") => (Intent::HomeSamplingApply, false),
+        "他们什么时候来" => (Intent::HomeSamplingStatus, false),
         _ => (Intent::None, false),
     };
-    let mut slots = Slots::default();
-    if text.contains("3栋2单元") {
-        (slots.building, slots.unit) = (Some("3".into()), Some("2".into()));
-    }
+    let slots = slots::read(text);
     Understood {
         intent,
         score: 1.0,
@@ -307,6 +306,23 @@ fn wanted(want: &Want) -> String {
         Want::Pass(of) => format!("pass of {of:?}"),
         Want::OtherTimes(of) => format!("other times of {of:?}"),
         Want::Take(offer) => format!("take {}", offer.starts_at.format("%H:%M")),
+        Want::Visits => "visits".into(),
+        Want::AskVisit(request) => format!(
+            "ask for {} people: {} of {} at {:?} {}, because {}, note {:?}, phone {:?}, wish {:?}",
+            request.people,
+            request.name,
+            request.for_whom,
+            request.unit,
+            request.door,
+            request.reason,
+            request.access,
+            request.phone,
+            request.wish.map(|wish| (
+                wish.from.with_timezone(&Shanghai),
+                wish.to.with_timezone(&Shanghai)
+            ))
+        ),
+        Want::ChangeVisit(visit, edit) => format!("{edit:?} of visit {visit}"),
     }
 }
 
@@ -608,11 +624,19 @@ fn any_message_in_any_state_is_answered_in_whole_sentences() {
             "{}",
             "{\"step\":\"idle\"}",
             "{\"step\":{\"home\":{\"within\":{\"level\":\"community\",\"unit\":1}}}}",
+            r#"{"step":{"visit":{"at":"whom","within":null,"of":null}},"visit":{}}"#,
+            r#"{"step":{"visit":{"at":"where","within":null,"of":null}},"visit":{"for_whom":"family","name":"a"}}"#,
+            r#"{"step":{"visit":{"at":"when","within":null,"of":9}}}"#,
+            r#"{"step":"visit_summary","visit":{"for_whom":"family","name":"a","unit":3,"door":"1","named":"2"}}"#,
         ] {
             script.state = State::from_stored(stored);
+            prop_state(&script.state, stored);
             proptest!(ProptestConfig::with_cases(64), |(text in text.clone(), is_data in any::<bool>())| {
                 let content = if is_data { InboundContent::Choice(text) } else { InboundContent::Text(text) };
-                let turn = script.turn(&content, None);
+                let mut turn = script.turn(&content, None);
+                if let Some(want) = &turn.wants {
+                    turn = script.turn_knowing(&content, None, Some(&visits::found(want)));
+                }
                 prop_assert!(!turn.replies.is_empty());
                 for reply in turn.replies {
                     if let Reply::Say(body) = reply {
@@ -623,6 +647,14 @@ fn any_message_in_any_state_is_answered_in_whole_sentences() {
             });
         }
     }
+}
+
+/// The stored state is one that this version knows.
+fn prop_state(state: &State, stored: &str) {
+    assert!(
+        stored == r#"{"step":"idle"}"# || state.step != Step::Idle,
+        "{stored}"
+    );
 }
 
 #[test]
@@ -799,24 +831,6 @@ const QUESTIONS: [Act<'_>; 24] = [
     Type("你好"),
 ];
 
-/// The notices of a visit say: to change or cancel, reply 上门 or VISIT, or press the button.
-#[test]
-fn the_word_and_the_button_of_a_visit_reach_a_worker() {
-    for (channel, act) in [
-        (ChannelKind::Sms, Type("上门")),
-        (ChannelKind::Sms, Type("Visit.")),
-        (ChannelKind::Telegram, Type("上門")),
-        (ChannelKind::Telegram, Forge(crate::i18n::visits::ASK_VISITS)),
-    ] {
-        let mut script = Script::new(channel, Some(Language::ZhHans));
-        script.person.home = Some(UnitId(3));
-        let transcript = script.play(&[act]);
-        assert!(transcript.contains("OpenTalk { reason: Visit"), "{transcript}");
-        let says = ["要申请、改时间或取消", "change or cancel one"];
-        assert!(says.iter().any(|says| transcript.contains(says)), "{transcript}");
-    }
-}
-
 #[test]
 fn a_question_is_answered_or_handed_over() {
     for language in Language::ALL {
@@ -849,3 +863,6 @@ fn a_newcomers_question_is_answered_first() {
     }
     insta::assert_snapshot!(transcript);
 }
+
+#[path = "visit/tests.rs"]
+mod visits;

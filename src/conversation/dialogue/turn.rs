@@ -1,5 +1,7 @@
 //! What a turn of the dialogue is given, and what comes out of it.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,10 @@ use super::state::State;
 use crate::{
     config::CityConfig,
     conversation::places::Places,
-    domain::{Body, ChannelKind, Language, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason, UnitId},
+    domain::{
+        Body, ChannelKind, Language, PhoneNumber, Policy, Proof, ResidentId, RoundId, SiteId, ThreadReason,
+        UnitId, Visit, VisitFor, VisitId, Wish,
+    },
     i18n::{Texts, Voice},
     understanding::{Intent, Understood},
 };
@@ -54,10 +59,73 @@ pub enum Want {
     Take(TimeOffer),
     /// What is known of a resident's tests; of which one, if the person said.
     Pass(Option<ResidentId>),
+    /// The person's visits, and what may be filled in for them in a new request.
+    Visits,
+    /// To ask for a visit.
+    AskVisit(VisitRequest),
+    /// To change one.
+    ChangeVisit(VisitId, VisitEdit),
+}
+
+/// A visit to be asked for. Personal data: `Debug` leaves it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VisitRequest {
+    /// Where.
+    pub unit: UnitId,
+    /// The door in that unit.
+    pub door: String,
+    /// For whom.
+    pub for_whom: VisitFor,
+    /// Who is to be sampled.
+    pub name: String,
+    /// How many.
+    pub people: u32,
+    /// Why they cannot come.
+    pub reason: String,
+    /// What to know at the door.
+    pub access: String,
+    /// The phone to call.
+    pub phone: Option<PhoneNumber>,
+    /// When it suits; none: at any time.
+    pub wish: Option<Wish>,
+}
+
+impl fmt::Debug for VisitRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a visit to unit {} for {}", self.unit, self.for_whom)
+    }
+}
+
+/// What a resident changes in a visit. Personal data: `Debug` leaves it out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisitEdit {
+    /// It is not wanted any more.
+    Cancel,
+    /// It is wanted all the same.
+    AskAgain,
+    /// Another time suits, or any.
+    Move(Option<Wish>),
+    /// Another phone is to be called, in E.164 form.
+    Phone(String),
+    /// What to know at the door.
+    Access(String),
+}
+
+impl fmt::Debug for VisitEdit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancel => "cancel",
+            Self::AskAgain => "ask again",
+            Self::Move(_) => "move",
+            Self::Phone(_) => "phone",
+            Self::Access(_) => "access",
+        })
+    }
 }
 
 /// The answer to a [`Want`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fetched {
     /// The person is not known to be on the roster.
     NotProven,
@@ -87,6 +155,61 @@ pub enum Fetched {
         /// What is known.
         found: FoundProofs,
     },
+    /// The person's visits.
+    Visits(KnownVisits),
+    /// The visit that was asked for; or one that there is already.
+    VisitAsked {
+        /// As it stands.
+        own: Box<OwnVisit>,
+        /// It was asked for before.
+        before: bool,
+    },
+    /// The home has left the roster.
+    VisitNowhere,
+    /// The visit that was to be changed; none where the person has no such visit.
+    VisitChanged {
+        /// As it stands.
+        own: Option<Box<OwnVisit>>,
+        /// It was changed; else it could not be, as it stands.
+        done: bool,
+    },
+}
+
+/// What a dialogue about visits begins with. Personal data, and without `Debug` for what is written in it.
+#[derive(Clone, PartialEq)]
+pub struct KnownVisits {
+    /// Those that the person is told about, the open ones first.
+    pub visits: Vec<OwnVisit>,
+    /// Who lives in the households that the contact is proven to stand for. Of nobody else is anything filled in.
+    pub people: Vec<HouseholdPerson>,
+    /// The person's own number.
+    pub phone: Option<PhoneNumber>,
+}
+
+impl fmt::Debug for KnownVisits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} visits, {} people", self.visits.len(), self.people.len())
+    }
+}
+
+/// A visit that the person is told about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnVisit {
+    /// As it stands.
+    pub visit: Visit,
+    /// They may know the code of the door.
+    pub of_household: bool,
+}
+
+/// Somebody of a household that a contact stands for. Personal data, and without `Debug` for that.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HouseholdPerson {
+    /// The full name; shown masked.
+    pub name: String,
+    /// Where they live.
+    pub unit: UnitId,
+    /// At which door.
+    pub door: String,
 }
 
 /// What is known of a resident's tests.
