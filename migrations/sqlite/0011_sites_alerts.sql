@@ -22,8 +22,8 @@ create table proposals (
     scope text not null, -- city, site:ID, community:ID
     area text not null, -- by name, as workers' scopes
     reason text not null, -- of an incident: registration, closed, weather, other
-    before bigint not null, -- desks
-    after bigint not null,
+    desks_before bigint not null,
+    desks_after bigint not null,
     report_id bigint,
     proposed_by text not null,
     at bigint not null,

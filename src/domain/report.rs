@@ -1,33 +1,11 @@
 //! What a worker sees at a site, what is proposed because of it, and what those on duty are told of unasked.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, AlertId, Area, ProposalId, ReportId, Role, SiteId, WorkerId};
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $word:literal),+ $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$of])* $variant),+ }
-
-        impl $name {
-            /// Every one, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The stored and printed word.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// What a stored word stands for.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word)
-            }
-        }
-    )*};
-}
+use super::{Actor, AlertId, Area, ProposalId, ReportId, Role, SiteId, WorkerId, visit::words};
 
 words! {
     /// How many people stand in the line.
@@ -196,8 +174,8 @@ pub enum FieldScope {
     Community(super::CommunityId),
 }
 
-impl std::fmt::Display for FieldScope {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for FieldScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::City => f.write_str("city"),
             Self::Site(id) => write!(f, "site:{id}"),
