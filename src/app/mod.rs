@@ -1,9 +1,11 @@
 //! Builds every part from the configuration, spawns the loops, stops them in order.
 
+pub mod alerts;
 pub mod desk;
 pub mod http;
 pub mod inbox;
 mod intake;
+pub mod site;
 pub mod standby;
 pub mod visits;
 
@@ -280,6 +282,17 @@ impl Service {
             visits_until: 0,
         };
         loops.spawn(inbox.run(stop.clone()));
+        let alerts = alerts::Alerts {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            texts: self.texts.clone(),
+            config: self.config.clone(),
+            written: written.clone(),
+            channels: self.connections(),
+            down: HashMap::new(),
+            shown: HashMap::new(),
+        };
+        loops.spawn(alerts.run(stop.clone()));
         let keeper = keeper::Keeper {
             store: store.clone(),
             clock: self.clock.clone(),
@@ -369,6 +382,13 @@ impl Service {
                 )
             });
         telegram.chain(carriers).collect()
+    }
+
+    /// Each carrier by its name. Telegram has no connection to lose: what does not leave tells of it.
+    fn connections(&self) -> Vec<(String, Channel)> {
+        let named = self.carriers.iter().zip(&self.config.sms.smpp);
+        let carriers = named.map(|(smpp, settings)| (settings.name.clone(), Channel::Smpp(smpp.clone())));
+        carriers.collect()
     }
 
     /// The routes that Telegram calls, in webhook mode.

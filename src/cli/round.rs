@@ -357,7 +357,7 @@ async fn replan_round(args: ReplanArgs, session: &Session) -> Result<()> {
             .map(|from| plan::local(zone, now.with_timezone(&zone).date_naive(), from)),
         delay,
         starts_per_minute: args.quota,
-        order: None,
+        ..ReplanQuota::default()
     };
     if args.yes {
         on_record("round.replan", &round, session, &store).await?;

@@ -179,6 +179,7 @@ fn windows_do_not_move_to_when_a_building_must_not_be_called() {
         from: 8 * 60,
         quota: &[0.0; 65],
         quota_after: 5.0,
+        site: None,
     };
     let done = restagger(&asked);
     let starts: Vec<(i64, u32)> = done
@@ -200,7 +201,7 @@ proptest! {
         let mut supply = supply;
         let span = Span { from: 700, to: 800 };
         supply.must_not = vec![MustNot { whom: Whom::Building(BuildingId(1)), day: None, span }];
-        let asked = Restagger { windows: &windows, supply: &supply, given: &[], from, quota: &[0.0; 15], quota_after: quota };
+        let asked = Restagger { windows: &windows, supply: &supply, given: &[], from, quota: &[0.0; 15], quota_after: quota, site: None };
         let done = restagger(&asked);
         prop_assert_eq!(&done, &restagger(&asked));
         for moved in &done.moved {

@@ -369,7 +369,7 @@ impl Card<'_> {
         Body {
             text: lines.join("\n"),
             buttons,
-            replaces: None,
+            ..Body::default()
         }
     }
 

@@ -282,7 +282,7 @@ impl<'a> Sheet<'a> {
         Body {
             text: self.say(text),
             buttons,
-            replaces: None,
+            ..Body::default()
         }
     }
 
@@ -404,7 +404,7 @@ impl<'a> Sheet<'a> {
         Body {
             text: lines.join("\n"),
             buttons: self.rests(seen, line, desks, &more),
-            replaces: None,
+            ..Body::default()
         }
     }
 

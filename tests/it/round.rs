@@ -712,8 +712,7 @@ async fn a_round_under_way_moves_later_and_takes_in_newcomers() {
     let quota = ReplanQuota {
         from: None,
         delay: Some(minutes(150)),
-        starts_per_minute: None,
-        order: None,
+        ..ReplanQuota::default()
     };
     let stored = app.store().round(round).await.expect("reads").expect("is there");
     let now = app.clock.now();
