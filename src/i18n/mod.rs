@@ -806,7 +806,7 @@ mod tests {
 
     use super::*;
 
-    const FILES: [(Language, [&str; 6]); 3] = [
+    const FILES: [(Language, [&str; 7]); 3] = [
         (Language::ZhHans, ZH_HANS),
         (Language::ZhHant, ZH_HANT),
         (Language::En, EN),

@@ -91,11 +91,13 @@ pub fn commands(texts: &Texts, language: Language, role: Role) -> Vec<(&'static 
         commands.push(("duty", Text::WorkDuty));
         commands.push(("inbox", Text::WorkInbox));
         commands.push(("visits", Text::WorkVisits));
-        commands.push(("site", Text::WorkSite));
-        commands.push(("incident", Text::WorkIncident));
     }
     if role >= Role::Coordinator {
         commands.push(("broadcast", Text::WorkBroadcast));
+    }
+    if role >= Role::Worker {
+        commands.push(("site", Text::WorkSite));
+        commands.push(("incident", Text::WorkIncident));
     }
     let said = |(command, label)| (command, texts.say(language, ChannelKind::Telegram, &label));
     commands.into_iter().map(said).collect()

@@ -400,11 +400,12 @@ impl Store {
             if won {
                 append_audit!(self, tx, &record, now);
                 if confirm {
-                    // A desk that is not open is no green one either.
+                    // Where both lanes are served, the regular one keeps a desk as long as there is one.
                     sqlx::query(
-                        "update sites set desks = (select p.desks_after from proposals p where p.id = $1), green_desks = \
-                           case when green_desks > (select p.desks_after from proposals p where p.id = $1) \
-                             then (select p.desks_after from proposals p where p.id = $1) else green_desks end \
+                        "update sites set desks = (select p.desks_after from proposals p where p.id = $1), \
+                           green_desks = (select case when sites.green_desks >= sites.desks then p.desks_after \
+                             when sites.green_desks > p.desks_after - 1 then p.desks_after - 1 \
+                             else sites.green_desks end from proposals p where p.id = $1) \
                          where (select p.kind from proposals p where p.id = $1) = 'desks' \
                            and (select p.scope from proposals p where p.id = $1) = 'site:' || sites.id",
                     )

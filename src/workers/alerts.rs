@@ -393,3 +393,271 @@ impl Card<'_> {
         Body::text(format!("{}\n{}", self.end(), self.what()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        ContactId, FieldScope, ProposalId, ProposalState, QueueLength, ReportId, Scope, SiteId, Supplies,
+        VisitId, WorkerId,
+    };
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes)
+    }
+
+    fn community() -> Area {
+        "锦江区/春熙街道/梧桐社区".parse().expect("an area")
+    }
+
+    fn alert(new: &NewAlert) -> Alert {
+        Alert {
+            id: AlertId(1),
+            key: new.key.clone(),
+            kind: new.kind,
+            area: new.area.clone(),
+            details: new.details.clone(),
+            level: new.level,
+            opened_at: at(0),
+            quiet_since: None,
+            acked_by: None,
+            over_at: None,
+        }
+    }
+
+    fn site(queue: QueueLength, apart: bool, supplies: Supplies) -> (Site, SiteReport) {
+        let hour = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).expect("an hour");
+        let site = Site {
+            id: SiteId(3),
+            name: "梧桐采样点".into(),
+            district: "锦江区".into(),
+            street: "春熙街道".into(),
+            community: "梧桐社区".into(),
+            serves: Vec::new(),
+            address: "梧桐广场".into(),
+            desks: 3,
+            green_desks: 1,
+            samples_per_desk_hour: 120,
+            opens: hour(8),
+            closes: hour(21),
+            breaks: Vec::new(),
+            coordinates: None,
+        };
+        let report = SiteReport {
+            id: ReportId(1),
+            site: SiteId(3),
+            worker: WorkerId(1),
+            at: at(0),
+            queue,
+            apart,
+            desks: 3,
+            staff_short: false,
+            supplies,
+            trouble: None,
+            photo: None,
+        };
+        (site, report)
+    }
+
+    fn pacing(mode: &str, round_goes_on: bool) -> Seen {
+        Seen {
+            pacing: (mode.into(), Some(at(0))),
+            round_goes_on,
+            ..Seen::default()
+        }
+    }
+
+    fn keys(seen: &Seen, now: i64) -> String {
+        let found = conditions(seen, &AlertsConfig::default(), at(now));
+        let keys: Vec<String> = found
+            .into_iter()
+            .map(|new| format!("{} {}", new.key, new.level.as_str()))
+            .collect();
+        keys.join("; ")
+    }
+
+    #[test]
+    fn what_goes_wrong_is_seen_as_such_and_nothing_else() {
+        let down = |since| Seen {
+            down: vec![("carrier".into(), at(since))],
+            ..Seen::default()
+        };
+        let ready = |since| Seen {
+            ready: vec![("sms".into(), at(since))],
+            ..Seen::default()
+        };
+        let visit = Seen {
+            visits: vec![OverdueVisit {
+                visit: VisitId(9),
+                area: community(),
+                raised_at: at(0),
+            }],
+            ..Seen::default()
+        };
+        let talk = |since| Seen {
+            talks: vec![(ThreadId(4), None, at(since))],
+            ..Seen::default()
+        };
+        let reported = |queue, apart, supplies| Seen {
+            sites: vec![site(queue, apart, supplies)],
+            ..Seen::default()
+        };
+        let (none, very, long) = (QueueLength::None, QueueLength::VeryLong, QueueLength::Long);
+        let (enough, low) = (Supplies::Enough, Supplies::Low);
+        let cases = [
+            (Seen::default(), 0, ""),
+            (pacing("steady", true), 0, ""),
+            (pacing("paused", false), 0, ""),
+            (pacing("paused", true), 0, "pacing_paused worker"),
+            (pacing("blind", true), 0, "load_silent worker"),
+            (pacing("blind", false), 0, ""),
+            (down(0), 2, ""),
+            (down(0), 3, "channel_down:carrier worker"),
+            (ready(0), 14, ""),
+            (ready(0), 15, "queue_old:sms worker"),
+            (visit, 0, "visit_overdue:9 coordinator"),
+            (talk(0), 44, ""),
+            (talk(0), 45, "talk_waits:4 coordinator"),
+            (reported(none, true, enough), 0, ""),
+            (reported(very, true, enough), 0, "site:3:line worker"),
+            (reported(long, false, low), 0, "site:3:line worker; site:3:supplies worker"),
+            (reported(very, true, enough), 241, ""),
+        ];
+        for (seen, now, wanted) in cases {
+            assert_eq!(keys(&seen, now), wanted, "{seen:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn each_is_told_once_goes_up_while_nobody_sees_to_it_and_ends_by_itself() {
+        let config = AlertsConfig::default();
+        let paused = conditions(&pacing("paused", true), &config, at(0)).remove(0);
+        let mut open = alert(&paused);
+        let acts = |found: &[NewAlert], open: &Alert, now| {
+            decide(found, std::slice::from_ref(open), &config, at(now))
+        };
+        let wrong = [paused.clone()];
+        assert_eq!(decide(&wrong, &[], &config, at(0)), [Act::Open(paused.clone())]);
+        assert_eq!(acts(&wrong, &open, 9), []);
+        assert_eq!(acts(&wrong, &open, 10), [Act::Raise(open.id, Role::Coordinator)]);
+        assert_eq!(acts(&wrong, &open, 25), [Act::Raise(open.id, Role::Operator)]);
+        open.level = Role::Operator;
+        assert_eq!(acts(&wrong, &open, 300), [], "nobody is above them");
+        open.level = Role::Worker;
+        open.acked_by = Some(crate::domain::Actor::Worker(WorkerId(1)));
+        assert_eq!(acts(&wrong, &open, 300), [], "somebody sees to it");
+        // It goes away for a moment, comes back, goes away for good.
+        assert_eq!(acts(&[], &open, 301), [Act::Quiet(open.id, Some(at(301)))]);
+        open.quiet_since = Some(at(301));
+        assert_eq!(acts(&[], &open, 302), []);
+        assert_eq!(acts(&wrong, &open, 302), [Act::Quiet(open.id, None)]);
+        assert_eq!(acts(&[], &open, 303), [Act::End(open.id)]);
+        // What does not come and go is over at once.
+        let line = Seen {
+            sites: vec![site(QueueLength::VeryLong, true, Supplies::Enough)],
+            ..Seen::default()
+        };
+        let line = conditions(&line, &config, at(0)).remove(0);
+        assert_eq!(acts(&[], &alert(&line), 1), [Act::End(AlertId(1))]);
+        // What is for coordinators from the first does not come down.
+        let mut proposal = alert(&line);
+        proposal.level = Role::Coordinator;
+        assert_eq!(acts(&[line], &proposal, 10), []);
+    }
+
+    fn worker((id, role, scope, on_duty): (i64, Role, &str, bool)) -> Worker {
+        Worker {
+            id: WorkerId(id),
+            name: format!("同事{id}"),
+            role,
+            scope: scope.parse::<Scope>().expect("a scope"),
+            contact: Some(ContactId(id)),
+            language: None,
+            on_duty,
+            removed: false,
+        }
+    }
+
+    #[test]
+    fn those_on_duty_up_to_its_level_hear_of_it_and_never_nobody() {
+        use Role::{Coordinator, Operator, Viewer, Worker as Plain};
+        let here = "锦江区/春熙街道/梧桐社区";
+        let there = "锦江区/春熙街道/银杏社区";
+        let all = [
+            (1, Plain, here, true),
+            (2, Coordinator, here, true),
+            (3, Operator, "city", true),
+            (4, Plain, there, true),
+            (5, Plain, here, false),
+            (6, Viewer, "city", true),
+        ];
+        let of_site = Seen {
+            sites: vec![site(QueueLength::VeryLong, true, Supplies::Enough)],
+            ..Seen::default()
+        };
+        let line = conditions(&of_site, &AlertsConfig::default(), at(0)).remove(0);
+        let city = conditions(&pacing("paused", true), &AlertsConfig::default(), at(0)).remove(0);
+        let proposal = above(AlertKind::Proposal, community(), (1, None));
+        let cases: [(&NewAlert, Role, &[usize], &[i64]); 10] = [
+            (&line, Plain, &[0, 1, 2, 3, 4, 5], &[1]),
+            (&line, Coordinator, &[0, 1, 2, 3, 4, 5], &[1, 2]),
+            (&line, Operator, &[0, 1, 2, 3, 4, 5], &[1, 2, 3]),
+            (&line, Plain, &[1, 2, 3, 4], &[2]),
+            (&line, Plain, &[3, 4], &[5]),
+            (&city, Plain, &[0, 1, 2], &[3]),
+            (&city, Plain, &[0, 1], &[2]),
+            (&proposal, Coordinator, &[0, 1, 2], &[2]),
+            (&proposal, Coordinator, &[0, 2], &[3]),
+            (&line, Plain, &[5], &[]),
+        ];
+        for (new, level, indexes, wanted) in cases {
+            let workers: Vec<Worker> = indexes.iter().map(|index| worker(all[*index])).collect();
+            let alert = Alert { level, ..alert(new) };
+            let told: Vec<i64> = audience(&alert, &workers).iter().map(|one| one.id.0).collect();
+            assert_eq!(told, wanted, "{} at {} among {indexes:?}", new.key, level.as_str());
+        }
+    }
+
+    #[test]
+    fn a_message_has_its_button_until_somebody_sees_to_it() {
+        let (texts, config) = (Texts::load().expect("texts"), Config::default());
+        let proposal = Proposal {
+            id: ProposalId(7),
+            kind: ProposalKind::Desks,
+            scope: FieldScope::Site(SiteId(3)),
+            area: community(),
+            reason: None,
+            desks: (3, 2),
+            by: crate::domain::Actor::Owner,
+            at: at(0),
+            state: ProposalState::Waiting,
+            decided_by: None,
+        };
+        for language in Language::ALL {
+            let new = above(AlertKind::Proposal, community(), (7, Some(at(0))));
+            let mut asked = alert(&new);
+            let card = |alert: &Alert, holder: Option<&'static str>| {
+                let card = Card {
+                    texts: &texts,
+                    config: &config,
+                    language,
+                    alert,
+                    proposal: Some(&proposal),
+                    place: "梧桐采样点",
+                    holder,
+                };
+                card.body()
+            };
+            let body = card(&asked, None);
+            assert!(body.text.contains("梧桐采样点") && body.text.contains('2'), "{}", body.text);
+            assert_eq!(body.buttons.iter().flatten().count(), 2);
+            asked.over_at = Some(at(1));
+            assert!(card(&asked, Some("林霞")).buttons.is_empty());
+            let paused = conditions(&pacing("paused", true), &config.alerts, at(0)).remove(0);
+            let paused = alert(&paused);
+            assert_eq!(card(&paused, None).buttons.len(), 1);
+            let held = card(&paused, Some("林霞"));
+            assert!(held.buttons.is_empty() && held.text.contains("林霞"), "{}", held.text);
+        }
+    }
+}

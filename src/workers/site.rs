@@ -549,3 +549,138 @@ fn rest_text(rest: Rest) -> Text<'static> {
         Rest::Trouble(Trouble::Other) => Text::SiteTroubleOther,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ContactId, Role, Scope, WorkerId};
+
+    fn site() -> Site {
+        let hour = |hour| chrono::NaiveTime::from_hms_opt(hour, 0, 0).expect("an hour");
+        Site {
+            id: SiteId(i64::MAX),
+            name: "梧桐采样点".into(),
+            district: "锦江区".into(),
+            street: "春熙街道".into(),
+            community: "梧桐社区".into(),
+            serves: Vec::new(),
+            address: "梧桐广场".into(),
+            desks: 3,
+            green_desks: 1,
+            samples_per_desk_hour: 120,
+            opens: hour(8),
+            closes: hour(21),
+            breaks: Vec::new(),
+            coordinates: None,
+        }
+    }
+
+    fn data(body: &Body) -> Vec<String> {
+        let choices = body.buttons.iter().flatten();
+        let data = choices.filter_map(|button| match button {
+            Button::Choice { data, .. } => Some(data.clone()),
+            _ => None,
+        });
+        data.collect()
+    }
+
+    #[test]
+    fn three_keyboards_lead_to_every_report_and_fit_into_telegrams_buttons() {
+        let (texts, config, site) = (Texts::load().expect("texts"), Config::default(), site());
+        let now: DateTime<Utc> = "2026-09-03T07:00:30Z".parse().expect("an instant");
+        for language in Language::ALL {
+            let sheet = Sheet {
+                texts: &texts,
+                config: &config,
+                language,
+            };
+            let mut reports = 0;
+            for first in data(&sheet.ask_line(&site, false, now)) {
+                let Some(Wish::Line(seen, line)) = Wish::of_button(&first[PREFIX.len()..]) else {
+                    panic!("{first}");
+                };
+                assert!(seen == Seen::now(site.id, now) && seen.holds(now));
+                for second in data(&sheet.ask_desks(&site, seen, line)) {
+                    let Some(Wish::Desks(_, same, desks)) = Wish::of_button(&second[PREFIX.len()..]) else {
+                        panic!("{second}");
+                    };
+                    assert_eq!(same, line);
+                    for third in data(&sheet.ask_rest(seen, line, desks)) {
+                        assert!(third.len() <= 64, "{third}");
+                        let Some(Wish::Store(_, line_then, desks_then, _)) =
+                            Wish::of_button(&third[PREFIX.len()..])
+                        else {
+                            panic!("{third}");
+                        };
+                        assert_eq!((line_then, desks_then), (line, desks));
+                        reports += 1;
+                    }
+                }
+            }
+            assert_eq!(reports, 7 * 12 * 6);
+        }
+    }
+
+    #[test]
+    fn what_is_no_button_wants_nothing() {
+        for bad in ["", "at:", "at:x", "1", "1:2", "1:2:9", "1:2:0:x", "1:2:0:1001", "1:2:0:3:what", "1:2:0:3:ok:1"] {
+            assert_eq!(Wish::of_button(bad), None, "{bad}");
+        }
+        for bad in ["", "x1", "s", "sx", "s1:what", "s1:closed:x", "s1:closed:1:1", "城"] {
+            assert_eq!(Wish::of_incident_button(bad), None, "{bad}");
+        }
+        for bad in ["", "yes", "yes:", "yes:x", "maybe:1"] {
+            assert_eq!(Wish::of_proposal_button(bad), None, "{bad}");
+        }
+        let scope = FieldScope::Community(CommunityId(7));
+        let reason = IncidentReason::Weather;
+        assert_eq!(Wish::of_incident_button("m7"), Some(Wish::Why(scope)));
+        assert_eq!(
+            Wish::of_incident_button("m7:weather:5"),
+            Some(Wish::Declare(scope, reason, 5))
+        );
+    }
+
+    #[test]
+    fn a_keyboard_holds_half_an_hour() {
+        let at = |minute: i64| DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let seen = Seen::now(SiteId(1), at(100));
+        for (minute, holds) in [(99, false), (100, true), (130, true), (131, false)] {
+            assert_eq!(seen.holds(at(minute)), holds, "{minute}");
+            assert_eq!(is_recent(100, at(minute)), holds, "{minute}");
+        }
+    }
+
+    #[test]
+    fn desks_are_offered_about_what_is_planned() {
+        assert_eq!(desks_offered(1), [0, 1, 2, 3]);
+        assert_eq!(desks_offered(7).len(), 10);
+        assert_eq!(desks_offered(40), [0, 10, 20, 30, 37, 38, 39, 40, 41, 42]);
+    }
+
+    #[test]
+    fn who_works_elsewhere_is_offered_nothing() {
+        let worker = |role, scope: &str| Worker {
+            id: WorkerId(1),
+            name: "小王".into(),
+            role,
+            scope: scope.parse::<Scope>().expect("a scope"),
+            contact: Some(ContactId(1)),
+            language: None,
+            on_duty: true,
+            removed: false,
+        };
+        let path = ["锦江区", "春熙街道", "梧桐社区"].map(str::to_owned);
+        let (sites, communities) = ([site()], [(CommunityId(7), path)]);
+        let offered = |worker: &Worker| {
+            (
+                sites_of(worker, &sites).len(),
+                places_of(worker, &communities, &sites).len(),
+            )
+        };
+        assert_eq!(offered(&worker(Role::Operator, "city")), (1, 3));
+        assert_eq!(offered(&worker(Role::Worker, "锦江区/春熙街道/梧桐社区")), (1, 2));
+        assert_eq!(offered(&worker(Role::Worker, "锦江区/春熙街道/银杏社区")), (0, 0));
+        assert_eq!(offered(&worker(Role::Viewer, "city")), (0, 0));
+    }
+}

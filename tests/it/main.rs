@@ -18,6 +18,7 @@ mod planning;
 mod privacy;
 mod registration;
 mod round;
+mod site;
 mod store;
 mod support;
 mod tidy;
