@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,8 @@ use crate::{
 
 const IDLE: Duration = Duration::from_secs(2);
 const AFTER_ERROR: Duration = Duration::from_secs(5);
+/// How often channels are asked whether they are there.
+const ASK_EVERY: TimeDelta = TimeDelta::seconds(10);
 
 /// Looks for what goes wrong, and tells those on duty.
 #[derive(Debug)]
@@ -41,10 +43,12 @@ pub struct Alerts {
     pub config: Config,
     /// Told when something is written into the outbox.
     pub written: watch::Sender<u64>,
-    /// The channels whose connection is looked at, by name.
+    /// The channels that are asked whether they are there, by name.
     pub channels: Vec<(String, Channel)>,
-    /// Those without one, and since when.
+    /// Those that do not answer, and since when.
     pub down: HashMap<String, DateTime<Utc>>,
+    /// When they were last asked.
+    pub asked_at: Option<DateTime<Utc>>,
     /// What was told to whom, so that it need not be written again.
     pub shown: HashMap<AlertId, Shown>,
 }
@@ -131,7 +135,7 @@ impl Alerts {
         // Who holds it by hand knows that it stands still.
         let by_hand = row.by_hand.is_some();
         let rounds = store.rounds().await?;
-        let visit_after = chrono::TimeDelta::from_std(self.config.alerts.visit_after).unwrap_or_default();
+        let visit_after = TimeDelta::from_std(self.config.alerts.visit_after).unwrap_or_default();
         let reports = store.latest_reports().await?;
         let sites = if reports.is_empty() {
             Vec::new()
@@ -152,7 +156,7 @@ impl Alerts {
             } else {
                 (pacing.mode, pacing.since)
             },
-            down: self.down(open, now),
+            down: self.down(open, now).await,
             ready: store.oldest_ready(now).await?,
             visits: store.overdue_visits(now - visit_after).await?,
             talks: self.talks().await?,
@@ -161,10 +165,14 @@ impl Alerts {
         })
     }
 
-    /// Channels without a connection. A process that has just begun goes on counting where the last one was.
-    fn down(&mut self, open: &[Alert], now: DateTime<Utc>) -> Vec<(String, DateTime<Utc>)> {
-        for (name, channel) in &self.channels {
-            if channel.is_connected() {
+    /// Channels that do not answer. A process that has just begun goes on counting where the last one was.
+    async fn down(&mut self, open: &[Alert], now: DateTime<Utc>) -> Vec<(String, DateTime<Utc>)> {
+        let is_due = self.asked_at.is_none_or(|at| now - at >= ASK_EVERY);
+        if is_due {
+            self.asked_at = Some(now);
+        }
+        for (name, channel) in self.channels.iter().filter(|_| is_due) {
+            if channel.answers().await {
                 self.down.remove(name);
                 continue;
             }
@@ -203,13 +211,13 @@ impl Alerts {
         match act {
             Act::Open(new) => {
                 if self.store.open_alert(new, now).await? {
-                    tracing::warn!(key = new.key, "those on duty are told: {}", new.key);
+                    tracing::info!(key = new.key, "those on duty are told: {}", new.key);
                 }
             }
             Act::Raise(id, to) => {
                 if self.store.raise_alert(*id, *to).await? {
                     let (id, to) = (id.0, to.as_str());
-                    tracing::warn!(alert = id, "nobody has seen to alert {id}: it goes up to the {to}s");
+                    tracing::info!(alert = id, "nobody has seen to alert {id}: it goes up to the {to}s");
                 }
             }
             Act::Quiet(id, since) => self.store.quiet_alert(*id, *since).await?,
@@ -285,7 +293,7 @@ impl Alerts {
             new.filter(|contact| !last.contacts.contains(contact)).collect()
         };
         let mut shown = Shown { acked, ..last };
-        if contacts.is_empty() && shown.contacts.is_empty() && !shown.in_vain {
+        if contacts.is_empty() && shown.contacts.is_empty() && !shown.in_vain && !workers.is_empty() {
             shown.in_vain = true;
             let id = id.0;
             tracing::warn!(alert = id, "alert {id} reaches nobody: no worker has a chat. `weir alerts` shows it");

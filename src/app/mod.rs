@@ -290,6 +290,7 @@ impl Service {
             written: written.clone(),
             channels: self.connections(),
             down: HashMap::new(),
+            asked_at: None,
             shown: HashMap::new(),
         };
         loops.spawn(alerts.run(stop.clone()));
@@ -384,11 +385,13 @@ impl Service {
         telegram.chain(carriers).collect()
     }
 
-    /// Each carrier by its name. Telegram has no connection to lose: what does not leave tells of it.
+    /// Each channel by its name.
     fn connections(&self) -> Vec<(String, Channel)> {
+        let telegram = self.telegram.iter().cloned().map(Channel::Telegram);
+        let telegram = telegram.map(|channel| ("telegram".to_owned(), channel));
         let named = self.carriers.iter().zip(&self.config.sms.smpp);
         let carriers = named.map(|(smpp, settings)| (settings.name.clone(), Channel::Smpp(smpp.clone())));
-        carriers.collect()
+        telegram.chain(carriers).collect()
     }
 
     /// The routes that Telegram calls, in webhook mode.

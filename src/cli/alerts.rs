@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{Session, output::table};
 use crate::{
-    domain::{Alert, AlertId, Language, Proposal, ProposalId},
+    app::site::{Field, Outcome},
+    domain::{Alert, AlertId, AlertKind, Language, Proposal, ProposalId},
     i18n::Texts,
     store::{Acknowledged, Store},
     workers::alerts::{self, Card},
@@ -36,6 +37,17 @@ pub enum AlertsCommand {
         /// The alert.
         id: AlertId,
     },
+    /// Decide what a worker at a site proposes, in place of the button in a coordinator's chat.
+    Decide {
+        /// The alert that asks for it.
+        id: AlertId,
+        /// Do it: plan with the new number of desks, or declare the incident.
+        #[arg(long, conflicts_with = "leave", required_unless_present = "leave")]
+        confirm: bool,
+        /// Leave everything as it is.
+        #[arg(long)]
+        leave: bool,
+    },
 }
 
 /// Runs `weir alerts`.
@@ -43,6 +55,7 @@ pub async fn run(args: AlertsArgs, session: &Session) -> Result<ExitCode> {
     let store = session.store().await?;
     match args.command {
         Some(AlertsCommand::Ack { id }) => acknowledge(id, session, &store).await?,
+        Some(AlertsCommand::Decide { id, confirm, .. }) => decide(id, confirm, session, &store).await?,
         None => list(args.all, session, &store).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -82,15 +95,10 @@ pub(super) async fn listed(
 async fn in_words(alert: &Alert, texts: &Texts, session: &Session, store: &Store) -> Result<String> {
     let mut proposal: Option<Proposal> = None;
     let mut place = String::new();
-    if let (crate::domain::AlertKind::Proposal, Some(id)) = (alert.kind, alert.details.id) {
+    if let (AlertKind::Proposal, Some(id)) = (alert.kind, alert.details.id) {
         proposal = store.proposal(ProposalId(id)).await?;
         if let Some(proposal) = &proposal {
-            let field = crate::app::site::Field {
-                store,
-                texts,
-                config: &session.config,
-            };
-            let found = field.place(proposal.scope).await?;
+            let found = field(store, texts, session).place(proposal.scope).await?;
             place = found.map(|(name, _)| name).unwrap_or_default();
         }
     }
@@ -104,6 +112,14 @@ async fn in_words(alert: &Alert, texts: &Texts, session: &Session, store: &Store
         holder: None,
     };
     Ok(card.what())
+}
+
+fn field<'a>(store: &'a Store, texts: &'a Texts, session: &'a Session) -> Field<'a> {
+    Field {
+        store,
+        texts,
+        config: &session.config,
+    }
 }
 
 fn local(at: DateTime<Utc>, session: &Session) -> String {
@@ -149,4 +165,44 @@ async fn acknowledge(id: AlertId, session: &Session, store: &Store) -> Result<()
     session.out.answer(&json!({ "alert": id, "acknowledged": true }), || {
         format!("alert {id} is yours: it goes up no further")
     })
+}
+
+async fn decide(id: AlertId, confirm: bool, session: &Session, store: &Store) -> Result<()> {
+    let alert = store.alert(id).await?;
+    let alert = alert.with_context(|| format!("there is no alert {id}: `weir alerts --all` lists them"))?;
+    let proposal = match (alert.kind, alert.details.id) {
+        (AlertKind::Proposal, Some(proposal)) => ProposalId(proposal),
+        _ => bail!("alert {id} asks for no decision; `weir alerts ack {id}` says that you see to it"),
+    };
+    let acting = session.acting(store).await?;
+    let worker = acting.worker.as_ref();
+    let worker = worker.context("say who decides: --as NAME. `weir worker list` shows the names")?;
+    let texts = Texts::load().context("the built-in texts")?;
+    let field = field(store, &texts, session);
+    let origin = format!("typed:{:016x}", rand::random::<u64>());
+    let now = session.clock.now();
+    let (answer, said) = match field.decide(proposal, confirm, worker, &origin, now).await? {
+        Outcome::Unknown => bail!("there is no such proposal any more"),
+        Outcome::Refused(right, area) => return acting.refuse(right, &[area]),
+        Outcome::Before(proposal) => bail!(
+            "it was {} already{}",
+            proposal.state.as_str(),
+            proposal
+                .decided_by
+                .map_or(String::new(), |by| format!(" by {by}"))
+        ),
+        Outcome::Left => (json!({ "alert": id, "done": false }), "it stays as it was".to_owned()),
+        Outcome::Incident(incident, is_new, people) => (
+            json!({ "alert": id, "done": true, "incident": incident, "new": is_new, "people": people }),
+            format!("incident {incident} is open: {people} people are near their time"),
+        ),
+        Outcome::Desks(proposal, moved) => (
+            json!({ "alert": id, "done": true, "desks": proposal.desks.1, "moved": moved }),
+            format!(
+                "planned with {} desks from now on: {} windows of {} people moved later, by {} min at most",
+                proposal.desks.1, moved.moved_units, moved.people, moved.minutes_max
+            ),
+        ),
+    };
+    session.out.answer(&answer, || said)
 }

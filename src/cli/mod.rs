@@ -240,7 +240,7 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
         Command::Team(command) => Box::pin(visit::team(command, &session)).await,
         Command::Status => status::run(&session).await,
-        Command::Alerts(args) => alerts::run(args, &session).await,
+        Command::Alerts(args) => Box::pin(alerts::run(args, &session)).await,
         Command::Broadcast(command) => Box::pin(broadcast::run(command, &session)).await,
         Command::Worker(command) => worker::run(command, &session).await,
         Command::Audit(args) => audit::run(args, &session).await,

@@ -232,13 +232,12 @@ impl Store {
         Ok(rows.into_iter().map(|(id,)| ContactId(id)).collect())
     }
 
-    /// For each channel, since when the message that has waited longest could have left: since it was due, or since it
-    /// was written where it was tried in vain.
+    /// For each channel, since when the message that has waited longest could have left.
     pub async fn oldest_ready(&self, now: DateTime<Utc>) -> Result<Vec<(String, DateTime<Utc>)>> {
         let rows: Vec<(String, i64)> = on_pool!(self, |pool| {
             sqlx::query_as(
-                "select channel, min(case when attempts > 0 then created_at else next_at end) from deliveries \
-                 where state = 'queued' and (next_at <= $1 or attempts > 0) group by channel order by channel",
+                "select channel, min(next_at) from deliveries where state = 'queued' and next_at <= $1 \
+                 group by channel order by channel",
             )
             .bind(now.timestamp_millis())
             .fetch_all(pool)

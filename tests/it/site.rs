@@ -3,7 +3,10 @@
 
 use chrono::TimeDelta;
 use weir::{
-    channels::{sms::smsc, telegram::fake::SentMessage},
+    channels::{
+        sms::smsc,
+        telegram::fake::{self, SentMessage},
+    },
     domain::{Actor, Area, Button, IncidentReason, ProposalState, RoundId, Role, Worker},
     store::{Acknowledged, AuditFilter, Decided, NewAlert, NewReport, Rest, Store},
 };
@@ -127,7 +130,7 @@ async fn a_report_takes_three_taps_and_those_on_duty_hear_of_trouble_alone() {
             let said = press(&app, 2, data, 1).await;
             assert!(said[0].contains("过时"), "{data}: {said:?}");
         }
-        assert_eq!(on_record(app.store(), "refused.report_site").await, 1);
+        assert_eq!(on_record(app.store(), "refused.report_site").await, 2, "and the viewer's");
         assert_eq!(on_record(app.store(), "site.report").await, 4);
     })
     .await;
@@ -344,7 +347,10 @@ async fn an_incident_is_proposed_by_a_worker_and_opened_by_a_coordinator() {
         let said = press(&app, 3, &declare, 1).await;
         assert!(said[0].contains("已经宣布过"), "{said:?}");
         let minute = app.clock.now().timestamp() / 60;
-        for scope in ["city", "s2", "m2"] {
+        let communities = app.store().communities().await.expect("reads");
+        let elsewhere = communities.iter().find(|(_, path)| path[2] == "银杏社区");
+        let elsewhere = format!("m{}", elsewhere.expect("is known").0);
+        for scope in ["city", "s2", &elsewhere] {
             let refused = press(&app, 3, &format!("w:n:{scope}:other:{minute}"), 1).await;
             assert!(refused[0].contains("不在您负责的范围"), "{scope}: {refused:?}");
         }
@@ -419,6 +425,27 @@ async fn what_nobody_sees_to_goes_up_is_acknowledged_once_and_ends_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_bot_api_that_does_not_answer_is_told_once_it_does_again() {
+    let (app, operator) = city(sqlite().await).await;
+    on_duty(&app, &operator, ("林霞", Role::Coordinator, "city"), 3).await;
+    app.bot_api.set_fault(fake::Fault::Hang);
+    app.clock.advance(minutes(1));
+    let of_bot = async |open: bool| {
+        eventually("the alert", async || {
+            app.clock.advance(TimeDelta::seconds(20));
+            let alerts = app.store().alerts(9).await.expect("reads");
+            let found = alerts.iter().find(|alert| alert.key == "channel_down:telegram")?;
+            (found.over_at.is_none() == open).then_some(())
+        })
+        .await;
+    };
+    of_bot(true).await;
+    app.bot_api.set_fault(fake::Fault::None);
+    of_bot(false).await;
+    told(&app, 3, "已经恢复").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn alerts_are_listed_and_seen_to_on_the_command_line() {
     let (app, operator) = city(sqlite().await).await;
     in_chat(&app, &operator, ("小王", Role::Worker, PLACE), 2).await;
@@ -441,8 +468,27 @@ async fn alerts_are_listed_and_seen_to_on_the_command_line() {
     assert_eq!(done["acknowledged"], true);
     let late = binary::run(&folder, &["alerts", "ack", &id, "--as", "小王"]).await;
     assert!(binary::err(&late).contains("already"), "{}", binary::err(&late));
+    decided_on_the_command_line(&app, &folder).await;
     let words = binary::out(&binary::run(&folder, &["status"]).await);
     assert!(words.contains("sees to it") && words.contains("too close"), "{words}");
+}
+
+async fn decided_on_the_command_line(app: &TestApp, folder: &std::path::Path) {
+    app.clock.advance(minutes(2));
+    report(app, 2, ["50人以上,挤在一起", "4", "一切正常"]).await;
+    let id = eventually("the proposal", async || {
+        let open = app.store().open_alerts().await.expect("reads");
+        let asks = open.iter().find(|alert| alert.kind == weir::domain::AlertKind::Proposal);
+        asks.map(|alert| alert.id.to_string())
+    })
+    .await;
+    let refused = binary::run(folder, &["alerts", "decide", &id, "--confirm", "--as", "小王"]).await;
+    assert!(binary::err(&refused).contains("coordinator"), "{}", binary::err(&refused));
+    let done = binary::json(folder, &["alerts", "decide", &id, "--confirm", "--as", "高敏"]).await;
+    assert_eq!((&done["done"], &done["moved"]["moved_units"]), (&true.into(), &0.into()), "{done}");
+    let late = binary::run(folder, &["alerts", "decide", &id, "--leave", "--as", "高敏"]).await;
+    assert!(binary::err(&late).contains("confirmed"), "{}", binary::err(&late));
+    assert_eq!(app.store().sites().await.expect("reads")[0].desks, 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(17);
 const POLL_TIMEOUT: Duration = Duration::from_secs(50);
 /// What a long poll may take beyond [`POLL_TIMEOUT`] before the connection counts as dead.
 const POLL_GRACE: Duration = Duration::from_secs(15);
+/// A question whether Telegram is there is given up after this.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that is not made after this is not reachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections kept for the next sends.
@@ -187,6 +189,16 @@ impl Telegram {
         username
             .map(str::to_owned)
             .map_err(|error| send_error(&error).to_string())
+    }
+
+    /// Whether Telegram answers, and knows the bot.
+    pub async fn answers(&self) -> bool {
+        let asked = JsonRequest::new(self.0.bot.clone(), GetMe {});
+        match timeout(ANSWER_TIMEOUT, asked.into_future()).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => matches!(send_error(&error), SendError::Throttled { .. }),
+            Err(_) => false,
+        }
     }
 
     async fn ask_username(&self) -> Result<&str, RequestError> {
