@@ -371,8 +371,12 @@ async fn what_nobody_sees_to_goes_up_is_acknowledged_once_and_ends_by_itself() {
         app.ask(1, "/duty", 1).await;
         app.smsc.set_fault(smsc::Fault::Cut);
         app.quiet().await;
-        app.quiet().await;
-        app.clock.advance(minutes(4));
+        // It is seen to be away, and then away for some minutes.
+        for passed in [TimeDelta::seconds(20), minutes(4)] {
+            app.clock.advance(passed);
+            app.quiet().await;
+            app.quiet().await;
+        }
         let first = told(&app, 2, "通道carrier从").await;
         assert_eq!(heard(&app, 3, "通道carrier从"), 0, "the worker on duty first");
         // A restart in the middle: nobody hears it twice, and the time goes on.
@@ -403,10 +407,11 @@ async fn what_nobody_sees_to_goes_up_is_acknowledged_once_and_ends_by_itself() {
         // Its end, a while after the connection is there again.
         app.smsc.set_fault(smsc::Fault::None);
         app.smsc.bound().await;
+        app.clock.advance(TimeDelta::seconds(20));
         app.quiet().await;
         app.quiet().await;
         assert_eq!(heard(&app, 2, "已经恢复"), 0, "it may go away again");
-        app.clock.advance(minutes(3));
+        app.clock.advance(minutes(2));
         for chat in [1, 2, 3] {
             told(&app, chat, "已经恢复").await;
         }
