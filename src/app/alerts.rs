@@ -161,7 +161,7 @@ impl Alerts {
             visits: store.overdue_visits(now - visit_after).await?,
             talks: self.talks().await?,
             sites,
-            proposals: store.waiting_proposals().await?,
+            proposals: self.proposals(now).await?,
         })
     }
 
@@ -176,15 +176,30 @@ impl Alerts {
                 self.down.remove(name);
                 continue;
             }
-            let told = open.iter().find(|alert| {
-                alert.kind == AlertKind::ChannelDown && alert.details.channel == *name
-            });
+            let told = open
+                .iter()
+                .find(|alert| alert.kind == AlertKind::ChannelDown && alert.details.channel == *name);
             let since = told.and_then(|alert| alert.details.since).unwrap_or(now);
             self.down.entry(name.clone()).or_insert(since);
         }
-        let mut down: Vec<_> = self.down.iter().map(|(name, since)| (name.clone(), *since)).collect();
+        let mut down: Vec<_> = self
+            .down
+            .iter()
+            .map(|(name, since)| (name.clone(), *since))
+            .collect();
         down.sort();
         down
+    }
+
+    /// Those that wait; old ones are not so any more.
+    async fn proposals(&self, now: DateTime<Utc>) -> Result<Vec<Proposal>, StoreError> {
+        let waiting = self.store.waiting_proposals().await?;
+        let before = now - alerts::PROPOSAL_HOLDS;
+        if waiting.iter().all(|proposal| proposal.at >= before) {
+            return Ok(waiting);
+        }
+        self.store.overtake_proposals(before, now).await?;
+        self.store.waiting_proposals().await
     }
 
     async fn talks(&self) -> Result<Vec<(crate::domain::ThreadId, Option<Area>, DateTime<Utc>)>, StoreError> {
@@ -217,7 +232,10 @@ impl Alerts {
             Act::Raise(id, to) => {
                 if self.store.raise_alert(*id, *to).await? {
                     let (id, to) = (id.0, to.as_str());
-                    tracing::info!(alert = id, "nobody has seen to alert {id}: it goes up to the {to}s");
+                    tracing::info!(
+                        alert = id,
+                        "nobody has seen to alert {id}: it goes up to the {to}s"
+                    );
                 }
             }
             Act::Quiet(id, since) => self.store.quiet_alert(*id, *since).await?,
@@ -296,7 +314,10 @@ impl Alerts {
         if contacts.is_empty() && shown.contacts.is_empty() && !shown.in_vain && !workers.is_empty() {
             shown.in_vain = true;
             let id = id.0;
-            tracing::warn!(alert = id, "alert {id} reaches nobody: no worker has a chat. `weir alerts` shows it");
+            tracing::warn!(
+                alert = id,
+                "alert {id} reaches nobody: no worker has a chat. `weir alerts` shows it"
+            );
         }
         let word = if acked { "ack" } else { "open" };
         let whole = if contacts.is_empty() {

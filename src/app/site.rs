@@ -84,7 +84,10 @@ impl Field<'_> {
         let sheet = Sheet::of(self.texts, self.config, worker);
         match wish {
             Wish::Report | Wish::Choose => self.begin(worker, *wish == Wish::Report, &sheet, now).await,
-            Wish::At(site) => self.at_site(*site, worker, now, |site| sheet.ask_line(site, true, now)).await,
+            Wish::At(site) => {
+                self.at_site(*site, worker, now, |site| sheet.ask_line(site, true, now))
+                    .await
+            }
             Wish::Line(seen, _) | Wish::Desks(seen, ..) | Wish::Store(seen, ..) if !seen.holds(now) => {
                 Ok(Carried::say(sheet.old()))
             }
@@ -211,7 +214,8 @@ impl Field<'_> {
         sheet: &Sheet<'_>,
         now: DateTime<Utc>,
     ) -> Result<Carried, StoreError> {
-        let report = self.store.photograph_report(id, worker.id, file).await?;
+        let report = self.store.site_report(id).await?;
+        let report = report.filter(|report| report.worker == worker.id);
         let sites = self.store.sites().await?;
         let site = report.and_then(|report| sites.into_iter().find(|site| site.id == report.site));
         let Some(site) = site else {
@@ -222,10 +226,11 @@ impl Field<'_> {
             let whom = format!("report:{id}");
             return self.refuse(worker, (Right::ReportSite, area), whom, now).await;
         }
+        self.store.photograph_report(id, worker.id, file).await?;
         let workers = self.store.workers().await?;
-        let others = workers.iter().filter(|other| {
-            other.on_duty && other.id != worker.id && may(other, Right::ReportSite, &area)
-        });
+        let others = workers
+            .iter()
+            .filter(|other| other.on_duty && other.id != worker.id && may(other, Right::ReportSite, &area));
         let mut shown = Vec::new();
         for other in others {
             let Some(contact) = other.contact else { continue };
@@ -238,7 +243,12 @@ impl Field<'_> {
                 photo: Some(file.to_owned()),
                 ..Body::text(theirs.say(&caption))
             };
-            shown.push(message(format!("report:{id}:photo:{contact}"), contact, body, now));
+            shown.push(message(
+                format!("report:{id}:photo:{contact}"),
+                contact,
+                body,
+                now,
+            ));
         }
         self.store.enqueue(&shown, now).await?;
         Ok(Carried {
@@ -335,7 +345,10 @@ impl Field<'_> {
     fn opened(&self, id: i64, is_new: bool, people: i64, sheet: &Sheet<'_>) -> Body {
         let (id, people) = (id.to_string(), people.to_string());
         let text = if is_new {
-            Text::IncidentOpened { id: &id, people: &people }
+            Text::IncidentOpened {
+                id: &id,
+                people: &people,
+            }
         } else {
             Text::IncidentOpenAlready { id: &id }
         };

@@ -83,7 +83,13 @@ pub(super) async fn listed(
             (None, None) => format!("told up to the {}s", alert.level.as_str()),
         };
         let since = local(alert.opened_at, session);
-        lines.push(vec![alert.id.to_string(), since, state, alert.area.to_string(), what.clone()]);
+        lines.push(vec![
+            alert.id.to_string(),
+            since,
+            state,
+            alert.area.to_string(),
+            what.clone(),
+        ]);
         rows.push(json!({
             "id": alert.id, "kind": alert.kind, "key": alert.key, "area": alert.area.to_string(), "what": what,
             "level": alert.level.as_str(), "opened_at": alert.opened_at, "acked_by": seen_by, "over_at": alert.over_at,
@@ -162,9 +168,11 @@ async fn acknowledge(id: AlertId, session: &Session, store: &Store) -> Result<()
         Some(Acknowledged::Before(other)) => bail!("{other} sees to alert {id} already"),
         Some(Acknowledged::Over) | None => bail!("alert {id} is over"),
     }
-    session.out.answer(&json!({ "alert": id, "acknowledged": true }), || {
-        format!("alert {id} is yours: it goes up no further")
-    })
+    session
+        .out
+        .answer(&json!({ "alert": id, "acknowledged": true }), || {
+            format!("alert {id} is yours: it goes up no further")
+        })
 }
 
 async fn decide(id: AlertId, confirm: bool, session: &Session, store: &Store) -> Result<()> {
@@ -191,7 +199,10 @@ async fn decide(id: AlertId, confirm: bool, session: &Session, store: &Store) ->
                 .decided_by
                 .map_or(String::new(), |by| format!(" by {by}"))
         ),
-        Outcome::Left => (json!({ "alert": id, "done": false }), "it stays as it was".to_owned()),
+        Outcome::Left => (
+            json!({ "alert": id, "done": false }),
+            "it stays as it was".to_owned(),
+        ),
         Outcome::Incident(incident, is_new, people) => (
             json!({ "alert": id, "done": true, "incident": incident, "new": is_new, "people": people }),
             format!("incident {incident} is open: {people} people are near their time"),

@@ -27,7 +27,10 @@ pub async fn run(session: &Session) -> Result<ExitCode> {
         let (told, units) = store.told(round.id).await?;
         let state = round.state.as_str();
         round_rows.push(json!({ "round": round.id, "state": state, "units": units, "units_told": told }));
-        said.push(format!("round {} is {state}: {told} of {units} units told", round.id));
+        said.push(format!(
+            "round {} is {state}: {told} of {units} units told",
+            round.id
+        ));
     }
     let queued = store.queue_lengths().await?;
     let waiting: Vec<String> = queued
@@ -66,7 +69,9 @@ async fn sites(session: &Session, store: &Store) -> Result<(Vec<Value>, Vec<Vec<
             continue;
         };
         let age = age_minutes(report.at, now);
-        rows.push(json!({ "site": site.name, "desks_planned": site.desks, "age_minutes": age, "report": report }));
+        rows.push(
+            json!({ "site": site.name, "desks_planned": site.desks, "age_minutes": age, "report": report }),
+        );
         lines.push(vec![
             site.name.clone(),
             format!("{age} min ago"),

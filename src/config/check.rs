@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    AlertsConfig, Config, InboxConfig, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig,
-    TelegramMode, VisitsConfig,
+    AlertsConfig, Config, InboxConfig, JobConfig, PacingConfig, RegistrationConfig, SmppConfig,
+    TelegramConfig, TelegramMode, VisitsConfig,
 };
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].

@@ -30,8 +30,8 @@ pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
 pub use policy::{CountedFrom, Need, Policy, Purpose};
 pub use proof::{Proof, ProofResult};
 pub use report::{
-    Alert, AlertDetails, AlertKind, FieldScope, IncidentReason, Proposal, ProposalKind, ProposalState, QueueLength,
-    SiteFault, SiteReport, Supplies, Trouble,
+    Alert, AlertDetails, AlertKind, FieldScope, IncidentReason, Proposal, ProposalKind, ProposalState,
+    QueueLength, SiteFault, SiteReport, Supplies, Trouble,
 };
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
 pub use thread::{ThreadAuthor, ThreadReason};

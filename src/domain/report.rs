@@ -150,8 +150,7 @@ impl SiteReport {
     /// What is wrong, so that those on duty must hear of it: a very long line, or a long one of people who stand close
     /// together; supplies; trouble; a closed site.
     pub fn faults(&self) -> Vec<SiteFault> {
-        let line =
-            self.queue == QueueLength::VeryLong || (self.queue == QueueLength::Long && !self.apart);
+        let line = self.queue == QueueLength::VeryLong || (self.queue == QueueLength::Long && !self.apart);
         let all = [
             (line, SiteFault::Line),
             (self.supplies != Supplies::Enough, SiteFault::Supplies),

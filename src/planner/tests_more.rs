@@ -233,9 +233,15 @@ fn where_a_site_has_fewer_desks_only_its_windows_move_and_only_those_that_do_not
         (starts, done.stuck_recipients)
     };
     // Three windows of ten people in ten minutes need three desks that take one a minute; the other site has too few.
-    assert_eq!(moved("site: 3 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21"), (vec![], 0));
+    assert_eq!(
+        moved("site: 3 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21"),
+        (vec![], 0)
+    );
     // With two there is no room for the one that moved too often: it stays all the same.
-    assert_eq!(moved("site: 2 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21"), (vec![], 5));
+    assert_eq!(
+        moved("site: 2 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21"),
+        (vec![], 5)
+    );
     // With one, another of those told gives way to the first time with room, and so does who was not told.
     let (starts, stuck) = moved("site: 1 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21");
     assert_eq!((starts, stuck), (vec![(2, second), (4, second + 10)], 5));

@@ -264,11 +264,12 @@ impl Store {
             .fetch_all(pool)
             .await?
         });
-        let visit = |(id, district, street, community, at): (i64, String, String, String, i64)| OverdueVisit {
-            visit: VisitId(id),
-            area: Area::Community([district, street, community]),
-            raised_at: instant(at),
-        };
+        let visit =
+            |(id, district, street, community, at): (i64, String, String, String, i64)| OverdueVisit {
+                visit: VisitId(id),
+                area: Area::Community([district, street, community]),
+                raised_at: instant(at),
+            };
         Ok(rows.into_iter().map(visit).collect())
     }
 }

@@ -264,13 +264,29 @@ impl Store {
                     .await?;
                 }
                 let closed = new.desks == 0;
-                if i64::from(new.desks) != planned {
+                let declared: Option<(i64,)> = sqlx::query_as(
+                    "select i.id from incidents i where i.state = 'open' and (i.everywhere = 1 or exists \
+                       (select 1 from incident_scopes z where z.incident_id = i.id and z.site_id = $1))",
+                )
+                .bind(new.site.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+                // A fault that is declared there already need not be proposed.
+                if i64::from(new.desks) != planned && (!closed || declared.is_none()) {
                     let new = NewProposal {
-                        kind: if closed { ProposalKind::Incident } else { ProposalKind::Desks },
+                        kind: if closed {
+                            ProposalKind::Incident
+                        } else {
+                            ProposalKind::Desks
+                        },
                         scope,
                         area: Area::Community([district, street, community]),
                         reason: closed.then_some(IncidentReason::Closed),
-                        desks: if closed { (0, 0) } else { (planned, i64::from(new.desks)) },
+                        desks: if closed {
+                            (0, 0)
+                        } else {
+                            (planned, i64::from(new.desks))
+                        },
                         report: Some(id),
                         by: actor,
                     };
@@ -281,6 +297,14 @@ impl Store {
             (row, proposal)
         });
         Ok((self.report_row(report)?, proposal.map(ProposalId)))
+    }
+
+    /// A report.
+    pub async fn site_report(&self, id: ReportId) -> Result<Option<SiteReport>> {
+        let row: Option<ReportRow> = on_pool!(self, |pool| {
+            sqlx::query_as(AT_ID).bind(id.0).fetch_optional(pool).await?
+        });
+        row.map(|row| self.report_row(row)).transpose()
     }
 
     /// Adds a photo to a report of this worker; none where it is not theirs.
@@ -371,6 +395,20 @@ impl Store {
         rows.into_iter().map(ProposalRow::into_proposal).collect()
     }
 
+    /// What nobody has decided by then is not so any more; gives how many.
+    pub async fn overtake_proposals(&self, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64> {
+        Ok(in_transaction!(self, |tx| {
+            sqlx::query(
+                "update proposals set state = 'overtaken', decided_at = $2 where state = 'waiting' and at < $1",
+            )
+            .bind(before.timestamp_millis())
+            .bind(now.timestamp_millis())
+            .execute(&mut *tx)
+            .await?
+            .rows_affected()
+        }))
+    }
+
     /// Decides a proposal, on record: of any number who try at once, one does. A confirmed number of desks is the site's
     /// from now on. `origin` names the message that decides, so that a repeat of it is told the same.
     pub async fn decide_proposal(
@@ -381,8 +419,16 @@ impl Store {
         origin: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<Decided>> {
-        let to = if confirm { ProposalState::Confirmed } else { ProposalState::Left };
-        let record = NewAudit::new(actor, format!("proposal.{}", to.as_str()), format!("proposal:{id}"));
+        let to = if confirm {
+            ProposalState::Confirmed
+        } else {
+            ProposalState::Left
+        };
+        let record = NewAudit::new(
+            actor,
+            format!("proposal.{}", to.as_str()),
+            format!("proposal:{id}"),
+        );
         let row: Option<(String,)> = in_transaction!(self, |tx| {
             let won = sqlx::query(
                 "update proposals set state = $2, decided_by = $3, decided_origin = $4, decided_at = $5 \

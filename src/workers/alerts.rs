@@ -24,6 +24,9 @@ const CALM: TimeDelta = TimeDelta::minutes(2);
 /// A report of trouble at a site says nothing any more of how it is so much later.
 pub const REPORT_HOLDS: TimeDelta = TimeDelta::hours(4);
 
+/// What was proposed so long ago and not decided is not so any more.
+pub const PROPOSAL_HOLDS: TimeDelta = TimeDelta::hours(12);
+
 /// What was seen at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -94,7 +97,11 @@ pub fn conditions(seen: &Seen, config: &AlertsConfig, now: DateTime<Utc>) -> Vec
         let area = area.clone().unwrap_or(Area::City);
         above(AlertKind::TalkWaits, area, (thread.0, Some(*since)))
     }));
-    found.extend(seen.sites.iter().flat_map(|(site, report)| of_site(site, report, now)));
+    found.extend(
+        seen.sites
+            .iter()
+            .flat_map(|(site, report)| of_site(site, report, now)),
+    );
     let proposals = seen.proposals.iter();
     found.extend(proposals.map(|proposal| {
         let about = (proposal.id.0, Some(proposal.at));
@@ -313,7 +320,11 @@ impl Card<'_> {
             AlertKind::SiteTrouble => {
                 let what = work::site_fault(self.texts, self.language, &details.what);
                 let site = details.site.as_str();
-                self.say(&Text::AlertSite { site, what: &what, since })
+                self.say(&Text::AlertSite {
+                    site,
+                    what: &what,
+                    since,
+                })
             }
             AlertKind::Proposal => self.proposed(&id.to_owned()),
         }
@@ -334,7 +345,10 @@ impl Card<'_> {
             ProposalKind::Incident => {
                 let reason = proposal.reason.unwrap_or(crate::domain::IncidentReason::Other);
                 let reason = work::incident_reason(self.texts, self.language, reason);
-                self.say(&Text::ProposalIncident { place, reason: &reason })
+                self.say(&Text::ProposalIncident {
+                    place,
+                    reason: &reason,
+                })
             }
         }
     }
@@ -364,7 +378,10 @@ impl Card<'_> {
                     button(&Text::ProposalLeave, format!("{PROPOSAL_PREFIX}no:{id}")),
                 ]]
             }
-            _ => vec![vec![button(&Text::AlertSee, format!("{PREFIX}{}", self.alert.id))]],
+            _ => vec![vec![button(
+                &Text::AlertSee,
+                format!("{PREFIX}{}", self.alert.id),
+            )]],
         };
         Body {
             text: lines.join("\n"),
@@ -520,7 +537,11 @@ mod tests {
             (talk(0), 45, "talk_waits:4 coordinator"),
             (reported(none, true, enough), 0, ""),
             (reported(very, true, enough), 0, "site:3:line worker"),
-            (reported(long, false, low), 0, "site:3:line worker; site:3:supplies worker"),
+            (
+                reported(long, false, low),
+                0,
+                "site:3:line worker; site:3:supplies worker",
+            ),
             (reported(very, true, enough), 241, ""),
         ];
         for (seen, now, wanted) in cases {
@@ -614,7 +635,13 @@ mod tests {
             let workers: Vec<Worker> = indexes.iter().map(|index| worker(all[*index])).collect();
             let alert = Alert { level, ..alert(new) };
             let told: Vec<i64> = audience(&alert, &workers).iter().map(|one| one.id.0).collect();
-            assert_eq!(told, wanted, "{} at {} among {indexes:?}", new.key, level.as_str());
+            assert_eq!(
+                told,
+                wanted,
+                "{} at {} among {indexes:?}",
+                new.key,
+                level.as_str()
+            );
         }
     }
 
@@ -649,7 +676,11 @@ mod tests {
                 card.body()
             };
             let body = card(&asked, None);
-            assert!(body.text.contains("梧桐采样点") && body.text.contains('2'), "{}", body.text);
+            assert!(
+                body.text.contains("梧桐采样点") && body.text.contains('2'),
+                "{}",
+                body.text
+            );
             assert_eq!(body.buttons.iter().flatten().count(), 2);
             asked.over_at = Some(at(1));
             assert!(card(&asked, Some("林霞")).buttons.is_empty());
@@ -657,7 +688,11 @@ mod tests {
             let paused = alert(&paused);
             assert_eq!(card(&paused, None).buttons.len(), 1);
             let held = card(&paused, Some("林霞"));
-            assert!(held.buttons.is_empty() && held.text.contains("林霞"), "{}", held.text);
+            assert!(
+                held.buttons.is_empty() && held.text.contains("林霞"),
+                "{}",
+                held.text
+            );
         }
     }
 }

@@ -299,9 +299,17 @@ pub fn about(desk: &Desk, content: &InboundContent) -> Option<BroadcastId> {
 fn command(text: &str) -> Option<&str> {
     let word = text.trim().strip_prefix('/')?.split_whitespace().next()?;
     let word = word.split('@').next()?;
-    ["broadcast", "today", "duty", "inbox", "visits", "site", "incident"]
-        .into_iter()
-        .find(|known| word.eq_ignore_ascii_case(known))
+    [
+        "broadcast",
+        "today",
+        "duty",
+        "inbox",
+        "visits",
+        "site",
+        "incident",
+    ]
+    .into_iter()
+    .find(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// One step; none where the message is not one for the desk.

@@ -6,9 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::{
     config::Config,
     domain::{
-        AlertId, Area, Body, Button, ChannelKind, CommunityId, FieldScope, IncidentReason, Language, Proposal,
-        ProposalId, ProposalKind, ProposalState, QueueLength, ReportId, Right, Site, SiteId, SiteReport,
-        Supplies, Trouble, Worker, may,
+        AlertId, Area, Body, Button, ChannelKind, CommunityId, FieldScope, IncidentReason, Language,
+        Proposal, ProposalId, ProposalKind, ProposalState, QueueLength, ReportId, Right, Site, SiteId,
+        SiteReport, Supplies, Trouble, Worker, may,
     },
     i18n::{Text, Texts, work},
     store::Rest,
@@ -153,7 +153,11 @@ impl Wish {
         };
         let short = desks.strip_suffix('s');
         let desks = Desks {
-            open: short.unwrap_or(desks).parse().ok().filter(|open| *open <= 1_000)?,
+            open: short
+                .unwrap_or(desks)
+                .parse()
+                .ok()
+                .filter(|open| *open <= 1_000)?,
             staff_short: short.is_some(),
         };
         match parts.as_slice() {
@@ -327,7 +331,11 @@ impl<'a> Sheet<'a> {
         if line.length == QueueLength::None {
             return length;
         }
-        let distance = if line.apart { Text::SiteApart } else { Text::SiteClose };
+        let distance = if line.apart {
+            Text::SiteApart
+        } else {
+            Text::SiteClose
+        };
         self.say(&Text::SiteLineWith {
             length: &length,
             distance: &self.say(&distance),
@@ -488,12 +496,18 @@ impl<'a> Sheet<'a> {
         let (place, reason_words) = (place.as_str(), reason_words.as_str());
         let (text, label) = if opens {
             (
-                Text::IncidentSureOpen { place, reason: reason_words },
+                Text::IncidentSureOpen {
+                    place,
+                    reason: reason_words,
+                },
                 Text::IncidentOpen,
             )
         } else {
             (
-                Text::IncidentSurePropose { place, reason: reason_words },
+                Text::IncidentSurePropose {
+                    place,
+                    reason: reason_words,
+                },
                 Text::IncidentPropose,
             )
         };
@@ -503,7 +517,13 @@ impl<'a> Sheet<'a> {
             reason.as_str(),
             minute(now)
         );
-        self.said(&text, vec![vec![Button::Choice { label: self.say(&label), data }]])
+        self.said(
+            &text,
+            vec![vec![Button::Choice {
+                label: self.say(&label),
+                data,
+            }]],
+        )
     }
 
     /// It is too late for this keyboard.
@@ -623,10 +643,30 @@ mod tests {
 
     #[test]
     fn what_is_no_button_wants_nothing() {
-        for bad in ["", "at:", "at:x", "1", "1:2", "1:2:9", "1:2:0:x", "1:2:0:1001", "1:2:0:3:what", "1:2:0:3:ok:1"] {
+        for bad in [
+            "",
+            "at:",
+            "at:x",
+            "1",
+            "1:2",
+            "1:2:9",
+            "1:2:0:x",
+            "1:2:0:1001",
+            "1:2:0:3:what",
+            "1:2:0:3:ok:1",
+        ] {
             assert_eq!(Wish::of_button(bad), None, "{bad}");
         }
-        for bad in ["", "x1", "s", "sx", "s1:what", "s1:closed:x", "s1:closed:1:1", "城"] {
+        for bad in [
+            "",
+            "x1",
+            "s",
+            "sx",
+            "s1:what",
+            "s1:closed:x",
+            "s1:closed:1:1",
+            "城",
+        ] {
             assert_eq!(Wish::of_incident_button(bad), None, "{bad}");
         }
         for bad in ["", "yes", "yes:", "yes:x", "maybe:1"] {

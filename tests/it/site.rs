@@ -1,13 +1,15 @@
 //! What workers report from the sites, what is proposed and decided because of it, and what those on duty are told of
 //! unasked: over the real Bot API protocol, the wrong role beside the right one.
 
+use std::fmt::Write as _;
+
 use chrono::TimeDelta;
 use weir::{
     channels::{
         sms::smsc,
         telegram::fake::{self, SentMessage},
     },
-    domain::{Actor, Area, Button, IncidentReason, ProposalState, RoundId, Role, Worker},
+    domain::{Actor, Area, Button, IncidentReason, Language, ProposalState, Role, RoundId, Worker},
     store::{Acknowledged, AuditFilter, Decided, NewAlert, NewReport, Rest, Store},
 };
 
@@ -126,11 +128,24 @@ async fn a_report_takes_three_taps_and_those_on_duty_hear_of_trouble_alone() {
         assert!(refused[0].contains("不在您负责的范围"), "{refused:?}");
         let old = press(&app, 2, &format!("w:s:{site}:{}:0:3:ok", minute - 31), 1).await;
         assert!(old[0].contains("过时"), "{old:?}");
-        for data in ["w:s:", "w:s:1:2", "w:s:x:y:z", "w:n:", "w:p:yes:", "w:a:x", "w:p:yes:99", "w:a:99"] {
+        for data in [
+            "w:s:",
+            "w:s:1:2",
+            "w:s:x:y:z",
+            "w:n:",
+            "w:p:yes:",
+            "w:a:x",
+            "w:p:yes:99",
+            "w:a:99",
+        ] {
             let said = press(&app, 2, data, 1).await;
             assert!(said[0].contains("过时"), "{data}: {said:?}");
         }
-        assert_eq!(on_record(app.store(), "refused.report_site").await, 2, "and the viewer's");
+        assert_eq!(
+            on_record(app.store(), "refused.report_site").await,
+            2,
+            "and the viewer's"
+        );
         assert_eq!(on_record(app.store(), "site.report").await, 4);
     })
     .await;
@@ -165,7 +180,10 @@ async fn a_photo_is_shown_to_those_on_duty_and_a_residents_is_not() {
     assert_eq!(status["sites"][0]["site"], "梧桐采样点", "{status}");
     assert_eq!(status["sites"][0]["report"]["queue"], "none");
     let words = binary::out(&binary::run(&folder, &["status"]).await);
-    assert!(words.contains("梧桐采样点") && words.contains("no alerts"), "{words}");
+    assert!(
+        words.contains("梧桐采样点") && words.contains("no alerts"),
+        "{words}"
+    );
 }
 
 /// Told windows at the site in 梧桐社区: people that come in its busiest minute.
@@ -240,7 +258,10 @@ async fn fewer_desks_are_proposed_confirmed_by_one_of_two_and_windows_move() {
         // The message says who, and has no buttons any more.
         for chat in [3, 4] {
             eventually("the message says who", async || {
-                let sent = app.to_chat(chat).into_iter().find(|sent| sent.text.contains("采样台从3个变成1个"))?;
+                let sent = app
+                    .to_chat(chat)
+                    .into_iter()
+                    .find(|sent| sent.text.contains("采样台从3个变成1个"))?;
                 (sent.text.contains("已经确认") && sent.buttons.is_empty()).then_some(())
             })
             .await;
@@ -261,12 +282,19 @@ async fn moved(app: &TestApp, round: RoundId, before: &[(weir::domain::UnitPlace
     for (place, window) in &after {
         let (_, old) = before.iter().find(|(known, _)| known == place).expect("known");
         if window.starts_at != old.starts_at {
-            assert!(window.starts_at > old.starts_at && place.community == "梧桐社区", "{place:?}");
+            assert!(
+                window.starts_at > old.starts_at && place.community == "梧桐社区",
+                "{place:?}"
+            );
             count += 1;
         }
     }
     assert!(count > 0);
-    assert!(busiest(app, round).await <= 2.001, "{}", busiest(app, round).await);
+    assert!(
+        busiest(app, round).await <= 2.001,
+        "{}",
+        busiest(app, round).await
+    );
     app.settled(round).await;
     eventually("those who were told hear the new time", async || {
         (app.count(round, "correction", "delivered").await == count).then_some(())
@@ -400,7 +428,10 @@ async fn what_nobody_sees_to_goes_up_is_acknowledged_once_and_ends_by_itself() {
         let late = press(&app, 2, &see, 1).await;
         assert!(late[0].contains("林霞已经在处理"), "{late:?}");
         eventually("the other's message says who", async || {
-            let sent = app.to_chat(2).into_iter().find(|sent| sent.message_id == first.message_id)?;
+            let sent = app
+                .to_chat(2)
+                .into_iter()
+                .find(|sent| sent.message_id == first.message_id)?;
             (sent.text.contains("林霞在处理") && sent.buttons.is_empty()).then_some(())
         })
         .await;
@@ -416,10 +447,17 @@ async fn what_nobody_sees_to_goes_up_is_acknowledged_once_and_ends_by_itself() {
             told(&app, chat, "已经恢复").await;
         }
         app.quiet().await;
-        let edited = app.to_chat(3).into_iter().find(|sent| sent.message_id == second.message_id);
+        let edited = app
+            .to_chat(3)
+            .into_iter()
+            .find(|sent| sent.message_id == second.message_id);
         assert!(edited.expect("it stays").buttons.is_empty());
         for chat in [1, 2, 3] {
-            assert_eq!(heard(&app, chat, "通道carrier从"), 2, "chat {chat}: the alert, and its end");
+            assert_eq!(
+                heard(&app, chat, "通道carrier从"),
+                2,
+                "chat {chat}: the alert, and its end"
+            );
         }
         let over = press(&app, 2, &see, 1).await;
         assert!(over[0].contains("已经恢复"), "{over:?}");
@@ -475,7 +513,10 @@ async fn alerts_are_listed_and_seen_to_on_the_command_line() {
     assert!(binary::err(&late).contains("already"), "{}", binary::err(&late));
     decided_on_the_command_line(&app, &folder).await;
     let words = binary::out(&binary::run(&folder, &["status"]).await);
-    assert!(words.contains("sees to it") && words.contains("too close"), "{words}");
+    assert!(
+        words.contains("sees to it") && words.contains("too close"),
+        "{words}"
+    );
 }
 
 async fn decided_on_the_command_line(app: &TestApp, folder: &std::path::Path) {
@@ -483,14 +524,24 @@ async fn decided_on_the_command_line(app: &TestApp, folder: &std::path::Path) {
     report(app, 2, ["50人以上,挤在一起", "4", "一切正常"]).await;
     let id = eventually("the proposal", async || {
         let open = app.store().open_alerts().await.expect("reads");
-        let asks = open.iter().find(|alert| alert.kind == weir::domain::AlertKind::Proposal);
+        let asks = open
+            .iter()
+            .find(|alert| alert.kind == weir::domain::AlertKind::Proposal);
         asks.map(|alert| alert.id.to_string())
     })
     .await;
     let refused = binary::run(folder, &["alerts", "decide", &id, "--confirm", "--as", "小王"]).await;
-    assert!(binary::err(&refused).contains("coordinator"), "{}", binary::err(&refused));
+    assert!(
+        binary::err(&refused).contains("coordinator"),
+        "{}",
+        binary::err(&refused)
+    );
     let done = binary::json(folder, &["alerts", "decide", &id, "--confirm", "--as", "高敏"]).await;
-    assert_eq!((&done["done"], &done["moved"]["moved_units"]), (&true.into(), &0.into()), "{done}");
+    assert_eq!(
+        (&done["done"], &done["moved"]["moved_units"]),
+        (&true.into(), &0.into()),
+        "{done}"
+    );
     let late = binary::run(folder, &["alerts", "decide", &id, "--leave", "--as", "高敏"]).await;
     assert!(binary::err(&late).contains("confirmed"), "{}", binary::err(&late));
     assert_eq!(app.store().sites().await.expect("reads")[0].desks, 4);
@@ -513,25 +564,46 @@ async fn reports_proposals_and_alerts_are_kept_whole_through_backup_rotation_and
             staff_short: false,
             rest,
         };
-        let (one, none) = store.report_site(&new(site.desks, 1, Rest::Well), now).await.expect("stores");
+        let (one, none) = store
+            .report_site(&new(site.desks, 1, Rest::Well), now)
+            .await
+            .expect("stores");
         assert_eq!((one.desks, none), (site.desks, None));
         let more = site.desks + 2;
         let (two, proposal) = store
-            .report_site(&new(more, 2, Rest::Supplies(weir::domain::Supplies::Low)), now + minutes(1))
+            .report_site(
+                &new(more, 2, Rest::Supplies(weir::domain::Supplies::Low)),
+                now + minutes(1),
+            )
             .await
             .expect("stores");
         let proposal = proposal.expect("another number");
         let (same, again) = store
-            .report_site(&new(more, 2, Rest::Trouble(weir::domain::Trouble::Other)), now + minutes(1))
+            .report_site(
+                &new(more, 2, Rest::Trouble(weir::domain::Trouble::Other)),
+                now + minutes(1),
+            )
             .await
             .expect("stores");
-        assert_eq!((same.id, again), (two.id, Some(proposal)), "a tap that adds is no second report");
+        assert_eq!(
+            (same.id, again),
+            (two.id, Some(proposal)),
+            "a tap that adds is no second report"
+        );
         assert_eq!(same.supplies, weir::domain::Supplies::Low);
         let other = add(store, &operator, "小王", Role::Worker, "city").await;
-        let photo = store.photograph_report(two.id, other.id, "file").await.expect("reads");
+        let photo = store
+            .photograph_report(two.id, other.id, "file")
+            .await
+            .expect("reads");
         assert_eq!(photo, None, "another's report");
-        let photo = store.photograph_report(two.id, operator.id, "file").await.expect("stores");
+        let photo = store
+            .photograph_report(two.id, operator.id, "file")
+            .await
+            .expect("stores");
         assert_eq!(photo.and_then(|report| report.photo).as_deref(), Some("file"));
+        let read = store.site_report(two.id).await.expect("reads").expect("is there");
+        assert_eq!((read.worker, read.photo.as_deref()), (operator.id, Some("file")));
         let last = store.last_site_of(operator.id, now).await.expect("reads");
         assert_eq!(last, Some(site.id));
         assert_eq!(store.last_site_of(other.id, now).await.expect("reads"), None);
@@ -551,24 +623,46 @@ async fn reports_proposals_and_alerts_are_kept_whole_through_backup_rotation_and
         };
         let won = decide(Actor::Owner, true, "inbound:1").await;
         assert!(matches!(&won, Decided::Now(one) if one.state == ProposalState::Confirmed));
-        assert_eq!(decide(Actor::Owner, true, "inbound:1").await, won, "a repeat is told the same");
+        assert_eq!(
+            decide(Actor::Owner, true, "inbound:1").await,
+            won,
+            "a repeat is told the same"
+        );
         let late = decide(Actor::Weir, false, "inbound:2").await;
         assert!(matches!(late, Decided::Before(one) if one.decided_by == Some(Actor::Owner)));
         assert_eq!(store.sites().await.expect("reads")[0].desks, more);
+        let old = store.overtake_proposals(now, now).await.expect("reads");
+        let gone = store
+            .overtake_proposals(now + minutes(1), now)
+            .await
+            .expect("notes");
+        assert_eq!((old, gone), (0, 1), "the incident that nobody decided");
         alerts_live_once(store).await;
 
         let file = test.folder.path().join("backup");
-        let kept = (store.latest_reports().await.expect("reads"), store.alerts(9).await.expect("reads"));
+        let kept = (
+            store.latest_reports().await.expect("reads"),
+            store.alerts(9).await.expect("reads"),
+        );
         store.backup(&file, now).await.expect("backs up");
         store.restore(&file, now).await.expect("restores");
         store.close().await;
-        Store::rotate_key(&test.url, &test.key_file(), |_, _| {}).await.expect("rotates");
+        Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
+            .await
+            .expect("rotates");
         let store = test.again().await;
-        let found = (store.latest_reports().await.expect("opens"), store.alerts(9).await.expect("opens"));
+        let found = (
+            store.latest_reports().await.expect("opens"),
+            store.alerts(9).await.expect("opens"),
+        );
         assert_eq!(found, kept);
         store.erase_old(now + TimeDelta::days(1)).await.expect("erases");
         let left = store.latest_reports().await.expect("reads");
-        assert_eq!((left[0].id, left[0].photo.as_deref()), (two.id, None), "facts stay");
+        assert_eq!(
+            (left[0].id, left[0].photo.as_deref()),
+            (two.id, None),
+            "facts stay"
+        );
     })
     .await;
 }
@@ -596,14 +690,133 @@ async fn alerts_live_once(store: &Store) {
     let ack = async |actor| store.acknowledge_alert(id, actor, now).await.expect("writes");
     assert_eq!(ack(Actor::Owner).await, Some(Acknowledged::Now));
     assert_eq!(ack(Actor::Weir).await, Some(Acknowledged::Before(Actor::Owner)));
-    assert!(!store.raise_alert(id, Role::Operator).await.expect("reads"), "somebody sees to it");
+    assert!(
+        !store.raise_alert(id, Role::Operator).await.expect("reads"),
+        "somebody sees to it"
+    );
     assert!(store.end_alert(id, now).await.expect("ends") && !store.end_alert(id, now).await.expect("reads"));
     assert_eq!(ack(Actor::Weir).await, Some(Acknowledged::Over));
     assert_eq!(store.alerts_to_end().await.expect("reads").len(), 1);
     store.end_of_alert_told(id).await.expect("notes");
     assert!(store.alerts_to_end().await.expect("reads").is_empty());
-    assert!(store.open_alert(&new, now).await.expect("writes"), "the next time is another one");
+    assert!(
+        store.open_alert(&new, now).await.expect("writes"),
+        "the next time is another one"
+    );
     assert!(store.told_by_name("alert:1").await.expect("reads").is_empty());
     assert!(store.oldest_ready(now).await.expect("reads").is_empty());
     assert!(store.overdue_visits(now).await.expect("reads").is_empty());
+}
+
+/// What is done in the transcript: by whom, and what.
+enum Act {
+    /// They write this.
+    Write(i64, &'static str),
+    /// They tap this button of their last message, counted from the first.
+    Tap(i64, usize),
+    /// They are told something.
+    Hear(i64),
+    /// A heading.
+    About(&'static str),
+}
+
+const WORKER: i64 = 2;
+const COORDINATOR: i64 = 3;
+
+const ACTS: [Act; 18] = [
+    Act::About("A worker reports from a site"),
+    Act::Write(WORKER, "/site"),
+    Act::Tap(WORKER, 3),
+    Act::Tap(WORKER, 5),
+    Act::Tap(WORKER, 0),
+    Act::About("A coordinator confirms the desks"),
+    Act::Hear(COORDINATOR),
+    Act::Tap(COORDINATOR, 0),
+    Act::About("A worker proposes an incident"),
+    Act::Write(WORKER, "/incident"),
+    Act::Tap(WORKER, 0),
+    Act::Tap(WORKER, 2),
+    Act::Tap(WORKER, 0),
+    Act::Hear(COORDINATOR),
+    Act::Tap(COORDINATOR, 1),
+    Act::About("A coordinator declares one"),
+    Act::Write(COORDINATOR, "/incident"),
+    Act::Tap(COORDINATOR, 0),
+];
+
+fn name(chat: i64) -> &'static str {
+    if chat == WORKER { "worker" } else { "coordinator" }
+}
+
+async fn transcript(language: Language) -> String {
+    let (app, operator) = city(sqlite().await).await;
+    let worker = in_chat(&app, &operator, ("小王", Role::Worker, PLACE), WORKER).await;
+    let coordinator = on_duty(&app, &operator, ("林霞", Role::Coordinator, PLACE), COORDINATOR).await;
+    for one in [&worker, &coordinator] {
+        let set = app
+            .store()
+            .set_worker_language(one.id, language, app.clock.now())
+            .await;
+        set.expect("is set");
+    }
+    let mut out = format!("## {}\n\n", language.code());
+    let mut seen = [WORKER, COORDINATOR].map(|chat| app.to_chat(chat).len());
+    for act in ACTS {
+        let (chat, done) = match act {
+            Act::About(heading) => {
+                let _ = writeln!(out, "### {heading}\n");
+                continue;
+            }
+            Act::Write(chat, words) => {
+                app.bot_api.user_says(chat, "zh-hans", "…", words);
+                (chat, format!("*{}* **›** {words}", name(chat)))
+            }
+            Act::Tap(chat, index) => {
+                let last = app.to_chat(chat).pop().expect("a message");
+                let Some(Button::Choice { label, data }) = last.buttons.iter().flatten().nth(index) else {
+                    panic!("{last:?}");
+                };
+                app.bot_api.user_taps(chat, data);
+                (chat, format!("*{}* **›** [{label}]", name(chat)))
+            }
+            Act::Hear(chat) => (chat, format!("*({} is told)*", name(chat))),
+        };
+        let before = &mut seen[usize::from(chat == COORDINATOR)];
+        app.heard(chat, *before, 1).await;
+        let sent = app.to_chat(chat)[*before].clone();
+        *before += 1;
+        let _ = writeln!(out, "{done}\n");
+        for line in sent.text.lines() {
+            let _ = writeln!(out, "> {line}  ");
+        }
+        for row in &sent.buttons {
+            let labels = row.iter().filter_map(|button| match button {
+                Button::Choice { label, .. } => Some(format!("`{label}`")),
+                _ => None,
+            });
+            let _ = writeln!(out, "> {}  ", labels.collect::<Vec<_>>().join(" "));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_transcript_is_what_is_said() {
+    let mut said = "# Workers at the sites\n\nWritten by `WEIR_WRITE_TRANSCRIPTS=1 cargo test --test it site::the_transcript`, \
+                    over the real Bot API protocol; a test compares. The data are invented.\n\n"
+        .to_owned();
+    for language in Language::ALL {
+        said += &transcript(language).await;
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/transcripts/sites.md");
+    if std::env::var_os("WEIR_WRITE_TRANSCRIPTS").is_some() {
+        std::fs::write(&path, &said).expect("written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == said,
+        "{} is not what is said now; write it anew and read it:\n{said}",
+        path.display()
+    );
 }
