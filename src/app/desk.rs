@@ -292,7 +292,7 @@ impl Asked<'_> {
                 self.with(worker, |known| desk::glance(known, &glance)).await
             }
             Effect::Inbox(_) | Effect::Visits(_) => self.for_residents(turn.clone(), worker).await,
-            Effect::Field(wish) => self.from_field(&turn, wish, worker).await,
+            Effect::Field(wish) => self.in_the_field(&turn, wish, worker).await,
             Effect::Refused(right) => {
                 let whom = self
                     .about
@@ -340,7 +340,7 @@ impl Asked<'_> {
     }
 
     /// What is wanted from the field.
-    async fn from_field(
+    async fn in_the_field(
         &self,
         turn: &Turn,
         wish: &site::Wish,

@@ -307,7 +307,7 @@ impl Field<'_> {
             Wish::Declare(_, _, minute) if !site::is_recent(*minute, now) => sheet.old(),
             Wish::Declare(_, reason, _) if opens => {
                 let (id, is_new, people) = self.open(scope, *reason, worker, now).await?;
-                self.opened(id, is_new, people, sheet)
+                Self::opened(id, is_new, people, sheet)
             }
             Wish::Declare(_, reason, _) => {
                 let by = Actor::Worker(worker.id);
@@ -342,7 +342,7 @@ impl Field<'_> {
         Ok((id.0, is_new, windows.people))
     }
 
-    fn opened(&self, id: i64, is_new: bool, people: i64, sheet: &Sheet<'_>) -> Body {
+    fn opened(id: i64, is_new: bool, people: i64, sheet: &Sheet<'_>) -> Body {
         let (id, people) = (id.to_string(), people.to_string());
         let text = if is_new {
             Text::IncidentOpened {
@@ -441,7 +441,7 @@ impl Field<'_> {
                 Carried::say(sheet.decided(&proposal, &name))
             }
             Outcome::Left => Carried::say(Body::text(sheet.say(&Text::ProposalYours))),
-            Outcome::Incident(id, is_new, people) => Carried::say(self.opened(id, is_new, people, sheet)),
+            Outcome::Incident(id, is_new, people) => Carried::say(Self::opened(id, is_new, people, sheet)),
             Outcome::Desks(proposal, moved) => {
                 let place = self.place(proposal.scope).await?;
                 let place = place.map(|(name, _)| name).unwrap_or_default();

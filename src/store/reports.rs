@@ -175,8 +175,112 @@ macro_rules! propose {
     }};
 }
 
+/// Writes a report down within a transaction, on record, or mends the one of its key; gives its id.
+macro_rules! write_report {
+    ($store:ident, $tx:ident, $new:expr, $now:expr) => {{
+        let (new, now): (&NewReport, DateTime<Utc>) = ($new, $now);
+        let known: Option<(i64, String, String)> =
+            sqlx::query_as("select id, supplies, trouble from site_reports where key = $1")
+                .bind(&new.key)
+                .fetch_optional(&mut *$tx)
+                .await?;
+        let (id, said) = match known {
+            Some((id, supplies, trouble)) => (id, (supplies, trouble)),
+            None => (
+                take_ids!($tx, "site_reports", 1),
+                (Supplies::Enough.as_str().to_owned(), String::new()),
+            ),
+        };
+        let (supplies, trouble) = match new.rest {
+            Rest::Well => (Supplies::Enough.as_str().to_owned(), String::new()),
+            Rest::Supplies(supplies) => (supplies.as_str().to_owned(), said.1),
+            Rest::Trouble(trouble) => (said.0, trouble.as_str().to_owned()),
+        };
+        sqlx::query(
+            "insert into site_reports (id, key, site_id, worker_id, at, queue, apart, desks, staff_short, supplies, \
+               trouble) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+             on conflict (key) do update set queue = $6, apart = $7, desks = $8, staff_short = $9, supplies = $10, \
+               trouble = $11",
+        )
+        .bind(id)
+        .bind(&new.key)
+        .bind(new.site.0)
+        .bind(new.worker.0)
+        .bind(now.timestamp_millis())
+        .bind(new.queue.as_str())
+        .bind(i64::from(new.apart))
+        .bind(i64::from(new.desks))
+        .bind(i64::from(new.staff_short))
+        .bind(&supplies)
+        .bind(&trouble)
+        .execute(&mut *$tx)
+        .await?;
+        let whom = format!("report:{id} site:{}", new.site);
+        append_audit!($store, $tx, &NewAudit::new(Actor::Worker(new.worker), "site.report", whom), now);
+        id
+    }};
+}
+
+/// What a report proposes: another number of desks than the site's, or an incident where none is open. Gives the
+/// proposal's id.
+macro_rules! propose_of {
+    ($store:ident, $tx:ident, $new:expr, $id:expr, $now:expr) => {{
+        let (new, now): (&NewReport, DateTime<Utc>) = ($new, $now);
+        let site: Option<(i64, String, String, String)> =
+            sqlx::query_as("select desks, district, street, community from sites where id = $1")
+                .bind(new.site.0)
+                .fetch_optional(&mut *$tx)
+                .await?;
+        let mut proposal = None;
+        if let Some((planned, district, street, community)) = site {
+            let scope = FieldScope::Site(new.site);
+            if i64::from(new.desks) == planned || new.desks == 0 {
+                // What was proposed before is not so any more; a closed site is no matter of desks.
+                sqlx::query(
+                    "update proposals set state = 'overtaken', decided_at = $2 where kind = 'desks' \
+                     and scope = $1 and state = 'waiting'",
+                )
+                .bind(scope.to_string())
+                .bind(now.timestamp_millis())
+                .execute(&mut *$tx)
+                .await?;
+            }
+            let closed = new.desks == 0;
+            let declared: Option<(i64,)> = sqlx::query_as(
+                "select i.id from incidents i where i.state = 'open' and (i.everywhere = 1 or exists \
+                   (select 1 from incident_scopes z where z.incident_id = i.id and z.site_id = $1))",
+            )
+            .bind(new.site.0)
+            .fetch_optional(&mut *$tx)
+            .await?;
+            // A fault that is declared there already need not be proposed.
+            if i64::from(new.desks) != planned && (!closed || declared.is_none()) {
+                let proposed = NewProposal {
+                    kind: if closed {
+                        ProposalKind::Incident
+                    } else {
+                        ProposalKind::Desks
+                    },
+                    scope,
+                    area: Area::Community([district, street, community]),
+                    reason: closed.then_some(IncidentReason::Closed),
+                    desks: if closed {
+                        (0, 0)
+                    } else {
+                        (planned, i64::from(new.desks))
+                    },
+                    report: Some($id),
+                    by: Actor::Worker(new.worker),
+                };
+                proposal = Some(propose!($store, $tx, &proposed, now).0);
+            }
+        }
+        proposal
+    }};
+}
+
 impl Store {
-    fn report_row(&self, row: ReportRow) -> Result<SiteReport> {
+    fn report_row(&self, row: &ReportRow) -> Result<SiteReport> {
         let corrupt = |column: &str| StoreError::Corrupt(format!("site_reports.{column}"));
         Ok(SiteReport {
             id: ReportId(row.id),
@@ -204,99 +308,13 @@ impl Store {
         new: &NewReport,
         now: DateTime<Utc>,
     ) -> Result<(SiteReport, Option<ProposalId>)> {
-        let actor = Actor::Worker(new.worker);
         let (report, proposal) = in_transaction!(self, |tx| {
-            let known: Option<(i64, String, String)> =
-                sqlx::query_as("select id, supplies, trouble from site_reports where key = $1")
-                    .bind(&new.key)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            let (id, said) = match known {
-                Some((id, supplies, trouble)) => (id, (supplies, trouble)),
-                None => (
-                    take_ids!(tx, "site_reports", 1),
-                    (Supplies::Enough.as_str().to_owned(), String::new()),
-                ),
-            };
-            let (supplies, trouble) = match new.rest {
-                Rest::Well => (Supplies::Enough.as_str().to_owned(), String::new()),
-                Rest::Supplies(supplies) => (supplies.as_str().to_owned(), said.1),
-                Rest::Trouble(trouble) => (said.0, trouble.as_str().to_owned()),
-            };
-            sqlx::query(
-                "insert into site_reports (id, key, site_id, worker_id, at, queue, apart, desks, staff_short, supplies, \
-                   trouble) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-                 on conflict (key) do update set queue = $6, apart = $7, desks = $8, staff_short = $9, supplies = $10, \
-                   trouble = $11",
-            )
-            .bind(id)
-            .bind(&new.key)
-            .bind(new.site.0)
-            .bind(new.worker.0)
-            .bind(now.timestamp_millis())
-            .bind(new.queue.as_str())
-            .bind(i64::from(new.apart))
-            .bind(i64::from(new.desks))
-            .bind(i64::from(new.staff_short))
-            .bind(&supplies)
-            .bind(&trouble)
-            .execute(&mut *tx)
-            .await?;
-            let whom = format!("report:{id} site:{}", new.site);
-            append_audit!(self, tx, &NewAudit::new(actor, "site.report", whom), now);
-            let site: Option<(i64, String, String, String)> =
-                sqlx::query_as("select desks, district, street, community from sites where id = $1")
-                    .bind(new.site.0)
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            let mut proposal = None;
-            if let Some((planned, district, street, community)) = site {
-                let scope = FieldScope::Site(new.site);
-                if i64::from(new.desks) == planned || new.desks == 0 {
-                    // What was proposed before is not so any more; a closed site is no matter of desks.
-                    sqlx::query(
-                        "update proposals set state = 'overtaken', decided_at = $2 where kind = 'desks' \
-                         and scope = $1 and state = 'waiting'",
-                    )
-                    .bind(scope.to_string())
-                    .bind(now.timestamp_millis())
-                    .execute(&mut *tx)
-                    .await?;
-                }
-                let closed = new.desks == 0;
-                let declared: Option<(i64,)> = sqlx::query_as(
-                    "select i.id from incidents i where i.state = 'open' and (i.everywhere = 1 or exists \
-                       (select 1 from incident_scopes z where z.incident_id = i.id and z.site_id = $1))",
-                )
-                .bind(new.site.0)
-                .fetch_optional(&mut *tx)
-                .await?;
-                // A fault that is declared there already need not be proposed.
-                if i64::from(new.desks) != planned && (!closed || declared.is_none()) {
-                    let new = NewProposal {
-                        kind: if closed {
-                            ProposalKind::Incident
-                        } else {
-                            ProposalKind::Desks
-                        },
-                        scope,
-                        area: Area::Community([district, street, community]),
-                        reason: closed.then_some(IncidentReason::Closed),
-                        desks: if closed {
-                            (0, 0)
-                        } else {
-                            (planned, i64::from(new.desks))
-                        },
-                        report: Some(id),
-                        by: actor,
-                    };
-                    proposal = Some(propose!(self, tx, &new, now).0);
-                }
-            }
+            let id = write_report!(self, tx, new, now);
+            let proposal = propose_of!(self, tx, new, id, now);
             let row: ReportRow = sqlx::query_as(AT_ID).bind(id).fetch_one(&mut *tx).await?;
             (row, proposal)
         });
-        Ok((self.report_row(report)?, proposal.map(ProposalId)))
+        Ok((self.report_row(&report)?, proposal.map(ProposalId)))
     }
 
     /// A report.
@@ -304,7 +322,7 @@ impl Store {
         let row: Option<ReportRow> = on_pool!(self, |pool| {
             sqlx::query_as(AT_ID).bind(id.0).fetch_optional(pool).await?
         });
-        row.map(|row| self.report_row(row)).transpose()
+        row.map(|row| self.report_row(&row)).transpose()
     }
 
     /// Adds a photo to a report of this worker; none where it is not theirs.
@@ -324,7 +342,7 @@ impl Store {
                 .await?;
             sqlx::query_as(AT_ID).bind(id.0).fetch_optional(&mut *tx).await?
         });
-        let report = row.map(|row| self.report_row(row)).transpose()?;
+        let report = row.map(|row| self.report_row(&row)).transpose()?;
         Ok(report.filter(|report| report.worker == worker))
     }
 
@@ -335,7 +353,7 @@ impl Store {
                order by n.at desc, n.id desc limit 1) order by r.site_id"
         ));
         let rows: Vec<ReportRow> = on_pool!(self, |pool| { sqlx::query_as(sql).fetch_all(pool).await? });
-        rows.into_iter().map(|row| self.report_row(row)).collect()
+        rows.into_iter().map(|row| self.report_row(&row)).collect()
     }
 
     /// The site that a worker reported from last, not longer ago than `since`.

@@ -326,7 +326,7 @@ impl Card<'_> {
                     since,
                 })
             }
-            AlertKind::Proposal => self.proposed(&id.to_owned()),
+            AlertKind::Proposal => self.proposed(id),
         }
     }
 

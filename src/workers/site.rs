@@ -359,6 +359,10 @@ impl<'a> Sheet<'a> {
                     data: format!("{PREFIX}{}:{}:{index}:{open}{mark}", seen.site, seen.minute),
                 }
             };
+            // Where no desk is open, nobody asks for staff.
+            if open == 0 {
+                return vec![button(false)];
+            }
             vec![button(false), button(true)]
         };
         let rows = desks_offered(site.desks).into_iter().map(row).collect();
@@ -637,7 +641,7 @@ mod tests {
                     }
                 }
             }
-            assert_eq!(reports, 7 * 12 * 6);
+            assert_eq!(reports, 7 * 11 * 6);
         }
     }
 

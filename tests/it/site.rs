@@ -86,9 +86,9 @@ async fn a_report_takes_three_taps_and_those_on_duty_hear_of_trouble_alone() {
         on_duty(&app, &operator, ("小钱", Role::Worker, OTHER), 4).await;
         in_chat(&app, &operator, ("看客", Role::Viewer, "city"), 5).await;
         let before = [3, 4].map(|chat| app.to_chat(chat).len());
-        let said = report(&app, 2, ["20人以内,间距够", "3", "一切正常"]).await;
+        let said = report(&app, 2, ["20人以内,间距够", "3", "没别的问题"]).await;
         assert!(
-            said.contains("梧桐采样点:20人以内,间距够;采样台3;一切正常"),
+            said.contains("梧桐采样点:20人以内,间距够;采样台3;物资够,没别的问题"),
             "{said}"
         );
         assert!(app.ask(5, "/site", 1).await[0].contains("需要工作人员来做"));
@@ -107,7 +107,7 @@ async fn a_report_takes_three_taps_and_those_on_duty_hear_of_trouble_alone() {
 
         // The next report is well again: over, said once, and the buttons are gone.
         app.clock.advance(minutes(2));
-        report(&app, 2, ["没人排队", "3", "一切正常"]).await;
+        report(&app, 2, ["没人排队", "3", "没别的问题"]).await;
         told(&app, 3, "已经恢复").await;
         eventually("no button is left", async || {
             let sent = app.to_chat(3);
@@ -156,7 +156,7 @@ async fn a_photo_is_shown_to_those_on_duty_and_a_residents_is_not() {
     let (app, operator) = city(sqlite().await).await;
     in_chat(&app, &operator, ("小王", Role::Worker, PLACE), 2).await;
     on_duty(&app, &operator, ("小赵", Role::Worker, PLACE), 3).await;
-    report(&app, 2, ["没人排队", "3", "一切正常"]).await;
+    report(&app, 2, ["没人排队", "3", "没别的问题"]).await;
     let before = app.to_chat(2).len();
     app.bot_api.user_sends_photo(2, "photo-1");
     let said = app.heard(2, before, 1).await;
@@ -225,7 +225,7 @@ async fn fewer_desks_are_proposed_confirmed_by_one_of_two_and_windows_move() {
         on_duty(&app, &operator, ("周洁", Role::Coordinator, PLACE), 4).await;
         on_duty(&app, &operator, ("钱进", Role::Coordinator, OTHER), 5).await;
         let elsewhere = app.to_chat(5).len();
-        let said = report(&app, 2, ["50人以上,间距够", "1个,人手不够", "一切正常"]).await;
+        let said = report(&app, 2, ["50人以上,间距够", "1个,人手不够", "没别的问题"]).await;
         assert!(said.contains("已请协调员确认"), "{said}");
         let asked = told(&app, 3, "采样台从3个变成1个").await;
         told(&app, 4, "采样台从3个变成1个").await;
@@ -269,7 +269,7 @@ async fn fewer_desks_are_proposed_confirmed_by_one_of_two_and_windows_move() {
         assert_eq!(app.to_chat(5).len(), elsewhere + 1, "only its own refusal");
         // The same number again is proposed no more.
         app.clock.advance(minutes(2));
-        let said = report(&app, 2, ["没人排队", "1", "一切正常"]).await;
+        let said = report(&app, 2, ["没人排队", "1", "没别的问题"]).await;
         assert!(!said.contains("已请协调员"), "{said}");
     })
     .await;
@@ -315,7 +315,7 @@ async fn a_proposal_outlives_a_restart_and_a_newer_report_overtakes_it() {
     }
     app.stop_service().await;
     app.start_service();
-    tap(&app, 2, "一切正常").await;
+    tap(&app, 2, "没别的问题").await;
     let asked = told(&app, 3, "采样台从3个变成2个").await;
     app.stop_service().await;
     app.start_service();
@@ -323,7 +323,7 @@ async fn a_proposal_outlives_a_restart_and_a_newer_report_overtakes_it() {
     app.quiet().await;
     assert_eq!(heard(&app, 3, "采样台从3个变成2个"), 1, "asked once");
     app.clock.advance(minutes(2));
-    report(&app, 2, ["没人排队", "4", "一切正常"]).await;
+    report(&app, 2, ["没人排队", "4", "没别的问题"]).await;
     let newer = told(&app, 3, "采样台从3个变成4个").await;
     let late = press(&app, 3, &data(&asked, "确认"), 1).await;
     assert!(late[0].contains("不用处理"), "{late:?}");
@@ -493,7 +493,7 @@ async fn alerts_are_listed_and_seen_to_on_the_command_line() {
     let (app, operator) = city(sqlite().await).await;
     in_chat(&app, &operator, ("小王", Role::Worker, PLACE), 2).await;
     add(app.store(), &operator, "看客", Role::Viewer, "city").await;
-    report(&app, 2, ["50人以上,挤在一起", "3", "一切正常"]).await;
+    report(&app, 2, ["50人以上,挤在一起", "3", "没别的问题"]).await;
     eventually("the alert", async || {
         let open = app.store().open_alerts().await.expect("reads");
         (!open.is_empty()).then_some(())
@@ -521,7 +521,7 @@ async fn alerts_are_listed_and_seen_to_on_the_command_line() {
 
 async fn decided_on_the_command_line(app: &TestApp, folder: &std::path::Path) {
     app.clock.advance(minutes(2));
-    report(app, 2, ["50人以上,挤在一起", "4", "一切正常"]).await;
+    report(app, 2, ["50人以上,挤在一起", "4", "没别的问题"]).await;
     let id = eventually("the proposal", async || {
         let open = app.store().open_alerts().await.expect("reads");
         let asks = open
@@ -723,11 +723,11 @@ enum Act {
 const WORKER: i64 = 2;
 const COORDINATOR: i64 = 3;
 
-const ACTS: [Act; 18] = [
+const ACTS: [Act; 20] = [
     Act::About("A worker reports from a site"),
     Act::Write(WORKER, "/site"),
     Act::Tap(WORKER, 3),
-    Act::Tap(WORKER, 5),
+    Act::Tap(WORKER, 4),
     Act::Tap(WORKER, 0),
     Act::About("A coordinator confirms the desks"),
     Act::Hear(COORDINATOR),
@@ -741,6 +741,8 @@ const ACTS: [Act; 18] = [
     Act::Tap(COORDINATOR, 1),
     Act::About("A coordinator declares one"),
     Act::Write(COORDINATOR, "/incident"),
+    Act::Tap(COORDINATOR, 0),
+    Act::Tap(COORDINATOR, 1),
     Act::Tap(COORDINATOR, 0),
 ];
 
