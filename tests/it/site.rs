@@ -390,6 +390,7 @@ async fn an_incident_is_proposed_by_a_worker_and_opened_by_a_coordinator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn what_nobody_sees_to_goes_up_is_acknowledged_once_and_ends_by_itself() {
     on_both(async |test| {
         let (mut app, operator) = city(test).await;
@@ -548,6 +549,7 @@ async fn decided_on_the_command_line(app: &TestApp, folder: &std::path::Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "one story from its beginning to its end")]
 async fn reports_proposals_and_alerts_are_kept_whole_through_backup_rotation_and_erasure() {
     on_both(async |test| {
         let (store, now) = (&test.store, evening());
