@@ -132,7 +132,7 @@ fn pacing(seen: &Seen) -> Vec<NewAlert> {
     }]
 }
 
-/// What is for coordinators from the first: workers have heard of it before, or may not decide it.
+/// What is for coordinators from the first.
 fn above(kind: AlertKind, area: Area, (id, since): (i64, Option<DateTime<Utc>>)) -> NewAlert {
     NewAlert {
         key: format!("{}:{id}", kind.as_str()),
@@ -143,7 +143,7 @@ fn above(kind: AlertKind, area: Area, (id, since): (i64, Option<DateTime<Utc>>))
             since,
             ..AlertDetails::default()
         },
-        level: Role::Coordinator,
+        level: least(kind),
     }
 }
 
@@ -255,13 +255,8 @@ pub fn may_see_to(alert: &Alert, worker: &Worker, workers: &[Worker]) -> bool {
 /// Who is told of an alert: those on duty up to its level; where none is, those above at once; where nobody at all is on
 /// duty, coordinators and operators who are not, and at last everybody who may see to it.
 pub fn audience<'w>(alert: &Alert, workers: &'w [Worker]) -> Vec<&'w Worker> {
-    let least = if alert.kind == AlertKind::Proposal {
-        Role::Coordinator
-    } else {
-        Role::Worker
-    };
     let mut able = able(alert, workers);
-    able.retain(|worker| worker.role >= least);
+    able.retain(|worker| worker.role >= least(alert.kind));
     for top in [Role::Worker, Role::Coordinator, Role::Operator] {
         let told = able.iter().filter(|worker| worker.on_duty && worker.role <= top);
         let told: Vec<&Worker> = told.copied().collect();
@@ -272,6 +267,14 @@ pub fn audience<'w>(alert: &Alert, workers: &'w [Worker]) -> Vec<&'w Worker> {
     let above = able.iter().filter(|worker| worker.role >= Role::Coordinator);
     let above: Vec<&Worker> = above.copied().collect();
     if above.is_empty() { able } else { above }
+}
+
+/// Who hears of it at all: not workers where they have heard of it before, or may not decide it.
+fn least(kind: AlertKind) -> Role {
+    match kind {
+        AlertKind::VisitOverdue | AlertKind::TalkWaits | AlertKind::Proposal => Role::Coordinator,
+        _ => Role::Worker,
+    }
 }
 
 /// The name under which an alert's message is kept up to date in a chat.

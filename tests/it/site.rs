@@ -5,21 +5,23 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use weir::{
+    app::alerts::Alerts,
     channels::{
         sms::smsc,
         telegram::fake::{self, SentMessage},
     },
-    domain::{Actor, Area, Button, IncidentReason, Language, ProposalState, Role, RoundId, Worker},
-    store::{Acknowledged, AuditFilter, Decided, NewAlert, NewReport, Rest, Store},
+    domain::{Actor, Address, Area, Button, IncidentReason, Language, ProposalState, Role, RoundId, Worker},
+    i18n::visits::VisitTeller,
+    store::{Acknowledged, AuditFilter, Decided, NewAlert, NewReport, Rest, Store, ThreadFilter},
 };
 
 use crate::{
     app::{TestApp, eventually, hour},
     binary,
-    desks::{city, in_chat, press},
+    desks::{city, in_chat, press, scheduled},
     round::many,
     support::{evening, minutes, on_both, sqlite},
-    workers::{add, first},
+    workers::{add, first, raw},
 };
 
 const PLACE: &str = "锦江区/春熙街道/梧桐社区";
@@ -708,6 +710,146 @@ async fn alerts_live_once(store: &Store) {
     assert!(store.told_by_name("alert:1").await.expect("reads").is_empty());
     assert!(store.oldest_ready(now).await.expect("reads").is_empty());
     assert!(store.overdue_visits(now).await.expect("reads").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn residents_who_wait_and_visits_that_nobody_touches_come_to_coordinators() {
+    on_both(async |test| {
+        let (app, operator) = city(test).await;
+        let nurse = on_duty(&app, &operator, ("王护士", Role::Worker, PLACE), 2).await;
+        on_duty(&app, &operator, ("林霞", Role::Coordinator, PLACE), 3).await;
+        app.text("+8619900000001", "人工", 1).await;
+        app.clock.advance(minutes(46));
+        told(&app, 3, "等到现在没有人答复").await;
+        assert_eq!(
+            heard(&app, 2, "等到现在没有人答复"),
+            0,
+            "the inbox told the worker"
+        );
+        let id = app
+            .store()
+            .threads(&ThreadFilter::default())
+            .await
+            .expect("reads")[0]
+            .id;
+        press(&app, 3, &format!("w:i:end:{id}"), 1).await;
+        told(&app, 3, "已经恢复").await;
+
+        let visit = scheduled(&app, &nurse).await;
+        let alert = eventually("the alert of a visit", async || {
+            app.clock.advance(minutes(5));
+            let open = app.store().open_alerts().await.expect("reads");
+            open.into_iter()
+                .find(|alert| alert.key == format!("visit_overdue:{visit}"))
+        })
+        .await;
+        assert_eq!(
+            (alert.area.to_string().as_str(), alert.level),
+            (PLACE, Role::Coordinator)
+        );
+        told(&app, 3, "到现在没有人处理").await;
+        let raised = app.store().raised_visits(0).await.expect("reads");
+        assert!(
+            app.clock.now() - raised[0].at >= minutes(15),
+            "the inbox told it before"
+        );
+        let by = weir::domain::VisitBy::coordinator("owner");
+        let cancel = weir::store::VisitChange::new(visit, weir::domain::VisitAct::Cancel, by);
+        let texts = weir::i18n::Texts::load().expect("texts");
+        let teller = VisitTeller::new(&texts, &app.config, weir::channels::sms::segment::parts);
+        let now = app.clock.now();
+        app.store()
+            .act_on_visit(&cancel, &teller, now)
+            .await
+            .expect("cancels");
+        eventually("it is over", async || {
+            let alert = app.store().alert(alert.id).await.expect("reads")?;
+            alert.over_at
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_pacing_is_told_once_by_two_processes_and_not_where_somebody_holds_it() {
+    on_both(async |test| {
+        let mut app = TestApp::set(test, weir::clock::Clock::manual(crate::app::afternoon()), |_| {}).await;
+        app.config.registration.url = Some("http://127.0.0.1:9".into());
+        app.import(&many(8)).await;
+        let store = app.store().clone();
+        let operator = first(&store).await;
+        let chat = store
+            .contact(&Address::Chat(1), app.clock.now())
+            .await
+            .expect("is written down");
+        raw(
+            &app.test,
+            &format!(
+                "update workers set contact_id = {chat} where id = {}",
+                operator.id
+            ),
+        )
+        .await;
+        let looks = |app: &TestApp| Alerts {
+            store: store.clone(),
+            clock: app.clock.clone(),
+            texts: weir::i18n::Texts::load().expect("texts"),
+            config: app.config.clone(),
+            written: tokio::sync::watch::channel(0).0,
+            channels: Vec::new(),
+            down: std::collections::HashMap::new(),
+            asked_at: None,
+            shown: std::collections::HashMap::new(),
+        };
+        let pause = async || {
+            let decision = weir::store::NewDecision {
+                law: String::new(),
+                sample: None,
+                mode: "paused",
+                per_second: 0.0,
+                starts_per_second: 0.0,
+                safe_per_second: 1.0,
+                nominal_capacity: None,
+                reasons: Vec::new(),
+            };
+            store
+                .save_decision(&decision, &[], app.clock.now())
+                .await
+                .expect("writes");
+        };
+        pause().await;
+        let (mut one, mut other) = (looks(&app), looks(&app));
+        one.step().await.expect("looks");
+        assert!(
+            store.open_alerts().await.expect("reads").is_empty(),
+            "no round goes on"
+        );
+        let (round, _) = app.plan().await;
+        app.release_at_once(round).await;
+        let both = tokio::join!(one.step(), other.step());
+        both.0.and(both.1).expect("look");
+        one.step().await.expect("looks");
+        other.step().await.expect("looks");
+        assert_eq!(store.open_alerts().await.expect("reads")[0].key, "pacing_paused");
+        assert_eq!(store.told_by_name("alert:1").await.expect("reads"), [chat]);
+        let all = store
+            .deliveries(&weir::store::DeliveryFilter::default(), 100)
+            .await
+            .expect("reads");
+        let told = all.iter().filter(|delivery| delivery.key.starts_with("alert:"));
+        assert_eq!(told.count(), 1);
+        // Who holds it by hand knows: it is over, once that has lasted.
+        let held = store.set_pacing_by_hand("held", "owner", "a test", app.clock.now());
+        held.await.expect("is held");
+        for _ in 0..2 {
+            one.step().await.expect("looks");
+            app.clock.advance(minutes(3));
+        }
+        one.step().await.expect("looks");
+        assert!(store.open_alerts().await.expect("reads").is_empty());
+    })
+    .await;
 }
 
 /// What is done in the transcript: by whom, and what.
