@@ -53,7 +53,7 @@ pub enum RoundCommand {
         #[arg(long)]
         accept_shortage: bool,
     },
-    /// Hold everything of a round that has not left.
+    /// Hold everything of a round that has not left, save corrections of what people were told.
     Pause {
         /// The round.
         round: RoundId,
@@ -63,7 +63,7 @@ pub enum RoundCommand {
         /// The round.
         round: RoundId,
     },
-    /// Withdraw a round; what has not left never will.
+    /// Withdraw a round: what has not left never will, and who knows a time that is still to come is told that it is off.
     Cancel {
         /// The round.
         round: RoundId,
@@ -389,7 +389,7 @@ fn replan_words(outcome: &Replanned, done: bool, paused: bool) -> String {
         if done { "are now told" } else { "would be told" },
     );
     if paused && outcome.told_units > 0 {
-        text.push_str("The round is paused: they are told once it goes on (`weir round resume`)\n");
+        text.push_str("The round is paused: these are told all the same, nobody else is\n");
     }
     if outcome.added_units > 0 {
         text.push_str(&format!(
@@ -601,8 +601,18 @@ async fn change(id: RoundId, to: RoundState, session: &Session) -> Result<()> {
     };
     on_record(what, &plan::existing(&store, id).await?, session, &store).await?;
     plan::move_round(&store, id, to, session.clock.now()).await?;
-    session.out.answer(&json!({ "round": id, "state": to }), || {
-        format!("round {id} is {}", to.as_str())
+    if to != RoundState::Cancelled {
+        return session.out.answer(&json!({ "round": id, "state": to }), || {
+            format!("round {id} is {}", to.as_str())
+        });
+    }
+    let told = store.count_to_correct(id).await?;
+    let answer = json!({ "round": id, "state": to, "told_units": told });
+    session.out.answer(&answer, || match told {
+        0 => format!("round {id} is cancelled; nobody knew a time that was still to come"),
+        told => format!(
+            "round {id} is cancelled\n{told} units know a time that was still to come: `weir serve` now tells them that it is off"
+        ),
     })
 }
 

@@ -157,6 +157,8 @@ texts! {
     WindowHeading = "window-heading",
     ReminderHeading = "reminder-heading",
     CorrectionHeading = "correction-heading",
+    CalledOffHeading = "called-off-heading",
+    CalledOffNext = "called-off-next",
     WindowsHeading = "windows-heading",
     WindowLine { place, time, site } = "window-line",
     OthersLine { place, time, site } = "others-line",

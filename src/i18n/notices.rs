@@ -53,11 +53,23 @@ pub fn reminder(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], today: NaiveD
     )
 }
 
-/// Tells windows that have moved.
+/// Tells windows that have moved. Some moved after they had begun: who was tested then need not come again.
 pub fn correction(voice: &Voice<'_>, tz: Tz, windows: &[WindowView], link: Option<&str>) -> Body {
-    let advice = with_link(&[Text::WhatToBring], link);
+    let advice = with_link(&[Text::WhatToBring, Text::IncidentDone], link);
     let body = announce(voice, tz, windows, None, &Text::CorrectionHeading, &advice);
     with_link_button(voice, body, link)
+}
+
+/// Tells that windows do not hold any more.
+pub fn called_off(voice: &Voice<'_>, tz: Tz, windows: &[WindowView]) -> Body {
+    announce(
+        voice,
+        tz,
+        windows,
+        None,
+        &Text::CalledOffHeading,
+        &[Text::CalledOffNext],
+    )
 }
 
 /// Tells that registering does not work just now, and what to do; `beside` is what a worker adds.

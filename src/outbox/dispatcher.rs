@@ -279,11 +279,14 @@ impl Dispatcher {
         {
             return Outcome::NotAllowed;
         }
+        let mut place = None;
         for _ in 0..self.lane.channel.cost(message) {
-            tokio::select! {
-                () = self.lane.limits.ready(self.lane.share, claimed.contact.0) => {}
+            // Or it would wait for itself.
+            drop(place.take());
+            place = tokio::select! {
+                place = self.lane.limits.ready(self.lane.share, claimed.contact.0) => Some(place),
                 () = stop.cancelled() => return Outcome::NotTried,
-            }
+            };
         }
         // Waiting takes time: look again at what may have changed meanwhile.
         let now = self.outbox.clock.now();
@@ -293,7 +296,9 @@ impl Dispatcher {
         if stop.is_cancelled() || self.lane.pause.lasts(now).is_some() {
             return Outcome::NotTried;
         }
-        match self.lane.channel.send(message, now).await {
+        let sent = self.lane.channel.send(message, now).await;
+        drop(place);
+        match sent {
             Ok(taken) => Outcome::Taken(taken),
             Err(error) => Outcome::Failed(error),
         }

@@ -16,6 +16,8 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 
+use tokio::sync::OwnedMutexGuard;
+
 use crate::clock::Clock;
 
 /// A [`Clock`] as governor reads it.
@@ -59,6 +61,24 @@ struct Chats {
     turns: Mutex<HashMap<i64, Turn>>,
 }
 
+/// A chat's turn: until it is dropped, when its message is with the channel or has failed, nothing else goes to that chat,
+/// and the gap to the next message counts from then. Counted from when a message sets out, one that is slow on the way and
+/// the next, which is not, could arrive within one second.
+#[derive(Debug)]
+#[must_use = "the chat is free again once this is dropped"]
+pub struct Place {
+    clock: LimitClock,
+    last_ms: Option<OwnedMutexGuard<i64>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(last_ms) = &mut self.last_ms {
+            **last_ms = self.clock.0.now().timestamp_millis();
+        }
+    }
+}
+
 /// Who is asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
@@ -95,24 +115,27 @@ impl Limits {
         self.per_second
     }
 
-    /// Waits until one unit may be sent to `chat`, and takes it.
-    pub async fn ready(&self, share: Share, chat: i64) {
+    /// Waits until one unit may be sent to `chat`, and takes it; what it gives is kept while that is sent.
+    pub async fn ready(&self, share: Share, chat: i64) -> Place {
         if share == Share::Bulk {
             while let Err(wait) = self.bulk.check() {
                 self.wait(&wait).await;
             }
         }
-        let Some(chats) = &self.per_chat else {
-            return self.any_ready().await;
-        };
-        let turn = chats.turn(chat, self.now_ms());
-        let mut last_ms = turn.lock().await;
-        let free_ms = *last_ms + chats.gap.as_millis() as i64;
-        while let Ok(left @ 1..) = u64::try_from(free_ms - self.now_ms()) {
-            self.clock.0.sleep(Duration::from_millis(left)).await;
+        let mut last_ms = None;
+        if let Some(chats) = &self.per_chat {
+            let turn = chats.turn(chat, self.now_ms()).lock_owned().await;
+            let free_ms = *turn + chats.gap.as_millis() as i64;
+            while let Ok(left @ 1..) = u64::try_from(free_ms - self.now_ms()) {
+                self.clock.0.sleep(Duration::from_millis(left)).await;
+            }
+            last_ms = Some(turn);
         }
         self.any_ready().await;
-        *last_ms = self.now_ms();
+        Place {
+            clock: self.clock.clone(),
+            last_ms,
+        }
     }
 
     async fn any_ready(&self) {
@@ -221,7 +244,7 @@ mod tests {
         for share in [Share::Bulk, Share::Reply, Share::Bulk, Share::Reply, Share::Reply] {
             let (limits, clock) = (limits.clone(), clock.clone());
             waiting.spawn(async move {
-                limits.ready(share, 7).await;
+                drop(limits.ready(share, 7).await);
                 clock.now().timestamp_millis()
             });
             tokio::task::yield_now().await;
@@ -240,6 +263,31 @@ mod tests {
         for (before, at) in befores.zip(&sent) {
             assert!((1_000..1_100).contains(&(at - before)), "{sent:?} from {began}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_gap_counts_from_when_a_slow_message_is_through() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH + TimeDelta::days(1));
+        let limits = Arc::new(Limits::new(&clock, 10, Some(1)));
+        clock.advance(TimeDelta::seconds(5));
+        let slow = limits.ready(Share::Reply, 7).await;
+        let next = tokio::spawn({
+            let limits = limits.clone();
+            async move { drop(limits.ready(Share::Reply, 7).await) }
+        });
+        let passes = async |millis: usize| {
+            for _ in 0..millis {
+                clock.advance(TimeDelta::milliseconds(1));
+                tokio::task::yield_now().await;
+            }
+        };
+        passes(3_000).await;
+        assert!(!next.is_finished(), "the first is still on its way");
+        drop(slow);
+        passes(1_000).await;
+        assert!(!next.is_finished(), "it may have arrived just now");
+        passes(100).await;
+        assert!(next.is_finished());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rounds and broadcasts, one mechanism: planned, released at the round's pace, reminded of, paused, cancelled, done.
 
+pub mod aftermath;
 pub mod broadcast;
 pub mod communities;
 pub mod doors;

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     pacer, plan,
-    releaser::{Releaser, Said, UNITS_PER_STEP},
+    releaser::{Releaser, Said, UNITS_PER_STEP, units_of},
 };
 use crate::{
     domain::{ChannelKind, ContactId, DeliveryState, RoundState, UnitId, WindowView},
@@ -131,12 +131,15 @@ impl Releaser {
         let details = self.windows_of(&audience, round.id).await?;
         let deliveries = self.window_notices(round, &audience, &details, now);
         let counts = count(units, &deliveries, &details);
+        let known = units_of(&details);
         let windows: Vec<i64> = units.iter().map(|unit| unit.window).collect();
         let steering = Steering {
             // Stored with the first round that passed it: later ones, and a crash between them, find it moved.
             city: city.moved(),
             counts: &counts,
             two_step: gate.passes_city,
+            known: &known,
+            corrects: false,
         };
         let written = self
             .store

@@ -1,7 +1,7 @@
 //! Fans releasing rounds out into the outbox: which units next, at the round's pace, and whom to remind.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     mem,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -21,7 +21,7 @@ use crate::{
         RoundState, UnitId, WindowView,
     },
     i18n::{Texts, Voice, notices},
-    store::{AudienceContact, ContactState, DueReminder, NewDelivery, Round, Store, StoreError},
+    store::{AudienceContact, ContactState, DueReminder, NewDelivery, Round, Store, StoreError, Told},
 };
 
 /// Units told by one transaction: some 5,000 contacts, so that memory stays flat whatever the round's size.
@@ -53,6 +53,8 @@ pub(super) enum Said {
         /// Without the link: the call follows.
         two_step: bool,
     },
+    /// The windows do not hold any more, and there are no others yet.
+    CalledOff,
 }
 
 impl Said {
@@ -60,7 +62,7 @@ impl Said {
         match self {
             Self::Window { .. } | Self::Call => NoticeKind::Window,
             Self::Reminder => NoticeKind::Reminder,
-            Self::Correction { .. } => NoticeKind::Correction,
+            Self::Correction { .. } | Self::CalledOff => NoticeKind::Correction,
         }
     }
 
@@ -69,9 +71,16 @@ impl Said {
             Self::Window { .. } | Self::Reminder | Self::Correction { .. } => {
                 "released when its window had begun"
             }
+            Self::CalledOff => "called off when its window had ended",
             Self::Call => "released when its window had long ended",
         }
     }
+}
+
+/// The units of which such deliveries speak.
+pub(super) fn units_of(details: &BTreeMap<ContactId, Vec<WindowView>>) -> Vec<UnitId> {
+    let units: BTreeSet<UnitId> = details.values().flatten().map(|window| window.unit).collect();
+    units.into_iter().collect()
 }
 
 /// What the releaser needs.
@@ -154,8 +163,8 @@ impl Releaser {
         let everywhere = incidents.iter().any(|incident| incident.scope.is_everywhere());
         let halted = everywhere || city.is_stopped();
         let mut settled = !halted && incidents.is_empty();
-        // Corrections wait for no gate: until they come, people hold a time that is no longer so.
-        for round in rounds.iter().filter(|round| round.state == RoundState::Releasing) {
+        // Corrections wait for no gate and no pause: until they come, people hold a time that is no longer so.
+        for round in rounds.iter().filter(|round| self.has_corrections(round)) {
             worked += self.correct(round).await?;
         }
         if !halted {
@@ -183,18 +192,7 @@ impl Releaser {
         Ok(worked)
     }
 
-    /// The window notice of a round for each of these contacts.
-    async fn to_contacts(
-        &self,
-        round: &Round,
-        audience: &[AudienceContact],
-        now: DateTime<Utc>,
-    ) -> Result<Vec<NewDelivery>, StoreError> {
-        let details = self.windows_of(audience, round.id).await?;
-        Ok(self.window_notices(round, audience, &details, now))
-    }
-
-    /// The same where their windows are at hand.
+    /// The window notice of a round for each of these contacts that has windows in it.
     pub(super) fn window_notices(
         &self,
         round: &Round,
@@ -241,6 +239,7 @@ impl Releaser {
         // In time for at least one of the windows it speaks of.
         let in_time = |window: &WindowView| match said {
             Said::Call => window.ends_at + CALL_GRACE,
+            Said::CalledOff => window.ends_at,
             // A green lane is open for hours, and one may come at any time of them.
             Said::Window { .. } | Said::Correction { .. } if window.lane == Lane::Green && !window.own => {
                 window.ends_at
@@ -296,6 +295,7 @@ impl Releaser {
             }
             Said::Window { two_step: true } => notices::first_of_two(&voice, city.time_zone, windows),
             Said::Window { two_step: false } => notices::window_notice(&voice, city.time_zone, windows, link),
+            Said::CalledOff => notices::called_off(&voice, city.time_zone, windows),
             Said::Call => notices::call(&voice, city.time_zone, windows, link, today),
         }
     }
@@ -323,10 +323,17 @@ impl Releaser {
         Ok(units.len())
     }
 
+    fn has_corrections(&self, round: &Round) -> bool {
+        match round.state {
+            RoundState::Releasing | RoundState::Paused => true,
+            RoundState::Cancelled => round.last_window_ends_at > self.clock.now(),
+            RoundState::Draft | RoundState::Done => false,
+        }
+    }
+
     /// Tells those who knew a window that moved its new time: one message with all their windows of the round as they are
-    /// now. It is not paced: until it comes they hold a time that is no longer so. Whoever is being sent an old time at
-    /// this moment is told after that has left. Whose first notice never left hears no correction of it, but the
-    /// notice itself.
+    /// now; of a cancelled round, that they are off. It is not paced: until it comes they hold a time that is no longer
+    /// so. Whoever is being sent an old time at this moment is told after that has left.
     async fn correct(&self, round: &Round) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let due = self.store.units_to_correct(round.id, UNITS_PER_STEP).await?;
@@ -338,47 +345,76 @@ impl Releaser {
         let contacts: Vec<ContactId> = audience.iter().map(|contact| contact.contact).collect();
         let told = self.store.told_contacts(round, &contacts).await?;
         let busy = self.store.hearing_old_times(round.id).await?;
-        let details = self.windows_of(&audience, round.id).await?;
+        let mut details = self.windows_of(&audience, round.id).await?;
+        for windows in details.values_mut() {
+            windows.retain(|window| window.ends_at > now);
+        }
         let mut waiting: Vec<UnitId> = Vec::new();
         let mut deliveries = Vec::new();
         for contact in &audience {
-            let (Some(left), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact))
+            let (Some(told), Some(windows)) = (told.get(&contact.contact), details.get(&contact.contact))
             else {
                 continue;
             };
-            let windows: &Vec<WindowView> = &windows
-                .iter()
-                .filter(|window| window.ends_at > now)
-                .cloned()
-                .collect();
             if busy.contains(&contact.contact) {
                 waiting.extend(windows.iter().map(|window| window.unit));
                 continue;
             }
-            // Whatever moves next makes another key; the same moves make no second message.
-            let revision: i64 = windows.iter().map(|window| window.revision).sum();
-            let key = format!("correction:{}:{}:{revision}", round.id, contact.contact);
-            let moved_before = windows.iter().any(|window| window.revision > 2);
-            let two_step = plan::steps(round).two_step;
-            let said = if *left || moved_before {
-                Said::Correction { two_step }
-            } else {
-                Said::Window { two_step }
-            };
-            deliveries.push(self.delivery(key, round.id, contact, said, windows, now));
+            deliveries.extend(self.corrected(round, contact, *told, windows, now));
         }
         let done: Vec<i64> = due
             .iter()
             .filter(|(_, unit)| !waiting.contains(unit))
             .map(|(window, _)| *window)
             .collect();
+        let known = units_of(&details);
         if (done.is_empty() && deliveries.is_empty())
-            || !self.store.correct(round, &done, &deliveries, now).await?
+            || !self.store.correct(round, &done, &deliveries, &known, now).await?
         {
             return Ok(0);
         }
         self.written.send_modify(|count| *count += 1);
         Ok(done.len())
+    }
+
+    /// What corrects the picture that one contact has of a round; nothing where it is right. Whose first notice never left
+    /// hears no correction of it, but the notice itself.
+    fn corrected(
+        &self,
+        round: &Round,
+        contact: &AudienceContact,
+        told: Told,
+        windows: &[WindowView],
+        now: DateTime<Utc>,
+    ) -> Option<NewDelivery> {
+        if round.state == RoundState::Cancelled {
+            let key = format!("called-off:{}:{}", round.id, contact.contact);
+            let knows = told.heard && !windows.is_empty();
+            let mut new =
+                knows.then(|| self.delivery(key, round.id, contact, Said::CalledOff, windows, now))?;
+            // A cancelled round withdraws what is its own.
+            new.round = None;
+            return Some(new);
+        }
+        let revision: i64 = windows.iter().map(|window| window.revision).sum();
+        let as_told = |window: &WindowView| window.revision == 1 && !window.own;
+        if told.left && windows.iter().all(as_told) {
+            return None;
+        }
+        // Whatever moves next, or is withdrawn, makes another key; the same moves make no second message.
+        let withdrawn = told.withdrawn;
+        let key = format!(
+            "correction:{}:{}:{revision}.{withdrawn}",
+            round.id, contact.contact
+        );
+        let moved_before = windows.iter().any(|window| window.revision > 2);
+        let two_step = plan::steps(round).two_step;
+        let said = if told.left || moved_before {
+            Said::Correction { two_step }
+        } else {
+            Said::Window { two_step }
+        };
+        Some(self.delivery(key, round.id, contact, said, windows, now))
     }
 
     /// Tells those who became part of a told unit only afterwards, and by phone those whose chat stopped working.
@@ -388,8 +424,10 @@ impl Releaser {
             .store
             .untold_contacts(round, now, LATECOMERS_PER_STEP)
             .await?;
-        let deliveries = self.to_contacts(round, &contacts, now).await?;
-        let added = self.store.tell_late(round, &deliveries, now).await? as usize;
+        let details = self.windows_of(&contacts, round.id).await?;
+        let deliveries = self.window_notices(round, &contacts, &details, now);
+        let known = units_of(&details);
+        let added = self.store.tell_late(round, &deliveries, &known, now).await? as usize;
         self.written.send_modify(|count| *count += 1);
         Ok(added)
     }

@@ -3,7 +3,7 @@
 //! Here the windows move, in one transaction. Their people hear of it from the releaser, which finds the moved windows
 //! in the store: a restart in between neither forgets nor repeats anybody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
@@ -27,6 +27,8 @@ use crate::{
 
 /// Who is told to come within this time is on the way: their window stays.
 const ON_THE_WAY: TimeDelta = TimeDelta::minutes(15);
+/// Who is asked to come again needs so long to hear it and to come.
+const AGAIN_FROM: TimeDelta = TimeDelta::minutes(20);
 /// As many starts as ever asked for.
 const UNLIMITED: f64 = 1e12;
 /// Windows may move, or the service may tell somebody, between the reading and the writing; then it is done anew.
@@ -47,6 +49,17 @@ pub struct ReplanQuota {
     pub site: Option<SiteId>,
     /// What the law orders, in place of all the above.
     pub order: Option<WindowOrder>,
+    /// Only these windows move, also those that have begun.
+    pub kept: Option<Kept>,
+}
+
+/// Windows whose people could not be tested at their time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// Whose.
+    pub units: HashSet<UnitId>,
+    /// Windows that had ended before this are left alone.
+    pub since: DateTime<Utc>,
 }
 
 /// What a re-planning did, or would do.
@@ -146,7 +159,8 @@ async fn asked(
         first: spec.date.min(today),
     };
     let sites = store.sites().await?;
-    let since = quota.order.map_or(now, |order| order.reaches_back_to(now));
+    let kept_since = quota.kept.as_ref().map_or(now, |kept| kept.since);
+    let since = quota.order.map_or(kept_since, |order| order.reaches_back_to(now));
     let windows = store.movable_windows(round.id, since).await?;
     let taken = store.taken_room(Some(round.id), now).await?;
     let (must_not, buildings) = input::must_not(store, &spec).await?;
@@ -382,10 +396,22 @@ fn by_hand(
     beside: &Beside,
     now: DateTime<Utc>,
 ) -> Restaggered {
-    for (announced, &index) in announced.iter_mut().zip(index) {
+    let mut again = Vec::new();
+    for (at, (announced, &index)) in announced.iter_mut().zip(index).enumerate() {
+        let window = &windows[index];
         // Those on the way, and those that began, take their room and stay.
-        if announced.told && windows[index].starts_at < now + ON_THE_WAY {
+        let stays = match &quota.kept {
+            Some(kept) => !kept.units.contains(&window.unit),
+            None => announced.told && window.starts_at < now + ON_THE_WAY,
+        };
+        if stays {
             announced.moves = MOVES_MAX;
+        } else if quota.kept.is_some() {
+            let earliest = (ground.minutes.minute)(now + AGAIN_FROM);
+            if announced.start < earliest {
+                announced.start = earliest;
+                again.push(at);
+            }
         }
     }
     let from = (ground.minutes.minute)(quota.from.map_or(now, |from| from.max(now)));
@@ -394,7 +420,7 @@ fn by_hand(
     let mut by_minute = beside.quota(&announced, per_minute, from);
     by_minute.resize(by_minute.len().max(delay), per_minute);
     by_minute[..delay].fill(0.0);
-    planner::restagger(&Restagger {
+    let mut restaggered = planner::restagger(&Restagger {
         windows: &announced,
         supply: ground.supply,
         given: ground.given,
@@ -402,7 +428,18 @@ fn by_hand(
         quota: &by_minute,
         quota_after: per_minute,
         site,
-    })
+    });
+    // Those for which the earliest time has room.
+    let moved: HashSet<u32> = restaggered.moved.iter().map(|moved| moved.index).collect();
+    again.retain(|at| !moved.contains(&(*at as u32)) && announced[*at].moves < MOVES_MAX);
+    restaggered.moved.extend(again.iter().map(|&at| planner::Moved {
+        index: at as u32,
+        unit: announced[at].unit,
+        start: announced[at].start,
+        minutes: announced[at].minutes,
+        over_capacity: false,
+    }));
+    restaggered
 }
 
 /// Windows for units of the round's communities that came onto the roster after it was planned.

@@ -262,7 +262,19 @@ impl Store {
 
 /// What a migration did to the rows that were there, for those of a backup from before it: each migration that changes
 /// rows has a line here.
-const CATCH_UP: [(i64, &str); 1] = [(3, "update windows set called_at = released_at")];
+const CATCH_UP: [(i64, &str); 2] = [
+    (3, "update windows set called_at = released_at"),
+    (
+        12,
+        "update windows set known_at = (select r.released_at from rounds r where r.id = windows.round_id) \
+         where released_at is null and exists ( \
+           select 1 from rounds r join residents p on p.unit_id = windows.unit_id and p.moved_out_at is null \
+           join deliveries d on d.key in ( \
+             'window:' || cast(r.id as text) || ':' || cast(r.plan_revision as text) || ':' || cast(p.phone_contact_id as text), \
+             'window:' || cast(r.id as text) || ':' || cast(r.plan_revision as text) || ':' || cast(p.chat_contact_id as text)) \
+           where r.id = windows.round_id)",
+    ),
+];
 
 const AFTER_RESTORE: [&str; 4] = [
     "update deliveries set state = 'held', lease_until = null, changed_at = $1, \

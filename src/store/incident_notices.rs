@@ -361,7 +361,7 @@ impl Store {
                    where d.contact_id = c.id and d.kind = 'correction' and d.created_at >= n.told_at \
                      and d.state not in ('cancelled', 'expired', 'failed')) \
                  + (select count(*) from residents p join windows w on w.unit_id = p.unit_id and w.corrects = 1 \
-                   join rounds o on o.id = w.round_id and o.state = 'releasing' where p.moved_out_at is null \
+                   join rounds o on o.id = w.round_id and o.state in ('releasing', 'paused', 'cancelled') where p.moved_out_at is null \
                      and (p.phone_contact_id = c.id or p.chat_contact_id = c.id)) \
                  from incident_notices n join contacts c on c.id = n.contact_id \
                  where n.incident_id = $1 and n.over_at is null and not exists (select 1 from incidents j \
@@ -381,12 +381,31 @@ impl Store {
             .collect()
     }
 
-    /// The rounds whose windows an incident fell into.
+    /// The units of a round whose windows an incident fell into, without those whose people were all registered on paper
+    /// for it.
+    pub async fn kept_units(&self, id: IncidentId, round: RoundId) -> Result<Vec<UnitId>> {
+        let rows: Vec<(i64,)> = on_pool!(self, |pool| {
+            sqlx::query_as(
+                "select k.unit_id from incident_windows k where k.incident_id = $1 and k.round_id = $2 \
+                   and exists (select 1 from residents p where p.unit_id = k.unit_id and p.moved_out_at is null \
+                     and not exists (select 1 from manual_registrations m \
+                       where m.incident_id = k.incident_id and m.resident_id = p.id)) order by k.unit_id",
+            )
+            .bind(id.0)
+            .bind(round.0)
+            .fetch_all(pool)
+            .await?
+        });
+        Ok(rows.into_iter().map(|(unit,)| UnitId(unit)).collect())
+    }
+
+    /// The rounds whose windows an incident fell into, without those that were cancelled.
     pub async fn incident_rounds(&self, id: IncidentId) -> Result<Vec<RoundId>> {
         let rows: Vec<(i64,)> = on_pool!(self, |pool| {
             sqlx::query_as(
-                "select round_id from incident_windows where incident_id = $1 \
-                 union select round_id from incident_times where incident_id = $1 order by 1",
+                "select k.round_id from (select round_id from incident_windows where incident_id = $1 \
+                   union select round_id from incident_times where incident_id = $1) k \
+                 join rounds o on o.id = k.round_id and o.state <> 'cancelled' order by 1",
             )
             .bind(id.0)
             .fetch_all(pool)

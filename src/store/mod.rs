@@ -51,7 +51,7 @@ pub use incidents::{Incident, IncidentNote, NewIncident};
 pub use keys::{KeyError, Keys};
 pub use load::LoadMinute;
 pub use manual::{ManualChange, ManualRegistration, OwnTime, Returned, SheetPerson, SheetWindow};
-pub use moving::{Movable, OwnWindow, RoundStart, WindowMove};
+pub use moving::{Movable, OwnWindow, RoundStart, Told, WindowMove};
 pub use outbox::{
     AudienceContact, Change, Claimed, DeliveryFilter, DeliveryRow, NewDelivery, ReceiptOutcome, StateCount,
 };

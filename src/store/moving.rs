@@ -37,7 +37,7 @@ pub struct Movable {
     pub people: u32,
     /// Contacts that a notice of it reaches.
     pub recipients: u32,
-    /// Its people have been told.
+    /// Its people have been told, or some of them with another unit of theirs.
     pub told: bool,
     /// How often it has moved since.
     pub moves: u8,
@@ -73,6 +73,17 @@ pub struct RoundStart {
     pub told: bool,
     /// How many.
     pub recipients: u64,
+}
+
+/// What became of what a contact was to hear of a round's windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The first notice was not withdrawn.
+    pub left: bool,
+    /// Some notice of a time reached the channel, or is on its way there.
+    pub heard: bool,
+    /// Notices of a time that were withdrawn before they left.
+    pub withdrawn: i64,
 }
 
 /// A time that a household asks for in place of its unit's.
@@ -119,7 +130,7 @@ impl Store {
         let rows: Vec<MovableRow> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select w.id, w.unit_id, w.site_id, w.starts_at, w.ends_at, w.people, w.moves, \
-                   cast(case when w.released_at is null then 0 else 1 end as bigint), \
+                   cast(case when coalesce(w.released_at, w.known_at) is null then 0 else 1 end as bigint), \
                    (select count(distinct coalesce(chat.id, p.phone_contact_id)) from residents p \
                     left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
                     where p.unit_id = w.unit_id and p.moved_out_at is null) \
@@ -177,8 +188,8 @@ impl Store {
 
     /// Moves windows of a live round and adds new ones, in one transaction. Those who were told of a window that moves
     /// are to be corrected; what waits to tell them an old time is cancelled, and what a dispatcher holds is marked
-    /// so that it does not wait again. The forecast learns who comes at the old time all the same. False, and nothing changed, when the round has stopped or its windows have moved
-    /// since it was read.
+    /// so that it does not wait again. The forecast learns who comes at the old time all the same.
+    /// False, and nothing changed, when the round has stopped or its windows have moved since it was read.
     pub async fn apply_moves(
         &self,
         round: &Round,
@@ -186,7 +197,6 @@ impl Store {
         added: &[Window],
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let told_key = format!("window:{}:{}:", round.id, round.plan_revision);
         let now_ms = now.timestamp_millis();
         let history = format!("{now_ms} cancelled its window moved\n");
         Ok(in_transaction!(self, |tx| {
@@ -218,7 +228,6 @@ impl Store {
                     }
                     sqlx::query(self.sql(CORRECT_TOLD))
                         .bind(move_rows(moves, false))
-                        .bind(&told_key)
                         .execute(&mut *tx)
                         .await?;
                 }
@@ -260,28 +269,52 @@ impl Store {
         Ok(rows.into_iter().map(|(id, unit)| (id, UnitId(unit))).collect())
     }
 
-    /// Of these contacts, those who have been told in this round, with whether that left: what was cancelled before it
-    /// could leave has told nobody anything.
+    /// How many windows of a round await that their people hear what became of them.
+    pub async fn count_to_correct(&self, round: RoundId) -> Result<u64> {
+        let (units,): (i64,) = on_pool!(self, |pool| {
+            sqlx::query_as("select count(*) from windows where round_id = $1 and corrects = 1")
+                .bind(round.0)
+                .fetch_one(pool)
+                .await?
+        });
+        Ok(units as u64)
+    }
+
+    /// Of these contacts, those for whom a notice of this round's windows was written, with what became of it.
     pub async fn told_contacts(
         &self,
         round: &Round,
         contacts: &[ContactId],
-    ) -> Result<HashMap<ContactId, bool>> {
+    ) -> Result<HashMap<ContactId, Told>> {
         let sql = self.sql(
-            "select d.contact_id, d.state from {rows} \
+            "select d.contact_id, \
+               cast(case when d.state = 'cancelled' then 0 else 1 end as bigint), \
+               cast(case when d.state in ('sending', 'accepted', 'sent', 'delivered') then 1 else 0 end as bigint) \
+                 + (select count(*) from deliveries k where k.contact_id = d.contact_id and k.kind = 'correction' \
+                    and k.round_id = $3 and k.state in ('sending', 'accepted', 'sent', 'delivered')), \
+               cast(case when d.state = 'cancelled' then 1 else 0 end as bigint) \
+                 + (select count(*) from deliveries k where k.contact_id = d.contact_id and k.kind = 'correction' \
+                    and k.round_id = $3 and k.state = 'cancelled') \
+             from {rows} \
              join deliveries d on d.key = $2 || cast(cast(r.value->>'id' as bigint) as text)",
         );
-        let rows: Vec<(i64, String)> = on_pool!(self, |pool| {
+        let rows: Vec<(i64, i64, i64, i64)> = on_pool!(self, |pool| {
             sqlx::query_as(sql)
                 .bind(json_ids(contacts.iter().map(|contact| contact.0)))
                 .bind(format!("window:{}:{}:", round.id, round.plan_revision))
+                .bind(round.id.0)
                 .fetch_all(pool)
                 .await?
         });
-        Ok(rows
-            .into_iter()
-            .map(|(contact, state)| (ContactId(contact), state != "cancelled"))
-            .collect())
+        let told = |(contact, left, heard, withdrawn): (i64, i64, i64, i64)| {
+            let told = Told {
+                left: left == 1,
+                heard: heard > 0,
+                withdrawn,
+            };
+            (ContactId(contact), told)
+        };
+        Ok(rows.into_iter().map(told).collect())
     }
 
     /// Contacts to whom a dispatcher is sending an old time of this round at this moment.
@@ -349,12 +382,13 @@ impl Store {
                 .bind(now_ms)
                 .execute(&mut *tx)
                 .await?;
-            for sql in [CANCEL_OF_RESIDENTS, MARK_OF_RESIDENTS] {
+            for sql in [CANCEL_OF_RESIDENTS, MARK_OF_RESIDENTS, CORRECT_BESIDE] {
                 sqlx::query(self.sql(sql))
                     .bind(&residents)
                     .bind(own.round.0)
                     .bind(now_ms)
                     .bind(&history)
+                    .bind(own.unit.0)
                     .execute(&mut *tx)
                     .await?;
             }
@@ -380,7 +414,8 @@ const NOTE_MOVED: &str = "insert into pacing_moved (starts_at, sms, chat) \
       sms = pacing_moved.sms + excluded.sms, chat = pacing_moved.chat + excluded.chat";
 const MOVE: &str = "update windows set starts_at = cast(r.value->>'starts' as bigint), \
       ends_at = cast(r.value->>'ends' as bigint), over_capacity = cast(r.value->>'over' as bigint), \
-      revision = revision + 1, moves = moves + case when released_at is null then 0 else 1 end, reminded_at = null, \
+      revision = revision + 1, moves = moves + case when coalesce(released_at, known_at) is null then 0 else 1 end, \
+      reminded_at = null, \
       called_at = case when cast(r.value->>'called' as bigint) = 1 then null else called_at end, \
       green_ends_at = case when green_ends_at < cast(r.value->>'ends' as bigint) \
         then cast(r.value->>'ends' as bigint) else green_ends_at end \
@@ -390,15 +425,9 @@ const MOVE_OWN: &str = "update own_windows set starts_at = cast(r.value->>'start
     from {rows} where own_windows.id = cast(r.value->>'id' as bigint) and own_windows.round_id = $2";
 const CORRECT_OWN: &str = "update windows set corrects = 1 where round_id = $2 and unit_id in ( \
       select o.unit_id from {rows} join own_windows o on o.id = cast(r.value->>'id' as bigint))";
-/// A contact of several units hears of all of them when the first is told, so the moment of a unit alone does not say
-/// whether its people know.
 const CORRECT_TOLD: &str = "update windows set corrects = 1 \
-    where id in (select cast(r.value->>'id' as bigint) from {rows}) and (released_at is not null \
-      or exists (select 1 from residents p join deliveries d \
-        on d.key in ($2 || cast(p.phone_contact_id as text), $2 || cast(p.chat_contact_id as text)) \
-        where p.unit_id = windows.unit_id and p.moved_out_at is null) \
-      or exists (select 1 from contacts k join deliveries d on d.key = $2 || cast(k.id as text) \
-        where k.unit_id = windows.unit_id))";
+    where id in (select cast(r.value->>'id' as bigint) from {rows}) and coalesce(released_at, known_at) is not null";
+/// Of a phone of several units the call to one that did not move stays: nothing else brings its link.
 const CANCEL_SUPERSEDED: &str = "update deliveries set state = 'cancelled', changed_at = $2, history = history || $3 \
     where round_id = $1 and state in ('held', 'queued') and kind in ('window', 'reminder', 'correction') \
       and contact_id in ( \
@@ -407,7 +436,11 @@ const CANCEL_SUPERSEDED: &str = "update deliveries set state = 'cancelled', chan
         union select p.chat_contact_id from windows w join residents p on p.unit_id = w.unit_id \
           where w.round_id = $1 and w.corrects = 1 and p.chat_contact_id is not null \
         union select k.id from windows w join contacts k on k.unit_id = w.unit_id \
-          where w.round_id = $1 and w.corrects = 1)";
+          where w.round_id = $1 and w.corrects = 1) \
+      and not (key like 'call:%' and exists (select 1 from residents p join windows v on v.unit_id = p.unit_id \
+        where v.round_id = $1 and v.corrects = 0 \
+          and (p.phone_contact_id = deliveries.contact_id or p.chat_contact_id = deliveries.contact_id) \
+          and deliveries.key like '%:' || cast(v.starts_at / 60000 as text)))";
 const MARK_SUPERSEDED: &str = "update deliveries set superseded = 1 \
     where round_id = $1 and state = 'sending' and kind in ('window', 'reminder', 'correction') \
       and contact_id in ( \
@@ -444,18 +477,33 @@ const DELETE_OWN: &str = "delete from own_windows where round_id = $2 \
 const INSERT_OWN: &str = "insert into own_windows (id, round_id, resident_id, unit_id, site_id, starts_at, ends_at, \
       changed_at) select cast(r.value->>'id' as bigint), $2, cast(r.value->>'resident' as bigint), $3, $4, $5, $6, $7 \
     from {rows}";
+/// Who is reached by a chat is not written to by phone: what waits for that phone speaks of others. Of a phone of several
+/// units the calls to the others stay.
 const CANCEL_OF_RESIDENTS: &str = "update deliveries set state = 'cancelled', changed_at = $3, history = history || $4 \
     where round_id = $2 and state in ('held', 'queued') and kind in ('window', 'reminder', 'correction') \
-      and contact_id in (select p.phone_contact_id from {rows} \
-          join residents p on p.id = cast(r.value->>'id' as bigint) where p.phone_contact_id is not null \
-        union select p.chat_contact_id from {rows} \
-          join residents p on p.id = cast(r.value->>'id' as bigint) where p.chat_contact_id is not null)";
+      and contact_id in (select coalesce(chat.id, p.phone_contact_id) from {rows} \
+          join residents p on p.id = cast(r.value->>'id' as bigint) \
+          left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable') \
+      and not (key like 'call:%' and exists (select 1 from residents p join windows v on v.unit_id = p.unit_id \
+        where v.round_id = $2 and v.unit_id <> $5 \
+          and (p.phone_contact_id = deliveries.contact_id or p.chat_contact_id = deliveries.contact_id) \
+          and deliveries.key like '%:' || cast(v.starts_at / 60000 as text)))";
 const MARK_OF_RESIDENTS: &str = "update deliveries set superseded = 1 \
     where round_id = $2 and state = 'sending' and kind in ('window', 'reminder', 'correction') \
-      and $3 > 0 and $4 <> '' and contact_id in (select p.phone_contact_id from {rows} \
-          join residents p on p.id = cast(r.value->>'id' as bigint) where p.phone_contact_id is not null \
-        union select p.chat_contact_id from {rows} \
-          join residents p on p.id = cast(r.value->>'id' as bigint) where p.chat_contact_id is not null)";
+      and $3 > 0 and $4 <> '' and $5 > 0 and contact_id in (select coalesce(chat.id, p.phone_contact_id) from {rows} \
+          join residents p on p.id = cast(r.value->>'id' as bigint) \
+          left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable')";
+/// A phone of several units was to hear of the others too: what was withdrawn is written anew for those.
+const CORRECT_BESIDE: &str = "update windows set corrects = 1 \
+    where round_id = $2 and unit_id <> $5 and coalesce(released_at, known_at) is not null and unit_id in ( \
+      select q.unit_id from {rows} join residents p on p.id = cast(r.value->>'id' as bigint) \
+        left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
+        join residents q on q.moved_out_at is null and (q.phone_contact_id = coalesce(chat.id, p.phone_contact_id) \
+          or q.chat_contact_id = coalesce(chat.id, p.phone_contact_id)) \
+        join deliveries d on d.contact_id = coalesce(chat.id, p.phone_contact_id) and d.round_id = $2 \
+          and d.kind in ('window', 'correction') \
+          and ((d.state = 'cancelled' and d.changed_at = $3 and d.history like '%' || $4) \
+            or (d.state = 'sending' and d.superseded = 1)))";
 
 /// The moves of units' windows or of own times, as the statements read them.
 fn move_rows(moves: &[WindowMove], own: bool) -> String {

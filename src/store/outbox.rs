@@ -228,13 +228,14 @@ const CLAIM: &str = "update deliveries set state = 'sending', attempts = attempt
       and next_at <= $3 order by next_at, id limit $6 {lock}) \
     returning id, kind, attempts, contact_id, expires_at";
 
-/// What a dispatcher gives back after its round was paused or cancelled waits, or is withdrawn, like the rest of it.
+/// What a dispatcher gives back after its round was paused or cancelled waits, or is withdrawn, like the rest of it; a
+/// correction waits for no pause.
 const FOLLOW_ROUND: &str = "update deliveries \
     set state = case when o.state = 'paused' then 'held' else 'cancelled' end, history = history || $2 || ' ' \
       || case when o.state = 'paused' then 'held the round was paused' else 'cancelled the round was cancelled' end || $3 \
     from {rows} join rounds o on o.state in ('paused', 'cancelled') \
     where deliveries.id = cast(r.value->>'id' as bigint) and deliveries.round_id = o.id \
-      and deliveries.state = 'queued'";
+      and deliveries.state = 'queued' and (o.state = 'cancelled' or deliveries.kind <> 'correction')";
 
 /// Gives a delivery the name of the message that it is edited into.
 pub(super) const MAKE_LIVE: &str = "update deliveries set live = $2 where key = $1";

@@ -88,6 +88,16 @@ pub struct UnitToTell {
     pub recipients: u32,
 }
 
+/// What a dispatcher holds of a cancelled round does not wait again.
+const MARK_CALLED_OFF: &str = "update deliveries set superseded = 1 \
+    where round_id = $1 and state = 'sending' and $2 > 0 and kind in ('window', 'reminder', 'correction')";
+/// Who knows a time of it that has not ended is to hear that it is off; nothing else of it is to be corrected.
+const CORRECT_CALLED_OFF: &str = "update windows set corrects = case \
+      when coalesce(released_at, known_at) is null then 0 \
+      when ends_at > $2 or green_ends_at > $2 or exists (select 1 from own_windows o \
+        where o.round_id = $1 and o.unit_id = windows.unit_id and o.ends_at > $2) then 1 \
+      else 0 end where round_id = $1";
+
 /// What a telling has to do with pacing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Steering<'a> {
@@ -97,6 +107,10 @@ pub struct Steering<'a> {
     pub counts: &'a [ToldCount],
     /// It is the first of two steps: the link follows with the second.
     pub two_step: bool,
+    /// Units of which these deliveries speak although their own turn has not come: a phone of several hears of all.
+    pub known: &'a [UnitId],
+    /// It says what is no longer so, and is written whatever became of the round.
+    pub corrects: bool,
 }
 
 /// Households of a unit that no working contact reaches.
@@ -395,7 +409,8 @@ impl Store {
     }
 
     /// Moves a round from one of `from` to `to`; false when it was in none of them. Its waiting deliveries move
-    /// along: a paused round holds them, a resumed one queues them, a cancelled one cancels them.
+    /// along: a paused round holds them, save the corrections, a resumed one queues them, a cancelled one cancels them,
+    /// and those who know a time that has not ended are to hear that it is off.
     pub async fn move_round(
         &self,
         round: RoundId,
@@ -432,7 +447,7 @@ impl Store {
                 for state in waiting.split_whitespace() {
                     sqlx::query(
                         "update deliveries set state = $3, changed_at = $4, history = history || $5 \
-                         where round_id = $1 and state = $2",
+                         where round_id = $1 and state = $2 and ($3 <> 'held' or kind <> 'correction')",
                     )
                     .bind(round.0)
                     .bind(state)
@@ -447,17 +462,29 @@ impl Store {
                     .await?;
                 }
             }
+            if moved && to == RoundState::Cancelled {
+                for sql in [MARK_CALLED_OFF, CORRECT_CALLED_OFF] {
+                    sqlx::query(sql)
+                        .bind(round.0)
+                        .bind(now_ms)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
             moved
         }))
     }
 
-    /// Rounds that are over: every window has ended and no delivery is open. Marks them done; gives how many.
+    /// Rounds that are over: every window has ended, no delivery is open, and no incident lasts that kept people from their
+    /// test, who may get another time. Marks them done; gives how many.
     pub async fn finish_rounds(&self, now: DateTime<Utc>) -> Result<u64> {
         Ok(in_transaction!(self, |tx| {
             sqlx::query(
                 "update rounds set state = 'done', changed_at = $1 where state = 'releasing' \
                    and last_window_ends_at < $1 and not exists (select 1 from windows w where w.round_id = rounds.id \
-                   and w.called_at is null) and not exists (select 1 from deliveries d \
+                   and w.called_at is null) and not exists (select 1 from incidents i join incident_windows k \
+                   on k.incident_id = i.id where i.state = 'open' and k.round_id = rounds.id) \
+                   and not exists (select 1 from deliveries d \
                    where d.round_id = rounds.id and d.state in ('held', 'queued', 'sending', 'accepted'))",
             )
             .bind(now.timestamp_millis())

@@ -116,6 +116,37 @@ struct Seen {
     view: WindowView,
 }
 
+/// Notes with windows of a round what the deliveries written with it say: whom they reach, what is done, who else knows.
+macro_rules! mark_windows {
+    ($store:expr, $tx:ident, $round:expr, $marks:expr, $steering:expr, $now:expr) => {
+        if !$steering.counts.is_empty() {
+            sqlx::query($store.sql(COUNT_TOLD))
+                .bind(json(&$steering.counts))
+                .execute(&mut *$tx)
+                .await?;
+        }
+        for (mark, rows) in $marks {
+            sqlx::query($store.sql(mark))
+                .bind(json_ids(rows.iter().copied()))
+                .bind($now.timestamp_millis())
+                .execute(&mut *$tx)
+                .await?;
+        }
+        if !$steering.known.is_empty() {
+            sqlx::query($store.sql(MARK_KNOWN))
+                .bind(json_ids($steering.known.iter().map(|unit| unit.0)))
+                .bind($now.timestamp_millis())
+                .bind($round.id.0)
+                .execute(&mut *$tx)
+                .await?;
+        }
+    };
+}
+
+const MARK_KNOWN: &str = "update windows set known_at = $2 where round_id = $3 \
+    and released_at is null and known_at is null \
+    and unit_id in (select cast(r.value->>'id' as bigint) from {rows})";
+
 impl Store {
     fn seen(&self, row: ViewRow) -> Result<Seen> {
         let green = !row.personal.is_empty() && {
@@ -454,8 +485,14 @@ impl Store {
         round: &Round,
         windows: &[i64],
         deliveries: &[NewDelivery],
+        known: &[UnitId],
         now: DateTime<Utc>,
     ) -> Result<bool> {
+        let steering = Steering {
+            known,
+            corrects: true,
+            ..Steering::default()
+        };
         let mark = "update windows set corrects = 0, corrected_at = $2 \
             where id in (select cast(r.value->>'id' as bigint) from {rows})";
         let written = self
@@ -464,7 +501,7 @@ impl Store {
                 &[(mark, windows.to_vec())],
                 deliveries,
                 None,
-                &Steering::default(),
+                &steering,
                 now,
             )
             .await?;
@@ -476,16 +513,22 @@ impl Store {
         &self,
         round: &Round,
         deliveries: &[NewDelivery],
+        known: &[UnitId],
         now: DateTime<Utc>,
     ) -> Result<u64> {
+        let steering = Steering {
+            known,
+            ..Steering::default()
+        };
         let written = self
-            .write_for(round, &[], deliveries, None, &Steering::default(), now)
+            .write_for(round, &[], deliveries, None, &steering, now)
             .await?;
         Ok(written.unwrap_or_default())
     }
 
-    /// Deliveries of a releasing round with its marks, together; none when the round has stopped, or its windows have
-    /// moved since it was read, so that no text with an old time is written after its correction.
+    /// Deliveries of a releasing round with its marks, together; none when the round has stopped (what corrects does not
+    /// ask for that), or its windows have moved since it was read, so that no text with an old time is written after its
+    /// correction.
     async fn write_for(
         &self,
         round: &Round,
@@ -499,11 +542,12 @@ impl Store {
         Ok(in_transaction!(self, |tx| {
             let releasing = sqlx::query(
                 "update rounds set next_release_at = coalesce(cast($2 as bigint), next_release_at) \
-                 where id = $1 and state = 'releasing' and moves = $3",
+                 where id = $1 and (state = 'releasing' or ($4 = 1 and state in ('paused', 'cancelled'))) and moves = $3",
             )
             .bind(round.id.0)
             .bind(next.map(|at| at.timestamp_millis()))
             .bind(round.moves)
+            .bind(i64::from(steering.corrects))
             .execute(&mut *tx)
             .await?
             .rows_affected()
@@ -528,19 +572,7 @@ impl Store {
             }
             let mut written = None;
             if releasing {
-                if !steering.counts.is_empty() {
-                    sqlx::query(self.sql(COUNT_TOLD))
-                        .bind(json(&steering.counts))
-                        .execute(&mut *tx)
-                        .await?;
-                }
-                for (mark, rows) in marks {
-                    sqlx::query(self.sql(mark))
-                        .bind(json_ids(rows.iter().copied()))
-                        .bind(now.timestamp_millis())
-                        .execute(&mut *tx)
-                        .await?;
-                }
+                mark_windows!(self, tx, round, marks, steering, now);
                 let mut added = 0;
                 if !deliveries.is_empty() {
                     let first = take_ids!(tx, "deliveries", deliveries.len());

@@ -4,6 +4,7 @@ mod app;
 mod ask;
 mod binary;
 mod broadcast;
+mod changes;
 mod cli;
 mod conversation;
 mod crash;

@@ -461,7 +461,8 @@ async fn a_replan_that_is_killed_moves_all_or_nothing() {
         let would_move = seen["replanned"]["moved_units"].as_u64().expect("a count");
         assert!(would_move > 100, "{seen}");
         let mut killed = 0;
-        for percent in (40..=110).step_by(5) {
+        // The first surely comes before its end, however busy the machine was while it was timed.
+        for percent in [5, 20].into_iter().chain((40..=110).step_by(5)) {
             let before = plan::existing(store, round).await.expect("is there").moves;
             let mut child = binary::weir(&folder, &[&asked[..], &["--yes", "--json"]].concat())
                 .stdout(std::process::Stdio::null())

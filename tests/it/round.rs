@@ -710,7 +710,6 @@ async fn a_round_under_way_moves_later_and_takes_in_newcomers() {
     app.settled(round).await;
     let before = app.windows(round).await;
     let quota = ReplanQuota {
-        from: None,
         delay: Some(minutes(150)),
         ..ReplanQuota::default()
     };

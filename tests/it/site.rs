@@ -736,8 +736,27 @@ async fn residents_who_wait_and_visits_that_nobody_touches_come_to_coordinators(
         told(&app, 3, "已经恢复").await;
 
         let visit = scheduled(&app, &nurse).await;
+        let promise = app
+            .store()
+            .visit(visit)
+            .await
+            .expect("reads")
+            .expect("is there")
+            .promise;
+        app.jump_to(promise.expect("a time").to + minutes(1));
+        eventually("the time has passed", async || {
+            let visit = app.store().visit(visit).await.expect("reads")?;
+            (visit.state == weir::domain::VisitState::Missed).then_some(())
+        })
+        .await;
+        app.clock.advance(minutes(121));
+        eventually("it is handed upwards", async || {
+            let raised = app.store().raised_visits(0).await.expect("reads");
+            (!raised.is_empty()).then_some(())
+        })
+        .await;
+        app.clock.advance(minutes(16));
         let alert = eventually("the alert of a visit", async || {
-            app.clock.advance(minutes(5));
             let open = app.store().open_alerts().await.expect("reads");
             open.into_iter()
                 .find(|alert| alert.key == format!("visit_overdue:{visit}"))

@@ -683,7 +683,7 @@ async fn a_shared_phone_is_told_once_and_goes_on_while_anyone_on_it_has_no_chat(
     .await;
 }
 
-async fn link(store: &Store, chat: weir::domain::ContactId, resident: weir::domain::ResidentId) {
+pub async fn link(store: &Store, chat: weir::domain::ContactId, resident: weir::domain::ResidentId) {
     let inbound = Inbound {
         from: Address::Chat(7),
         external_id: format!("link {resident}"),
@@ -1451,7 +1451,10 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
                     &[units[0].window],
                     &notices,
                     None,
-                    &Steering::default(),
+                    &Steering {
+                        known: &ids,
+                        ..Steering::default()
+                    },
                     evening()
                 )
                 .await
@@ -1464,7 +1467,8 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
                 .iter()
                 .map(|w| (w.told, w.people, w.recipients))
                 .collect::<Vec<_>>(),
-            [(true, 3, 2), (false, 3, 1)]
+            [(true, 3, 2), (true, 3, 1)],
+            "of the second unit phone 1 knows"
         );
         let moves: Vec<WindowMove> = movable
             .iter()
@@ -1522,7 +1526,9 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
         assert_eq!(due.iter().map(|(_, unit)| *unit).collect::<Vec<_>>(), ids);
         let now = read(store, round).await;
         let told = store.told_contacts(&now, &[one, two]).await.expect("reads");
-        assert_eq!((told[&one], told[&two]), (true, false), "one notice never left");
+        let of = |contact| (told[contact].left, told[contact].heard, told[contact].withdrawn);
+        assert_eq!(of(&one), (true, true, 0));
+        assert_eq!(of(&two), (false, false, 1), "one notice never left");
         store
             .record(&[change(sending[0], DeliveryState::Queued)], evening())
             .await
@@ -1546,7 +1552,7 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
         for _ in 0..2 {
             assert!(
                 store
-                    .correct(&now, &rows, &correction, evening())
+                    .correct(&now, &rows, &correction, &ids, evening())
                     .await
                     .expect("writes")
             );
@@ -1565,7 +1571,7 @@ async fn a_moved_window_withdraws_what_waits_and_is_corrected_once() {
             .iter()
             .map(|window| window.moves)
             .collect();
-        assert_eq!(told, [1, 0], "only the moves of a told window count");
+        assert_eq!(told, [1, 1], "the moves of a window count that somebody knows");
     })
     .await;
 }
@@ -1812,7 +1818,10 @@ async fn who_may_use_the_green_lane_is_counted_and_sees_its_hours() {
             due.iter().map(|due| due.of).collect::<Vec<_>>(),
             [Appointment::Green]
         );
-        assert_eq!(store.tell_late(&now, &[], evening()).await.expect("writes"), 0);
+        assert_eq!(
+            store.tell_late(&now, &[], &[], evening()).await.expect("writes"),
+            0
+        );
     })
     .await;
 }
@@ -2113,6 +2122,7 @@ async fn the_citys_gate_moves_with_what_passes_it_and_only_from_where_it_was_rea
             city: Some(gate),
             counts: &counts,
             two_step: true,
+            ..Steering::default()
         };
         let window = [units[0].window];
         let told = store

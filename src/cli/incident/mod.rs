@@ -15,6 +15,7 @@ use super::{Session, acting::Acting, output::table};
 use crate::{
     domain::{Area, ChannelKind, CommunityId, IncidentId, IncidentScope, Language, Right, SiteId},
     i18n::{Texts, Voice, notices},
+    release::{aftermath, replan::Replanned},
     store::{Incident, IncidentNote, NewIncident, Store, WindowCount},
 };
 
@@ -43,6 +44,10 @@ pub enum IncidentCommand {
         /// How it ended.
         #[arg(long, default_value = "")]
         note: String,
+        /// Leave the windows it fell into where they are; without this they move later, save where all were registered
+        /// on paper.
+        #[arg(long)]
+        keep_windows: bool,
     },
     /// List every incident.
     List,
@@ -111,7 +116,11 @@ pub async fn run(command: IncidentCommand, session: &Session) -> Result<ExitCode
     match command {
         IncidentCommand::Open(args) => open(args, session, &store).await?,
         IncidentCommand::Update { id, note } => update(id, &note, session, &store).await?,
-        IncidentCommand::Close { id, note } => close(id, &note, session, &store).await?,
+        IncidentCommand::Close {
+            id,
+            note,
+            keep_windows,
+        } => close(id, &note, keep_windows, session, &store).await?,
         IncidentCommand::List => list(session, &store).await?,
         IncidentCommand::Show { id } => show(id, session, &store).await?,
         IncidentCommand::Report { id, svg } => report::show(id, svg, session, &store).await?,
@@ -301,19 +310,38 @@ async fn update(id: IncidentId, note: &str, session: &Session, store: &Store) ->
     })
 }
 
-async fn close(id: IncidentId, note: &str, session: &Session, store: &Store) -> Result<()> {
-    find(id, store).await?;
+async fn close(
+    id: IncidentId,
+    note: &str,
+    keep_windows: bool,
+    session: &Session,
+    store: &Store,
+) -> Result<()> {
+    let incident = find(id, store).await?;
     let note = if note.is_empty() {
         String::new()
     } else {
         sentence("--note", note, REASON_CHARACTERS_MAX)?
     };
     let acting = on_record(id, Right::CloseIncident, "incident.close", session, store).await?;
-    let closed = store
-        .close_incident(id, &acting.said(), &note, session.clock.now())
-        .await?;
+    let now = session.clock.now();
+    // Before it is over: whoever hears a new time is not told beside it that the old one holds.
+    let moved = if incident.open && !keep_windows {
+        let moved = aftermath::replan(store, &session.config, &incident, now).await;
+        moved.unwrap_or_else(|error| {
+            // It is over all the same, and people wait to hear that.
+            session.out.note(format!(
+                "note: its windows stay where they are: {error}. `weir round replan ROUND --yes` tries again"
+            ));
+            Replanned::default()
+        })
+    } else {
+        Replanned::default()
+    };
+    let closed = store.close_incident(id, &acting.said(), &note, now).await?;
     let others = store.open_incidents().await?;
-    session.out.answer(&json!({ "incident": id, "closed": closed }), || {
+    let answer = json!({ "incident": id, "closed": closed, "moved": moved });
+    session.out.answer(&answer, || {
         if closed {
             let then = match others.first() {
                 None => "releases go on, and whoever was told hears when to come, from `weir serve`".to_owned(),
@@ -323,12 +351,40 @@ async fn close(id: IncidentId, note: &str, session: &Session, store: &Store) -> 
                 ),
             };
             format!(
-                "incident {id} is over: {then}.\nNext: `weir incident report {id}`, `weir incident missed {id}`"
+                "incident {id} is over: {then}.\n{}Next: `weir incident report {id}`, `weir incident missed {id}`",
+                moved_words(&moved, keep_windows)
             )
         } else {
             format!("incident {id} was over already: nothing was changed")
         }
     })
+}
+
+/// What became of the windows that it fell into.
+fn moved_words(moved: &Replanned, keep_windows: bool) -> String {
+    if keep_windows {
+        return "The windows it fell into stay where they are.\n".into();
+    }
+    let mut words = match moved.moved_units {
+        0 => "No window had to move.\n".to_owned(),
+        units => format!(
+            "{units} windows that it fell into moved, by {} minutes at most; their people hear the new time.\n",
+            moved.minutes_max
+        ),
+    };
+    if moved.over_capacity > 0 {
+        words += &format!(
+            "{} of them are beyond what their sites can take today: more desks or hours would help.\n",
+            moved.over_capacity
+        );
+    }
+    if moved.stuck_recipients > 0 {
+        words += &format!(
+            "{} recipients keep theirs, which moved three times already: their community tells them when to come.\n",
+            moved.stuck_recipients
+        );
+    }
+    words
 }
 
 /// Names for ids, as far as they are still known.
