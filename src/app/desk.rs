@@ -7,7 +7,7 @@ use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::DashMapSta
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{inbox::Talks, visits::Visits};
+use super::{inbox::Talks, site::Field, visits::Visits};
 use crate::{
     channels::telegram::Telegram,
     clock::Clock,
@@ -22,7 +22,7 @@ use crate::{
     store::{Accepted, DeskRow, NewAudit, NewBroadcast, NewDelivery, Store, StoreError, WaitingInbound},
     workers::{
         desk::{self, Desk, Effect, Glance, Known, Turn},
-        inbox,
+        inbox, site,
     },
 };
 
@@ -292,6 +292,7 @@ impl Asked<'_> {
                 self.with(worker, |known| desk::glance(known, &glance)).await
             }
             Effect::Inbox(_) | Effect::Visits(_) => self.for_residents(turn.clone(), worker).await,
+            Effect::Field(wish) => self.in_the_field(&turn, wish, worker).await,
             Effect::Refused(right) => {
                 let whom = self
                     .about
@@ -334,6 +335,31 @@ impl Asked<'_> {
         self.with(Some(worker), |known| {
             let refused = refused.as_ref().map(|(right, area)| (*right, area));
             desk::talked(known, &turn.desk, replies, awaited, refused)
+        })
+        .await
+    }
+
+    /// What is wanted from the field.
+    async fn in_the_field(
+        &self,
+        turn: &Turn,
+        wish: &site::Wish,
+        worker: Option<&Worker>,
+    ) -> Result<Turn, StoreError> {
+        let Some(worker) = worker else {
+            return Ok(turn.clone());
+        };
+        let Front {
+            store, texts, config, ..
+        } = self.front;
+        let field = Field { store, texts, config };
+        let carried = field
+            .carry_out(wish, worker, &origin(self.message.id), self.now)
+            .await?;
+        self.front.written.send_modify(|count| *count += 1);
+        self.with(Some(worker), |known| {
+            let refused = carried.refused.as_ref().map(|(right, area)| (*right, area));
+            desk::from_field(known, &turn.desk, carried.replies, carried.photo, refused)
         })
         .await
     }

@@ -1,9 +1,11 @@
 //! Builds every part from the configuration, spawns the loops, stops them in order.
 
+pub mod alerts;
 pub mod desk;
 pub mod http;
 pub mod inbox;
 mod intake;
+pub mod site;
 pub mod standby;
 pub mod visits;
 
@@ -280,6 +282,18 @@ impl Service {
             visits_until: 0,
         };
         loops.spawn(inbox.run(stop.clone()));
+        let alerts = alerts::Alerts {
+            store: store.clone(),
+            clock: self.clock.clone(),
+            texts: self.texts.clone(),
+            config: self.config.clone(),
+            written: written.clone(),
+            channels: self.connections(),
+            down: HashMap::new(),
+            asked_at: None,
+            shown: HashMap::new(),
+        };
+        loops.spawn(alerts.run(stop.clone()));
         let keeper = keeper::Keeper {
             store: store.clone(),
             clock: self.clock.clone(),
@@ -368,6 +382,15 @@ impl Service {
                     limits,
                 )
             });
+        telegram.chain(carriers).collect()
+    }
+
+    /// Each channel by its name.
+    fn connections(&self) -> Vec<(String, Channel)> {
+        let telegram = self.telegram.iter().cloned().map(Channel::Telegram);
+        let telegram = telegram.map(|channel| ("telegram".to_owned(), channel));
+        let named = self.carriers.iter().zip(&self.config.sms.smpp);
+        let carriers = named.map(|(smpp, settings)| (settings.name.clone(), Channel::Smpp(smpp.clone())));
         telegram.chain(carriers).collect()
     }
 

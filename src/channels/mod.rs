@@ -69,6 +69,14 @@ impl Channel {
         }
     }
 
+    /// Whether the other side is there: a carrier by its connection, Telegram by asking it.
+    pub async fn answers(&self) -> bool {
+        match self {
+            Self::Telegram(telegram) => telegram.answers().await,
+            Self::Smpp(smpp) => smpp.is_connected(),
+        }
+    }
+
     /// How many of the channel's limited units (Telegram messages, SMS parts) the message takes.
     pub fn cost(&self, message: &Outbound) -> u32 {
         match self {

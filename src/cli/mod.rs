@@ -1,6 +1,7 @@
 //! The command line: one file per command family.
 
 mod acting;
+mod alerts;
 mod ask;
 mod audit;
 mod broadcast;
@@ -20,6 +21,7 @@ mod rehearse;
 mod round;
 mod round_status;
 mod send_test;
+mod status;
 mod text;
 mod thread;
 mod visit;
@@ -112,6 +114,10 @@ enum Command {
     /// Those who make visits at home.
     #[command(subcommand)]
     Team(visit::TeamCommand),
+    /// Show how everything stands: pacing, rounds, what the sites report, what goes wrong.
+    Status,
+    /// List what goes wrong and what those on duty are told of it, or see to it.
+    Alerts(alerts::AlertsArgs),
     /// Write to residents: count, confirm, approve, watch.
     #[command(subcommand)]
     Broadcast(broadcast::BroadcastCommand),
@@ -233,6 +239,8 @@ async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Visits(args) => visit::visits(&args, &session).await,
         Command::Visit(command) => Box::pin(visit::visit(command, &session)).await,
         Command::Team(command) => Box::pin(visit::team(command, &session)).await,
+        Command::Status => status::run(&session).await,
+        Command::Alerts(args) => Box::pin(alerts::run(args, &session)).await,
         Command::Broadcast(command) => Box::pin(broadcast::run(command, &session)).await,
         Command::Worker(command) => worker::run(command, &session).await,
         Command::Audit(args) => audit::run(args, &session).await,

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    Config, InboxConfig, JobConfig, PacingConfig, RegistrationConfig, SmppConfig, TelegramConfig,
-    TelegramMode, VisitsConfig,
+    AlertsConfig, Config, InboxConfig, JobConfig, PacingConfig, RegistrationConfig, SmppConfig,
+    TelegramConfig, TelegramMode, VisitsConfig,
 };
 
 /// A key whose value is not allowed; what is allowed stands in [`super::keys`].
@@ -98,6 +98,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
     );
     checks.visits(&config.visits);
     checks.inbox(&config.inbox);
+    checks.alerts(&config.alerts);
     checks.need(
         "broadcast.approval_size",
         config.broadcast.approval_size <= 100_000_000,
@@ -155,6 +156,29 @@ impl Checks {
             "inbox.operator_after",
             (inbox.coordinator_after..=longest).contains(&inbox.operator_after),
         );
+    }
+
+    fn alerts(&mut self, alerts: &AlertsConfig) {
+        let (minute, longest) = (Duration::from_mins(1), days(1));
+        self.need(
+            "alerts.coordinator_after",
+            (minute..=longest).contains(&alerts.coordinator_after),
+        );
+        self.need(
+            "alerts.operator_after",
+            (alerts.coordinator_after..=longest).contains(&alerts.operator_after),
+        );
+        self.need(
+            "alerts.channel_after",
+            (Duration::from_secs(10)..=longest).contains(&alerts.channel_after),
+        );
+        for (key, after) in [
+            ("alerts.queue_after", alerts.queue_after),
+            ("alerts.visit_after", alerts.visit_after),
+            ("alerts.talk_after", alerts.talk_after),
+        ] {
+            self.need(key, (minute..=longest).contains(&after));
+        }
     }
 
     fn telegram(&mut self, telegram: &TelegramConfig, listens: bool) {

@@ -52,6 +52,8 @@ pub struct Config {
     pub visits: VisitsConfig,
     /// How what residents ask a person reaches the workers.
     pub inbox: InboxConfig,
+    /// What those on duty are told of unasked.
+    pub alerts: AlertsConfig,
     /// What workers have to say to residents.
     pub broadcast: BroadcastConfig,
     /// The record of who did what.
@@ -324,6 +326,30 @@ pub struct InboxConfig {
     pub operator_after: Duration,
 }
 
+/// `[alerts]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertsConfig {
+    /// What nobody has seen to goes to the coordinators after so long,
+    #[serde(with = "duration")]
+    pub coordinator_after: Duration,
+    /// and after so long to the operators.
+    #[serde(with = "duration")]
+    pub operator_after: Duration,
+    /// A carrier without a connection for so long is told.
+    #[serde(with = "duration")]
+    pub channel_after: Duration,
+    /// A message that has been ready to leave for so long is told.
+    #[serde(with = "duration")]
+    pub queue_after: Duration,
+    /// A visit that was handed upwards and not touched for so long is told.
+    #[serde(with = "duration")]
+    pub visit_after: Duration,
+    /// A resident who has waited so long for an answer is told.
+    #[serde(with = "duration")]
+    pub talk_after: Duration,
+}
+
 /// `[broadcast]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -542,6 +568,19 @@ impl Default for InboxConfig {
         Self {
             coordinator_after: Duration::from_mins(30),
             operator_after: Duration::from_hours(1),
+        }
+    }
+}
+
+impl Default for AlertsConfig {
+    fn default() -> Self {
+        Self {
+            coordinator_after: Duration::from_mins(10),
+            operator_after: Duration::from_mins(20),
+            channel_after: Duration::from_mins(3),
+            queue_after: Duration::from_mins(15),
+            visit_after: Duration::from_mins(15),
+            talk_after: Duration::from_mins(45),
         }
     }
 }

@@ -28,7 +28,7 @@ fn body(voice: &Voice<'_>, paragraphs: &[String], menu: &Menu) -> Body {
         ChannelKind::Telegram => Body {
             text,
             buttons: menu.buttons(),
-            replaces: None,
+            ..Body::default()
         },
         ChannelKind::Sms => Body::text(text + &menu.numbered()),
     }

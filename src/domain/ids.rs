@@ -55,4 +55,10 @@ ids! {
     WorkerId,
     /// Something that a worker has to say to an audience.
     BroadcastId,
+    /// What a worker saw at a site.
+    ReportId,
+    /// What a worker proposes and those above decide.
+    ProposalId,
+    /// Something that those on duty are told of unasked.
+    AlertId,
 }

@@ -74,6 +74,9 @@ pub struct Body {
     /// The message that this one takes the place of, where the channel can do that and still has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<i64>,
+    /// A picture that stands above the text, by the channel's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<String>,
 }
 
 impl Body {
@@ -178,7 +181,9 @@ pub enum InboundContent {
         /// The bot may write.
         allowed: bool,
     },
-    /// Something the bot does not read: a photo, a sticker, a voice message.
+    /// A photo, by the channel's own name for it. Only workers are asked for some.
+    Photo(String),
+    /// Something the bot does not read: a sticker, a voice message.
     Other,
 }
 
@@ -190,6 +195,7 @@ impl fmt::Debug for InboundContent {
             Self::Start(_) => "Start",
             Self::Contact { .. } => "Contact",
             Self::Membership { .. } => "Membership",
+            Self::Photo(_) => "Photo",
             Self::Other => "Other",
         })
     }

@@ -10,6 +10,7 @@ mod message;
 mod place;
 mod policy;
 mod proof;
+mod report;
 mod round;
 mod thread;
 pub mod visit;
@@ -28,6 +29,10 @@ pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
 pub use policy::{CountedFrom, Need, Policy, Purpose};
 pub use proof::{Proof, ProofResult};
+pub use report::{
+    Alert, AlertDetails, AlertKind, FieldScope, IncidentReason, Proposal, ProposalKind, ProposalState,
+    QueueLength, SiteFault, SiteReport, Supplies, Trouble,
+};
 pub use round::{GreenWindow, Lane, RoundState, Window, WindowView};
 pub use thread::{ThreadAuthor, ThreadReason};
 pub use visit::{

@@ -37,6 +37,8 @@ macro_rules! words {
     )*};
 }
 
+pub(super) use words;
+
 words! {
     /// How far a visit has come.
     VisitState {

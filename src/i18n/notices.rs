@@ -206,7 +206,7 @@ pub fn broadcast_waits(texts: &Texts, language: Language, id: i64, people: u64) 
             button(&Text::WorkShow, "show"),
             button(&Text::WorkApprove, "ok"),
         ]],
-        replaces: None,
+        ..Body::default()
     }
 }
 
@@ -265,7 +265,7 @@ fn body(voice: &Voice<'_>, lines: &[String], label: &Text<'_>, data: &str) -> Bo
             ChannelKind::Telegram => vec![vec![button]],
             ChannelKind::Sms => Vec::new(),
         },
-        replaces: None,
+        ..Body::default()
     }
 }
 

@@ -170,7 +170,7 @@ fn body(voice: &Voice<'_>, visit: &Visit, mut lines: Vec<String>) -> Body {
             ChannelKind::Telegram => vec![vec![button]],
             ChannelKind::Sms => Vec::new(),
         },
-        replaces: None,
+        ..Body::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What workers are told about what they send, and the ready texts that they may send.
 
 use super::{Text, Texts};
-use crate::domain::{BroadcastState, ChannelKind, Language, Role, Words};
+use crate::domain::{BroadcastState, ChannelKind, IncidentReason, Language, QueueLength, Role, Words};
 
 /// A language's own name.
 pub fn language_name(language: Language) -> &'static str {
@@ -95,6 +95,10 @@ pub fn commands(texts: &Texts, language: Language, role: Role) -> Vec<(&'static 
     if role >= Role::Coordinator {
         commands.push(("broadcast", Text::WorkBroadcast));
     }
+    if role >= Role::Worker {
+        commands.push(("site", Text::WorkSite));
+        commands.push(("incident", Text::WorkIncident));
+    }
     let said = |(command, label)| (command, texts.say(language, ChannelKind::Telegram, &label));
     commands.into_iter().map(said).collect()
 }
@@ -147,4 +151,39 @@ pub fn broadcast_progress(
         withdrawn: &figures.cancelled.to_string(),
     };
     said(&text)
+}
+
+/// How long a line is.
+pub fn queue(texts: &Texts, language: Language, length: QueueLength) -> String {
+    let text = match length {
+        QueueLength::None => Text::QueueNone,
+        QueueLength::Short => Text::QueueShort,
+        QueueLength::Long => Text::QueueLong,
+        QueueLength::VeryLong => Text::QueueVeryLong,
+    };
+    texts.say(language, ChannelKind::Telegram, &text)
+}
+
+/// Why an incident is declared or proposed.
+pub fn incident_reason(texts: &Texts, language: Language, reason: IncidentReason) -> String {
+    let text = match reason {
+        IncidentReason::Registration => Text::SiteRegistration,
+        IncidentReason::Closed => Text::SiteClosed,
+        IncidentReason::Weather => Text::SiteWeather,
+        IncidentReason::Other => Text::SiteTroubleOther,
+    };
+    texts.say(language, ChannelKind::Telegram, &text)
+}
+
+/// What is wrong at a site, by its stored word.
+pub fn site_fault(texts: &Texts, language: Language, word: &str) -> String {
+    let text = match word {
+        "line" => Text::SiteLineLong,
+        "supplies" => Text::SiteSuppliesLow,
+        "closed" => Text::SiteClosed,
+        "registration" => Text::SiteRegistration,
+        "weather" => Text::SiteWeather,
+        _ => Text::SiteTroubleOther,
+    };
+    texts.say(language, ChannelKind::Telegram, &text)
 }

@@ -50,6 +50,9 @@ pub struct Restagger<'a> {
     pub quota: &'a [f64],
     /// The same in all minutes after those.
     pub quota_after: f64,
+    /// If set, only windows at this place in [`Supply::sites`] move: what it can take has changed. Told ones move too
+    /// where it has no room for them any more.
+    pub site: Option<u32>,
 }
 
 /// A window's new time. It is never earlier than the old one, and at the same site.
@@ -119,7 +122,11 @@ impl Run<'_> {
             let window = self.asked.windows[index as usize];
             let is_past = window.start < self.asked.from;
             let may_move = !is_past && (!window.told || window.moves < MOVES_MAX);
-            let stays = is_past || (window.told && self.quota.take(window.start, window.recipients));
+            let elsewhere = self.asked.site.is_some_and(|site| site != window.site);
+            let fits = || self.asked.site.is_none() || self.has_room(&window);
+            let stays = is_past
+                || elsewhere
+                || (window.told && fits() && self.quota.take(window.start, window.recipients));
             if stays || !may_move {
                 if !stays {
                     self.done.stuck_recipients += u64::from(window.recipients);
@@ -142,6 +149,18 @@ impl Run<'_> {
                 .taken
                 .add_in_city(start..start + seeking.minutes, seeking.share),
         }
+    }
+
+    /// Whether its site can take a window at its present time beside those that stay.
+    fn has_room(&self, window: &Announced) -> bool {
+        let seeking = Seeking::new(window.people, u32::from(window.minutes));
+        self.stretch_of(window, window.start).is_some_and(|stretch| {
+            let site = window.site as usize;
+            let full = self
+                .taken
+                .full_at_site(self.capacity, site, stretch, window.start, seeking);
+            full.is_none()
+        })
     }
 
     fn stretch_of(&self, window: &Announced, start: u32) -> Option<usize> {

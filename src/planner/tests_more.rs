@@ -179,6 +179,7 @@ fn windows_do_not_move_to_when_a_building_must_not_be_called() {
         from: 8 * 60,
         quota: &[0.0; 65],
         quota_after: 5.0,
+        site: None,
     };
     let done = restagger(&asked);
     let starts: Vec<(i64, u32)> = done
@@ -193,6 +194,59 @@ fn windows_do_not_move_to_when_a_building_must_not_be_called() {
     );
 }
 
+#[test]
+fn where_a_site_has_fewer_desks_only_its_windows_move_and_only_those_that_do_not_fit() {
+    let window = |unit, site, start, told, moves| Announced {
+        unit: UnitId(unit),
+        building: BuildingId(1),
+        people: 10,
+        recipients: 5,
+        site,
+        start,
+        minutes: 10,
+        told,
+        moves,
+    };
+    let (first, second) = (8 * 60, 8 * 60 + 10);
+    let windows = [
+        window(1, 0, first, true, 0),
+        window(2, 0, first, true, 0),
+        window(3, 0, first, true, 3),
+        window(4, 0, second, false, 0),
+        window(5, 1, first, true, 0),
+        window(6, 1, first, true, 0),
+        window(7, 1, first, false, 0),
+    ];
+    let moved = |desks: &str| {
+        let supply = input(desks).supply;
+        let done = restagger(&Restagger {
+            windows: &windows,
+            supply: &supply,
+            given: &[],
+            from: 0,
+            quota: &[],
+            quota_after: 1e12,
+            site: Some(0),
+        });
+        let mut starts: Vec<(i64, u32)> = done.moved.iter().map(|one| (one.unit.0, one.start)).collect();
+        starts.sort_unstable();
+        (starts, done.stuck_recipients)
+    };
+    // Three windows of ten people in ten minutes need three desks that take one a minute; the other site has too few.
+    assert_eq!(
+        moved("site: 3 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21"),
+        (vec![], 0)
+    );
+    // With two there is no room for the one that moved too often: it stays all the same.
+    assert_eq!(
+        moved("site: 2 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21"),
+        (vec![], 5)
+    );
+    // With one, another of those told gives way to the first time with room, and so does who was not told.
+    let (starts, stuck) = moved("site: 1 desks, 60/h, 08-21; site: 1 desks, 60/h, 08-21");
+    assert_eq!((starts, stuck), (vec![(2, second), (4, second + 10)], 5));
+}
+
 proptest! {
     #[test]
     fn windows_move_later_only_and_not_too_often(windows in any_windows(), quota in 0.0_f64..60.0, from in 480_u32..900) {
@@ -200,7 +254,7 @@ proptest! {
         let mut supply = supply;
         let span = Span { from: 700, to: 800 };
         supply.must_not = vec![MustNot { whom: Whom::Building(BuildingId(1)), day: None, span }];
-        let asked = Restagger { windows: &windows, supply: &supply, given: &[], from, quota: &[0.0; 15], quota_after: quota };
+        let asked = Restagger { windows: &windows, supply: &supply, given: &[], from, quota: &[0.0; 15], quota_after: quota, site: None };
         let done = restagger(&asked);
         prop_assert_eq!(&done, &restagger(&asked));
         for moved in &done.moved {

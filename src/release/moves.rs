@@ -203,6 +203,7 @@ fn placed(
         from: (ground.minutes.minute)(now),
         quota,
         quota_after: order.starts_per_second * 60.0,
+        site: None,
     });
     let mut places: Vec<Moved> = windows
         .iter()

@@ -44,6 +44,9 @@ pub struct ReplanQuota {
     pub delay: Option<TimeDelta>,
     /// Recipients whose windows may start in a minute, over the whole city; without one only the sites limit them.
     pub starts_per_minute: Option<f64>,
+    /// Only windows at this site move: its desks are others than before. Told ones move too where it has no room for
+    /// them any more, and no unit is added.
+    pub site: Option<SiteId>,
     /// What the law orders, in place of all the above.
     pub order: Option<WindowOrder>,
     /// Only these windows move, also those that have begun.
@@ -180,17 +183,19 @@ async fn asked(
             &windows, &buildings, &sites, calendar, quota, &ground, &beside, two_step, now,
         )
     });
-    moves.added = added(
-        store,
-        config,
-        round,
-        &spec,
-        calendar,
-        &windows,
-        &moves.windows,
-        now,
-    )
-    .await?;
+    if quota.site.is_none() {
+        moves.added = added(
+            store,
+            config,
+            round,
+            &spec,
+            calendar,
+            &windows,
+            &moves.windows,
+            now,
+        )
+        .await?;
+    }
     moves.outcome.added_units = moves.added.len();
     Ok(moves)
 }
@@ -332,7 +337,12 @@ fn moves(
             moved: moves::moved_beside(&announced, order, ground, beside, now),
             stuck_recipients: 0,
         },
-        None => by_hand(announced, windows, &index, quota, ground, beside, now),
+        None => {
+            // An unknown site has no windows, so that none moves.
+            let place = |site| positions.get(&site).map_or(u32::MAX, |&place| place as u32);
+            let site = quota.site.map(place);
+            by_hand((announced, site), windows, &index, quota, ground, beside, now)
+        }
     };
     let mut outcome = Replanned {
         stuck_recipients: restaggered.stuck_recipients,
@@ -378,7 +388,7 @@ fn building_of(buildings: &HashMap<UnitId, BuildingId>, unit: UnitId) -> Buildin
 
 /// What a person asks for.
 fn by_hand(
-    mut announced: Vec<Announced>,
+    (mut announced, site): (Vec<Announced>, Option<u32>),
     windows: &[Movable],
     index: &[usize],
     quota: &ReplanQuota,
@@ -417,6 +427,7 @@ fn by_hand(
         from,
         quota: &by_minute,
         quota_after: per_minute,
+        site,
     });
     // Those for which the earliest time has room.
     let moved: HashSet<u32> = restaggered.moved.iter().map(|moved| moved.index).collect();

@@ -62,6 +62,7 @@ const TABLES_OF_WORKERS: [&str; 6] = [
     "audit_chain",
     "broadcasts",
 ];
+const TABLES_OF_SITES: [&str; 3] = ["site_reports", "proposals", "alerts"];
 
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -91,6 +92,7 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
         .chain(TABLES_OF_CONVERSATION)
         .chain(TABLES_OF_VISITS)
         .chain(TABLES_OF_WORKERS)
+        .chain(TABLES_OF_SITES)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> StoreError + '_ {

@@ -5,6 +5,7 @@
 //! JSON object `r.value` each, `{lock}` for the clause that lets two claimers pass each other, `{running}` for "no open
 //! incident stops the window `w`", `{in_scope}` for "the incident `i` is about the window `w`".
 
+mod alerts;
 mod audit;
 mod broadcasts;
 mod contacts;
@@ -20,6 +21,7 @@ mod outbox;
 mod pacing;
 mod places;
 mod policies;
+mod reports;
 mod roster;
 mod rotation;
 mod rounds;
@@ -39,6 +41,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use alerts::{Acknowledged, NewAlert, OverdueVisit};
 pub use audit::{AuditFault, AuditFilter, AuditHead, AuditRow, AuditVerdict, NewAudit};
 pub use broadcasts::{Broadcast, BroadcastDeliveries, BroadcastPerson, NewBroadcast, Unreached};
 pub use contacts::{ContactState, KnownResident, Person, PhoneResident};
@@ -58,6 +61,7 @@ pub use pacing::{
 };
 pub use places::{BuildingPoint, UnitRow};
 pub use policies::{PolicyRow, SetText};
+pub use reports::{Decided, NewReport, Rest};
 pub use roster::{
     ImportSummary, NewResident, RefusedRow, RosterHashes, RosterImport, RowOutcome, StoredRefusal,
 };

@@ -15,6 +15,7 @@ use super::{
     json,
     manual::PERSON,
     on_pool,
+    reports::PHOTO,
     roster::{ADDRESS, CELLS, PERSONAL, PLACE, Personal},
     teams::MEMBERS,
     threads::THREAD_WORDS,
@@ -26,7 +27,7 @@ use crate::domain::{Address, PhoneNumber, UnitPlace};
 const BATCH: i64 = 2_000;
 
 /// Each sealed column: its name as associated data (`table.column`), table, row id, column.
-const SEALED: [(&str, &str, &str, &str); 19] = [
+const SEALED: [(&str, &str, &str, &str); 20] = [
     (ADDRESS, "contacts", "id", "address"),
     (PERSONAL, "residents", "id", "personal"),
     (CELLS, "refused_rows", "id", "cells"),
@@ -46,6 +47,7 @@ const SEALED: [(&str, &str, &str, &str); 19] = [
     (DESK_STATE, "desks", "contact_id", "state"),
     (AUDIT_KEY, "audit_chain", "id", "key"),
     (WORDS, "broadcasts", "id", "words"),
+    (PHOTO, "site_reports", "id", "photo"),
 ];
 
 impl Store {

@@ -153,6 +153,7 @@ impl Store {
                 "delete from desks where changed_at < $1",
                 "update invitations set phone = '' where phone <> '' and expires_at < $1",
                 "update workers set name = '', name_hash = 'erased ' || id where name <> '' and removed_at < $1",
+                "update site_reports set photo = '' where photo <> '' and at < $1",
                 "update broadcasts set words = '' where words <> '' and ended_at < $1",
                 "update manual_registrations set person = '' where person <> '' \
                    and state in ('registered', 'refused') and changed_at < $1",

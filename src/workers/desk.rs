@@ -7,13 +7,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{inbox, invitation, visits};
+use super::{inbox, invitation, site, visits};
 use crate::{
     config::Config,
     domain::{
         Actor, Area, Audience, BROADCAST_CHARACTERS_MAX, Body, BroadcastCount, BroadcastId, BroadcastState,
-        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, Right, Role, Tag,
-        ThreadId, Words, Worker, may, may_in_all,
+        Button, ChannelKind, InboundContent, Lane, Language, PhoneNumber, PlaceRule, ReportId, Right, Role,
+        Tag, ThreadId, Words, Worker, may, may_in_all,
     },
     i18n::{Text, Texts, Voice, notices, work},
     store::{Accepted, Broadcast},
@@ -63,6 +63,8 @@ pub enum Desk {
     },
     /// An answer to a resident is being written.
     Answering(ThreadId),
+    /// A report from a site is taken down: a photo may follow.
+    Photographing(ReportId),
 }
 
 /// A broadcast as far as it is written.
@@ -108,6 +110,8 @@ pub enum Effect {
     Inbox(inbox::Wish),
     /// What is wanted of visits at home, then [`talked`].
     Visits(visits::Wish),
+    /// What is wanted from the field: reports, incidents, proposals, alerts; then [`from_field`].
+    Field(site::Wish),
     /// Put on record that it was not allowed.
     Refused(Right),
 }
@@ -257,7 +261,7 @@ impl Known<'_> {
         Body {
             text,
             buttons: self.controls(broadcast),
-            replaces: None,
+            ..Body::default()
         }
     }
 }
@@ -268,7 +272,10 @@ pub fn may_concern(content: &InboundContent) -> bool {
         InboundContent::Choice(data) => data.starts_with(PREFIX),
         InboundContent::Start(payload) => payload.starts_with(invitation::PREFIX),
         InboundContent::Text(text) => command(text).is_some(),
-        InboundContent::Contact { .. } | InboundContent::Membership { .. } | InboundContent::Other => false,
+        InboundContent::Contact { .. }
+        | InboundContent::Membership { .. }
+        | InboundContent::Photo(_)
+        | InboundContent::Other => false,
     }
 }
 
@@ -292,9 +299,17 @@ pub fn about(desk: &Desk, content: &InboundContent) -> Option<BroadcastId> {
 fn command(text: &str) -> Option<&str> {
     let word = text.trim().strip_prefix('/')?.split_whitespace().next()?;
     let word = word.split('@').next()?;
-    ["broadcast", "today", "duty", "inbox", "visits"]
-        .into_iter()
-        .find(|known| word.eq_ignore_ascii_case(known))
+    [
+        "broadcast",
+        "today",
+        "duty",
+        "inbox",
+        "visits",
+        "site",
+        "incident",
+    ]
+    .into_iter()
+    .find(|known| word.eq_ignore_ascii_case(known))
 }
 
 /// One step; none where the message is not one for the desk.
@@ -321,7 +336,14 @@ pub fn step(known: &Known<'_>, desk: &Desk, content: &InboundContent) -> Option<
                 None => typed(known, worker, desk, text),
             }
         }
-        InboundContent::Other => match desk {
+        InboundContent::Photo(file) if known.worker.is_some() && matches!(desk, Desk::Photographing(_)) => {
+            let Desk::Photographing(report) = desk else {
+                return None;
+            };
+            let wish = site::Wish::Photo(*report, file.clone());
+            Some(Turn::act(Desk::Idle, Effect::Field(wish)))
+        }
+        InboundContent::Photo(_) | InboundContent::Other => match desk {
             Desk::Writing(draft) if known.worker.is_some() && draft.audience.is_some() => {
                 let max = BROADCAST_CHARACTERS_MAX.to_string();
                 Some(Turn::say(
@@ -353,7 +375,7 @@ fn share(known: &Known<'_>, text: &Text<'_>) -> Body {
         buttons: vec![vec![Button::ShareContact {
             label: known.say(&Text::WorkShare),
         }]],
-        replaces: None,
+        ..Body::default()
     }
 }
 
@@ -401,6 +423,10 @@ fn begin(known: &Known<'_>, worker: &Worker, command: &str) -> Turn {
         "inbox" => Turn::act(Desk::Idle, Effect::Inbox(inbox::Wish::List)),
         "visits" if !anywhere(Right::ActOnVisits) => known.refuse(Right::ActOnVisits, &[]),
         "visits" => Turn::act(Desk::Idle, Effect::Visits(visits::Wish::List)),
+        "site" if !anywhere(Right::ReportSite) => known.refuse(Right::ReportSite, &[]),
+        "site" => Turn::act(Desk::Idle, Effect::Field(site::Wish::Report)),
+        "incident" if !anywhere(Right::ProposeIncident) => known.refuse(Right::ProposeIncident, &[]),
+        "incident" => Turn::act(Desk::Idle, Effect::Field(site::Wish::Incident)),
         _ => Turn::act(Desk::Idle, Effect::Glance),
     }
 }
@@ -441,6 +467,20 @@ pub fn talked(
     }
 }
 
+/// After [`Effect::Field`]: what came of it; with `photo`, a photo of this report may follow.
+pub fn from_field(
+    known: &Known<'_>,
+    desk: &Desk,
+    replies: Vec<Body>,
+    photo: Option<ReportId>,
+    refused: Option<(Right, &Area)>,
+) -> Turn {
+    Turn {
+        desk: photo.map_or_else(|| desk.clone(), Desk::Photographing),
+        ..talked(known, desk, replies, None, refused)
+    }
+}
+
 /// The keyboard on which a place is chosen: all of the present one, or one in it.
 fn place_keyboard(known: &Known<'_>, mut draft: Draft, mut places: Vec<PlaceRule>, whole: bool) -> Turn {
     places.truncate(PLACES_SHOWN);
@@ -466,7 +506,7 @@ fn place_keyboard(known: &Known<'_>, mut draft: Draft, mut places: Vec<PlaceRule
     let body = Body {
         text: known.say(&Text::WorkToWhom),
         buttons: rows,
-        replaces: None,
+        ..Body::default()
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -505,7 +545,7 @@ fn who_keyboard(known: &Known<'_>, draft: Draft) -> Turn {
     let body = Body {
         text: known.say(&Text::WorkWho { area: &area }),
         buttons: rows,
-        replaces: None,
+        ..Body::default()
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -571,6 +611,10 @@ fn press(known: &Known<'_>, worker: &Worker, desk: &Desk, data: &str) -> Turn {
             Some(wish) => Turn::act(desk.clone(), Effect::Visits(wish)),
             None => old(),
         },
+        "s" | "n" | "p" | "a" => match field_wish(what, rest) {
+            Some(wish) => Turn::act(desk.clone(), Effect::Field(wish)),
+            None => old(),
+        },
         "undo" => match rest.parse() {
             Ok(id) => Turn::act(Desk::Idle, Effect::Undo(id)),
             Err(_) => old(),
@@ -581,6 +625,16 @@ fn press(known: &Known<'_>, worker: &Worker, desk: &Desk, data: &str) -> Turn {
             }
             _ => old(),
         },
+    }
+}
+
+/// What a button from the field wants.
+fn field_wish(what: &str, rest: &str) -> Option<site::Wish> {
+    match what {
+        "s" => site::Wish::of_button(rest),
+        "n" => site::Wish::of_incident_button(rest),
+        "p" => site::Wish::of_proposal_button(rest),
+        _ => rest.parse().ok().map(site::Wish::SeeTo),
     }
 }
 
@@ -671,7 +725,7 @@ fn choose(known: &Known<'_>, worker: &Worker, draft: &Draft, choice: &str) -> Op
             let body = Body {
                 text: known.say(&Text::WorkReadyChoose),
                 buttons: work::Ready::ALL.into_iter().map(ready).collect(),
-                replaces: None,
+                ..Body::default()
             };
             Some(Turn::say(next(draft.clone()), body))
         }
@@ -757,7 +811,7 @@ fn ask_text(known: &Known<'_>, draft: Draft, language: Language) -> Turn {
     let body = Body {
         text: known.say(&text),
         buttons,
-        replaces: None,
+        ..Body::default()
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -819,7 +873,7 @@ fn typed(known: &Known<'_>, worker: &Worker, desk: &Desk, text: &str) -> Option<
                 )),
             }
         }
-        Desk::Idle | Desk::Invited => None,
+        Desk::Idle | Desk::Invited | Desk::Photographing(_) => None,
     }
 }
 
@@ -865,7 +919,7 @@ fn written(known: &Known<'_>, draft: Draft) -> Turn {
     let body = Body {
         text: known.say(&Text::WorkWritten { languages: &names }),
         buttons: rows,
-        replaces: None,
+        ..Body::default()
     };
     Turn::say(Desk::Writing(Box::new(draft)), body)
 }
@@ -948,7 +1002,7 @@ pub fn counted(
     replies.push(Body {
         text: lines.join("\n"),
         buttons: vec![row],
-        replaces: None,
+        ..Body::default()
     });
     Turn {
         live: None,
@@ -981,7 +1035,7 @@ fn counted_press(known: &Known<'_>, worker: &Worker, desk: &Desk, choice: &str) 
                 buttons: vec![vec![
                     known.button(&Text::WorkCancel, format!("{PREFIX}d:{nonce}:drop")),
                 ]],
-                replaces: None,
+                ..Body::default()
             });
             Some(Turn {
                 desk: desk.clone(),
@@ -1010,7 +1064,7 @@ pub fn confirmed(known: &Known<'_>, desk: &Desk, outcome: &Confirmed) -> Turn {
             let body = Body {
                 text: known.say(&Text::WorkWaits { id: &id }),
                 buttons: known.controls(broadcast),
-                replaces: None,
+                ..Body::default()
             };
             Turn::stands(Desk::Idle, broadcast.id, vec![body])
         }
@@ -1070,7 +1124,7 @@ pub fn taken(texts: &Texts, language: Language, name: &str, invitation: i64) -> 
             label: say(&Text::WorkUndo),
             data: format!("{PREFIX}undo:{invitation}"),
         }]],
-        replaces: None,
+        ..Body::default()
     }
 }
 
@@ -1123,7 +1177,7 @@ pub fn glance(known: &Known<'_>, glance: &Glance) -> Turn {
         Body {
             text,
             buttons: shown.map(show).collect(),
-            replaces: None,
+            ..Body::default()
         },
     )
 }
@@ -1269,7 +1323,12 @@ mod tests {
                     || content == InboundContent::Text("/broadcast".into())),
                 // Where a talk or a visit is, and whether it is this worker's, is asked where these are carried out.
                 Some(
-                    Effect::Duty(_) | Effect::Undo(_) | Effect::Glance | Effect::Inbox(_) | Effect::Visits(_),
+                    Effect::Duty(_)
+                    | Effect::Undo(_)
+                    | Effect::Glance
+                    | Effect::Inbox(_)
+                    | Effect::Visits(_)
+                    | Effect::Field(_),
                 ) => worker.is_some(),
             };
             prop_assert!(allowed, "{effect:?} by {worker:?}");

@@ -227,7 +227,7 @@ impl Card<'_> {
         Body {
             text: lines.join("\n"),
             buttons: self.buttons(),
-            replaces: None,
+            ..Body::default()
         }
     }
 

@@ -177,7 +177,7 @@ impl Sheet<'_> {
         Body {
             text: lines.join("\n"),
             buttons: self.buttons(visit),
-            replaces: None,
+            ..Body::default()
         }
     }
 
@@ -210,7 +210,7 @@ impl Sheet<'_> {
                 buttons: fit
                     .map(|team| button(format!("to-{}", team.id), team.name.clone()))
                     .collect(),
-                replaces: None,
+                ..Body::default()
             };
         }
         let reason = |reason: &DeclineReason| {
@@ -222,7 +222,7 @@ impl Sheet<'_> {
         Body {
             text: self.say(&Text::VisitsWhy),
             buttons: DeclineReason::ALL.iter().map(reason).collect(),
-            replaces: None,
+            ..Body::default()
         }
     }
 

@@ -20,6 +20,7 @@ mod planning;
 mod privacy;
 mod registration;
 mod round;
+mod site;
 mod store;
 mod support;
 mod tidy;

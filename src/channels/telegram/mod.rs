@@ -43,12 +43,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(17);
 const POLL_TIMEOUT: Duration = Duration::from_secs(50);
 /// What a long poll may take beyond [`POLL_TIMEOUT`] before the connection counts as dead.
 const POLL_GRACE: Duration = Duration::from_secs(15);
+/// A question whether Telegram is there is given up after this.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that is not made after this is not reachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections kept for the next sends.
 const IDLE_CONNECTIONS_MAX: usize = 256;
 /// Telegram's limit for one message, in UTF-16 code units.
 const TEXT_UNITS_MAX: usize = 4096;
+/// Telegram's limit for the text under a picture is 1024 UTF-16 code units; characters take one or two.
+const CAPTION_CHARACTERS_MAX: usize = 512;
 /// A longer text is refused: its parts, one a second, would not be through within [`SEND_TIMEOUT`].
 const PARTS_MAX: usize = 8;
 /// A later part waits at most this long for Telegram within the send.
@@ -148,6 +152,9 @@ impl Telegram {
             )));
         }
         let keyboard = keyboard(&message.body.buttons)?;
+        if let (Some(photo), [caption]) = (&message.body.photo, parts.as_slice()) {
+            return self.send_photo(ChatId(chat), photo, caption, keyboard).await;
+        }
         let replaced = message
             .body
             .replaces
@@ -182,6 +189,16 @@ impl Telegram {
         username
             .map(str::to_owned)
             .map_err(|error| send_error(&error).to_string())
+    }
+
+    /// Whether Telegram answers, and knows the bot.
+    pub async fn answers(&self) -> bool {
+        let asked = JsonRequest::new(self.0.bot.clone(), GetMe {});
+        match timeout(ANSWER_TIMEOUT, asked.into_future()).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => matches!(send_error(&error), SendError::Throttled { .. }),
+            Err(_) => false,
+        }
     }
 
     async fn ask_username(&self) -> Result<&str, RequestError> {
@@ -226,6 +243,33 @@ impl Telegram {
                 "nothing within {} s",
                 SEND_TIMEOUT.as_secs()
             )))),
+        }
+    }
+
+    /// Sends a picture that Telegram has already, with its text.
+    async fn send_photo(
+        &self,
+        chat: ChatId,
+        photo: &str,
+        caption: &str,
+        keyboard: Option<ReplyMarkup>,
+    ) -> Result<Taken, SendError> {
+        let picture = SendPhoto {
+            chat_id: chat,
+            photo: photo.to_owned(),
+            caption: caption.chars().take(CAPTION_CHARACTERS_MAX).collect(),
+            reply_markup: keyboard,
+        };
+        match timeout(SEND_TIMEOUT, JsonRequest::new(self.0.bot.clone(), picture)).await {
+            Ok(Ok(sent)) => Ok(Taken {
+                refs: vec![sent.message_id.to_string()],
+                receipts_follow: false,
+            }),
+            Ok(Err(error)) => Err(send_error(&error)),
+            Err(_) => Err(SendError::Ambiguous(format!(
+                "nothing within {} s",
+                SEND_TIMEOUT.as_secs()
+            ))),
         }
     }
 
@@ -301,6 +345,21 @@ struct EditText {
 impl Payload for EditText {
     type Output = SentId;
     const NAME: &'static str = "EditMessageText";
+}
+
+/// sendPhoto of a picture that Telegram knows by its name, of whose answer nothing but the id is read.
+#[derive(Serialize)]
+struct SendPhoto {
+    chat_id: ChatId,
+    photo: String,
+    caption: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_markup: Option<ReplyMarkup>,
+}
+
+impl Payload for SendPhoto {
+    type Output = SentId;
+    const NAME: &'static str = "SendPhoto";
 }
 
 /// getMe, of whose answer only the name is read: Bot API servers of other ages know other fields.

@@ -294,7 +294,11 @@ pub(super) fn read(raw: RawUpdate, now: DateTime<Utc>) -> Update {
         })
     };
     if let Some(message) = contents.message {
-        let content = message_content(message.text, message.contact, message.from.as_ref());
+        let photo = message.photo.and_then(largest);
+        let content = match message_content(message.text, message.contact, message.from.as_ref()) {
+            InboundContent::Other => photo.map_or(InboundContent::Other, InboundContent::Photo),
+            content => content,
+        };
         let tapped = message.replies_to.and_then(|answered| answered.message_id);
         let inbound = inbound(&message.chat, message.from.as_ref(), Some(message.date), content);
         Update {
@@ -325,6 +329,12 @@ pub(super) fn read(raw: RawUpdate, now: DateTime<Utc>) -> Update {
     } else {
         nothing
     }
+}
+
+/// The largest of a photo's sizes.
+fn largest(sizes: Vec<PhotoSize>) -> Option<String> {
+    let largest = sizes.into_iter().max_by_key(|size| size.width * size.height);
+    largest.map(|size| size.file_id)
 }
 
 fn message_content(text: Option<String>, contact: Option<Contact>, from: Option<&User>) -> InboundContent {
@@ -364,8 +374,18 @@ struct Message {
     from: Option<User>,
     text: Option<String>,
     contact: Option<Contact>,
+    photo: Option<Vec<PhotoSize>>,
     #[serde(rename = "reply_to_message")]
     replies_to: Option<TappedMessage>,
+}
+
+#[derive(Deserialize)]
+struct PhotoSize {
+    file_id: String,
+    #[serde(default)]
+    width: u64,
+    #[serde(default)]
+    height: u64,
 }
 
 #[derive(Deserialize)]

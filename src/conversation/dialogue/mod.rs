@@ -142,7 +142,7 @@ impl<'a> Talk<'a> {
             // Nothing can be said to somebody who blocked the bot, and nothing needs to be on their return.
             InboundContent::Membership { allowed: false } => self.turn.effects = vec![Effect::Stop],
             InboundContent::Membership { allowed: true } => self.turn.effects.clear(),
-            InboundContent::Other => self.pass_over(),
+            InboundContent::Photo(_) | InboundContent::Other => self.pass_over(),
         }
     }
 

@@ -77,7 +77,7 @@ impl Fake {
 
     async fn call(&self, method: &str, parameters: &Parameters<'_>) -> Answer {
         match method {
-            "sendmessage" => self.send_message(parameters.read()?),
+            "sendmessage" | "sendphoto" => self.send_message(parameters.read()?),
             "editmessagetext" => self.edit_message(parameters.read()?),
             "answercallbackquery" => self.answer_tap(&parameters.read()?),
             "getupdates" => self.get_updates(parameters.read()?).await,
@@ -102,6 +102,7 @@ impl Fake {
             message_id: state.next_message_id(),
             chat_id: message.chat_id.0,
             text: message.text,
+            photo: message.photo,
             buttons,
             at,
         };

@@ -85,6 +85,8 @@ pub struct SentMessage {
     pub chat_id: i64,
     /// What it says.
     pub text: String,
+    /// The name of the picture above it.
+    pub photo: Option<String>,
     /// What can be tapped; a plain key is a choice that sends its label.
     pub buttons: Vec<Vec<Button>>,
     /// When it was taken, by the fake's clock.
@@ -255,6 +257,16 @@ impl FakeBotApi {
                 .count();
             message["entities"] = json!([{ "type": "bot_command", "offset": 0, "length": length }]);
         }
+        self.deliver_raw_update(json!({ "message": message }))
+    }
+
+    /// A person sends a photo, which Telegram offers in two sizes.
+    pub fn user_sends_photo(&self, chat_id: i64, file_id: &str) -> Value {
+        let mut message = self.message(chat_id, true);
+        message["photo"] = json!([
+            { "file_id": format!("{file_id}-small"), "file_unique_id": "s", "width": 90, "height": 60 },
+            { "file_id": file_id, "file_unique_id": "l", "width": 1280, "height": 853 },
+        ]);
         self.deliver_raw_update(json!({ "message": message }))
     }
 

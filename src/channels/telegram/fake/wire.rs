@@ -62,13 +62,14 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// sendMessage, and editMessageText with an id.
+/// sendMessage, editMessageText with an id, and sendPhoto by the name of a picture.
 #[derive(Deserialize)]
 pub struct SendMessage {
     pub chat_id: Whole,
     pub message_id: Option<Whole>,
-    #[serde(default)]
+    #[serde(default, alias = "caption")]
     pub text: String,
+    pub photo: Option<String>,
     reply_markup: Option<Nested<Markup>>,
 }
 
