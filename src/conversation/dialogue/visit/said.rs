@@ -97,7 +97,7 @@ pub(super) fn reason(heard: &str) -> Option<String> {
 /// How many people a line of names names.
 pub(super) fn people(names: &str) -> u32 {
     let parts = names.replace(" and ", ",");
-    let named = parts.split([',', '，', '、', ';', '；', '&']).flat_map(|part| {
+    let each = parts.split([',', '，', '、', ';', '；', '&']).flat_map(|part| {
         // 陈桂英和王强 are two, 李和平 is one.
         let both = part.split_once(['和', '跟']);
         match both {
@@ -105,7 +105,7 @@ pub(super) fn people(names: &str) -> u32 {
             _ => vec![part],
         }
     });
-    let count = named.filter(|name| !name.trim().is_empty()).count();
+    let count = each.filter(|name| !name.trim().is_empty()).count();
     (count as u32).clamp(1, PEOPLE_MAX)
 }
 
