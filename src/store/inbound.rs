@@ -102,8 +102,8 @@ impl Store {
             if let Some(pattern) = &content_key {
                 // The sender's messages of this content, each with whether it is their last of all.
                 let earlier: Vec<(String, i64)> = sqlx::query_as(
-                    "select external_id, case when id = (select max(id) from inbound where channel = $1 \
-                     and contact_id = $2) then 1 else 0 end from inbound where channel = $1 and contact_id = $2 \
+                    "select external_id, cast(case when id = (select max(id) from inbound where channel = $1 \
+                     and contact_id = $2) then 1 else 0 end as bigint) from inbound where channel = $1 and contact_id = $2 \
                      and received_at > $3 and external_id like $4",
                 )
                 .bind(channel)

@@ -200,6 +200,10 @@ impl Talk<'_> {
                 Some((edit, what)) => self.edit(visit, edit, &what),
                 None => self.ask_again(at, within, of),
             }
+        } else if said.intent == Intent::HomeSamplingApply && at != Field::Why && self.fills_more(&said.slots)
+        {
+            // They said it all again, in a sentence.
+            self.ask_next();
         } else if at == Field::Where {
             self.answer_address(text, &said.slots, within);
         } else if self.take_answer(at, text, &said.slots) {
@@ -477,6 +481,13 @@ impl Talk<'_> {
     fn in_city(&self, text: &Text<'_>) -> String {
         let language = self.known.city.default_language;
         self.known.texts.say(language, ChannelKind::Telegram, text)
+    }
+
+    /// Whether the text says more than was known.
+    fn fills_more(&mut self, slots: &Slots) -> bool {
+        let (before, heard) = (self.turn.state.visit.clone(), self.heard.clone());
+        self.fill(&heard, slots);
+        self.turn.state.visit != before
     }
 
     /// Fills in all that a text says and that is not known yet.

@@ -97,11 +97,20 @@ pub(super) fn reason(heard: &str) -> Option<String> {
 /// How many people a line of names names.
 pub(super) fn people(names: &str) -> u32 {
     let parts = names.replace(" and ", ",");
-    let count = parts
-        .split([',', '，', '、', ';', '；', '&', '和', '跟'])
-        .filter(|name| !name.trim().is_empty())
-        .count();
+    let each = parts.split([',', '，', '、', ';', '；', '&']).flat_map(|part| {
+        // 陈桂英和王强 are two, 李和平 is one.
+        let both = part.split_once(['和', '跟']);
+        match both {
+            Some((one, other)) if is_name(one) && is_name(other) => vec![one, other],
+            _ => vec![part],
+        }
+    });
+    let count = each.filter(|name| !name.trim().is_empty()).count();
     (count as u32).clamp(1, PEOPLE_MAX)
+}
+
+fn is_name(part: &str) -> bool {
+    part.trim().chars().nth(1).is_some()
 }
 
 /// When, where the words say so. A time that is past says nothing.
@@ -272,6 +281,8 @@ mod tests {
         }
         assert_eq!(people("陈桂英、王强"), 2);
         assert_eq!(people("Mary Lee and John Lee"), 2);
+        assert_eq!(people("陈桂英和王强"), 2);
+        assert_eq!(people("李和平"), 1);
         assert_eq!(people(""), 1);
     }
 }

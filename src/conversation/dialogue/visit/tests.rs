@@ -261,6 +261,18 @@ fn one_sentence_fills_what_it_says() {
 }
 
 #[test]
+fn a_sentence_in_the_middle_is_read_as_one() {
+    let said = script(ChannelKind::Sms, Language::ZhHans, vec![known(vec![], &[], true)]).play(&[
+        Type("上门"),
+        Type("2"),
+        Type("妈妈李秀英走不动,3栋2单元1203,明天上午请上门"),
+        Type("李秀英"),
+    ]);
+    let last = said.rsplit("> ").next().unwrap_or_default();
+    assert!(last.contains("上门要注意什么"), "{said}");
+}
+
+#[test]
 fn a_request_waits_while_something_else_is_asked() {
     let acts = |channel| {
         let mut acts = vec![
