@@ -540,7 +540,7 @@ async fn ready_texts_tests_and_the_menu_of_each_role() {
 const TEAM: &str = "第一队";
 
 /// A visit that is scheduled for a team of one.
-pub async fn scheduled(app: &TestApp, member: &Worker) -> weir::domain::VisitId {
+async fn scheduled(app: &TestApp, member: &Worker) -> weir::domain::VisitId {
     use weir::domain::{Team, TeamId, VisitBy, VisitFor, Visitor, VisitorRole};
     let (store, now) = (app.store(), app.clock.now());
     let team = Team {
