@@ -199,10 +199,14 @@ pub async fn visits(args: &VisitsArgs, session: &Session) -> Result<ExitCode> {
         to: date.map(|date| schedule::midnight(zone, date + Days::new(1))),
         ..VisitFilter::default()
     };
-    let visits = store.visits(&filter).await?;
+    let mut visits = store.visits(&filter).await?;
     if args.in_full || args.html.is_some() {
+        // Whose area is a part of the city sees the people of that part, and of no other.
+        let own = session.acting(&store).await?.bounds();
+        let areas = own.as_ref().map_or_else(Vec::new, |own| own.0.clone());
         let said = ("visits.list", String::new(), String::new());
-        session.act(&store, Right::SeePeople, &[], said).await?;
+        session.act(&store, Right::SeePeople, &areas, said).await?;
+        visits.retain(|visit| own.as_ref().is_none_or(|own| own.covers(&Area::of(&visit.place))));
     }
     if let (Some(file), Some(date)) = (&args.html, date) {
         write_lists(file, date, &teams, &visits, session)?;
@@ -354,6 +358,12 @@ async fn show(id: VisitId, in_full: bool, store: &Store, session: &Session) -> R
         .visit(id)
         .await?
         .with_context(|| format!("there is no visit {id}"))?;
+    if in_full {
+        let said = ("visit.show", format!("visit:{id}"), String::new());
+        session
+            .act(store, Right::SeePeople, &[Area::of(&visit.place)], said)
+            .await?;
+    }
     let (teams, log) = (store.teams().await?, store.visit_log(id).await?);
     let mut answer = shown(&visit, &teams, in_full, session);
     answer["history"] = json!(
@@ -487,6 +497,12 @@ async fn checked(args: TeamArgs, store: &Store) -> Result<Team> {
             );
         }
     }
+    // Who of the members is a worker is settled here, by whoever may make teams: later on a number counts, not a name.
+    let mut members = args.members;
+    for member in &mut members {
+        let worker = store.worker_named(&member.name).await?;
+        member.worker = worker.map(|worker| worker.id.0);
+    }
     Ok(Team {
         id: TeamId(0),
         name: args.name,
@@ -495,7 +511,7 @@ async fn checked(args: TeamArgs, store: &Store) -> Result<Team> {
         closes,
         breaks,
         visits_per_hour: args.visits_per_hour,
-        members: args.members,
+        members,
         removed: false,
     })
 }

@@ -90,12 +90,11 @@ pub fn may_act(worker: &Worker, visit: &Visit) -> bool {
     may(worker, Right::ActOnVisits, &Area::of(&visit.place))
 }
 
-/// Whether a worker is one of a team: by their number, or by their name where the team was made without numbers.
+/// Whether a worker is one of a team: by their number alone, for two people may have one name.
 pub fn is_of(worker: &Worker, team: &Team) -> bool {
-    team.members.iter().any(|member| match member.worker {
-        Some(id) => id == worker.id.0,
-        None => member.name == worker.name,
-    })
+    team.members
+        .iter()
+        .any(|member| member.worker == Some(worker.id.0))
 }
 
 /// Whether a visit of today is this worker's to see to: their team's; and what nobody has accepted; and for those above
@@ -275,5 +274,45 @@ fn label(act: VisitActKind) -> Text<'static> {
         VisitActKind::Finish => Text::VisitsFinish,
         VisitActKind::NotMeet => Text::VisitsNotMeet,
         _ => Text::VisitsDecline,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveTime;
+
+    use super::*;
+    use crate::domain::{Scope, Visitor, VisitorRole, WorkerId};
+
+    #[test]
+    fn an_equal_name_makes_nobody_one_of_a_team() {
+        let worker = |id| Worker {
+            id: WorkerId(id),
+            name: "王护士".into(),
+            role: Role::Worker,
+            scope: Scope::city(),
+            contact: None,
+            language: None,
+            on_duty: true,
+            removed: false,
+        };
+        let team = |worker| Team {
+            id: TeamId(1),
+            name: "一队".into(),
+            areas: Vec::new(),
+            opens: NaiveTime::MIN,
+            closes: NaiveTime::MIN,
+            breaks: Vec::new(),
+            visits_per_hour: 4,
+            members: vec![Visitor {
+                name: "王护士".into(),
+                role: VisitorRole::Nurse,
+                worker,
+            }],
+            removed: false,
+        };
+        assert!(is_of(&worker(3), &team(Some(3))));
+        assert!(!is_of(&worker(4), &team(Some(3))));
+        assert!(!is_of(&worker(4), &team(None)));
     }
 }
