@@ -529,3 +529,6 @@ fn each_question_is_one_part_and_nothing_is_more_than_three() {
         script.state = turn.state;
     }
 }
+
+#[path = "slips.rs"]
+mod slips;
