@@ -126,7 +126,9 @@ other-time-done = Done. You, and those of your family with this number, please c
 handed-over = I have passed this to a community worker, who will answer here.
     Until then I do not answer by myself. To end this, reply DONE.
     .sms = Passed to a worker, who will answer. Until then I am silent. To end reply DONE
-handed-over-danger = I have told the community workers too.
+handed-over-danger = I have told the community workers too. They will answer here.
+    Until then I do not answer by myself. To end this, reply DONE.
+    .sms = I have told a worker too. Until they answer I am silent. To end reply DONE
 cannot-answer = I cannot answer that.
 talk-end = Done
 talk-ended = All right. The talk with the community worker has ended.
