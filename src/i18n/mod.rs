@@ -315,6 +315,7 @@ texts! {
     VisitNone = "visit-none",
     VisitNotNow = "visit-not-now",
     VisitChanged = "visit-changed",
+    VisitPhoneKept = "visit-phone-kept",
     VisitAskAgain = "visit-ask-again",
     VisitMove = "visit-move",
     VisitCancel = "visit-cancel",

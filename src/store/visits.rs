@@ -664,11 +664,13 @@ fn first(id: VisitId, new: &NewVisit, place: VisitPlace, proven: bool, now: Date
     }
 }
 
-/// The phone that is told from this act on: from acceptance, when somebody has called it or vouched for it.
-fn told_phone(before: &Visit, act: &VisitAct) -> Option<PhoneNumber> {
-    match act {
+/// The phone that is told from this act on: from acceptance, when somebody has called it or vouched for it. One that a
+/// person wrote who does not stand for the household is kept, and told nothing: nobody has called it.
+fn told_phone(before: &Visit, change: &VisitChange) -> Option<PhoneNumber> {
+    let vouched = before.proven || change.by.role != VisitRole::Resident;
+    match &change.act {
         VisitAct::Accept => before.phone.clone(),
-        VisitAct::Amend(Amendment { phone, .. }) if before.state != VisitState::Asked => phone.clone(),
+        VisitAct::Amend(Amendment { phone, .. }) if vouched && before.state != VisitState::Asked => phone.clone(),
         _ => None,
     }
 }
@@ -954,7 +956,7 @@ impl Store {
                 return Ok(VisitAnswer::Refused { visit, refusal });
             }
         };
-        let phone = match told_phone(&before, &change.act) {
+        let phone = match told_phone(&before, change) {
             Some(phone) => Some(self.contact(&Address::Phone(phone), now).await?.0),
             None => None,
         };

@@ -28,7 +28,7 @@ use crate::{
 pub(super) use draft::VisitDraft;
 
 /// A request is being made: its questions, or its summary.
-fn is_asking(step: &Step) -> bool {
+pub(super) fn is_asking(step: &Step) -> bool {
     matches!(
         step,
         Step::Visit { of: None, .. }
@@ -251,8 +251,12 @@ impl Talk<'_> {
             None => self.turn.wants = Some(Want::ChangeVisit(visit, edit.clone())),
             Some(Fetched::VisitChanged { own: Some(own), done }) => {
                 self.turn.state.step = Step::Idle;
+                let is_unproven_phone =
+                    matches!(edit, VisitEdit::Phone(_)) && !own.visit.proven && own.visit.state != VisitState::Asked;
                 if !done {
                     self.lead(&Text::VisitNotNow);
+                } else if is_unproven_phone {
+                    self.lead(&Text::VisitPhoneKept);
                 } else if !matches!(edit, VisitEdit::Cancel | VisitEdit::AskAgain) {
                     self.lead(&Text::VisitChanged);
                 }
