@@ -672,7 +672,9 @@ fn told_phone(before: &Visit, change: &VisitChange) -> Option<PhoneNumber> {
     let vouched = before.proven || change.by.role != VisitRole::Resident;
     match &change.act {
         VisitAct::Accept => before.phone.clone(),
-        VisitAct::Amend(Amendment { phone, .. }) if vouched && before.state != VisitState::Asked => phone.clone(),
+        VisitAct::Amend(Amendment { phone, .. }) if vouched && before.state != VisitState::Asked => {
+            phone.clone()
+        }
         _ => None,
     }
 }

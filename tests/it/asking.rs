@@ -362,6 +362,9 @@ async fn beyond_the_limit_no_visit_is_asked_for_in_silence() {
     app.no_reply_open().await;
     app.quiet().await;
     let told = app.to_chat(800);
-    let told = told.iter().filter(|sent| sent.text.contains("先给您打电话")).count();
+    let told = told
+        .iter()
+        .filter(|sent| sent.text.contains("先给您打电话"))
+        .count();
     assert_eq!(visits(&app).await.len(), told);
 }

@@ -57,7 +57,11 @@ impl Talk<'_> {
         } else if matches!(self.turn.state.step, Step::VisitSummary) && SEND.contains(&word) {
             let mending = self.turn.state.visit.as_ref().is_some_and(VisitDraft::is_mended);
             // Among what can be mended, it is right as it stands.
-            if mending { VisitChoice::Back } else { VisitChoice::Send }
+            if mending {
+                VisitChoice::Back
+            } else {
+                VisitChoice::Send
+            }
         } else {
             return None;
         };
@@ -257,7 +261,8 @@ impl Talk<'_> {
 
     /// Answered by a house number, an ambulance's number is that of a house.
     pub(in super::super) fn asks_house_number(&self, text: &str) -> bool {
-        let is_there = |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
+        let is_there =
+            |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
         words::is_bare(text)
             && is_digits(text)
             && match self.turn.state.step {
@@ -455,7 +460,11 @@ impl Talk<'_> {
             return self.visits();
         };
         draft.begin_mending();
-        let who = if draft.people.is_empty() { Field::Name } else { Field::Whom };
+        let who = if draft.people.is_empty() {
+            Field::Name
+        } else {
+            Field::Whom
+        };
         let fields = [
             (Text::VisitFixName, who),
             (Text::VisitFixWhere, Field::Where),
@@ -486,7 +495,7 @@ impl Talk<'_> {
             return self.ask_field(Field::Where, None, None);
         };
         self.greet();
-        let name = draft.shown_name();
+        let name = self.echo(&draft.shown_name(), said::NAME_ECHO_MAX);
         let phone = match &draft.phone {
             Some(phone) if !draft.own_phone => national(phone),
             _ => self.voice.say(&Text::VisitOwnPhone),
@@ -547,7 +556,15 @@ impl Talk<'_> {
     /// The usual answers are kept in the city's language, in which workers read them; each reads their own.
     fn usual_words(&self, kept: &str, usual: &[Text<'static>]) -> String {
         let same = usual.iter().find(|text| self.in_city(text) == kept);
-        same.map_or_else(|| kept.to_owned(), |text| self.voice.say(text))
+        same.map_or_else(|| self.echo(kept, said::ECHO_MAX), |text| self.voice.say(text))
+    }
+
+    /// Their own words as they are read back: by text message, each part of which costs, no more than shows which.
+    fn echo(&self, words: &str, max: usize) -> String {
+        match self.known.channel {
+            ChannelKind::Telegram => words.to_owned(),
+            ChannelKind::Sms => said::shortened(words, max),
+        }
     }
 
     fn in_city(&self, text: &Text<'_>) -> String {
