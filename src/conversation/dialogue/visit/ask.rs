@@ -199,23 +199,12 @@ impl Talk<'_> {
                 self.ask_field(at, within, of);
             }
         } else if let Some(visit) = of {
-            if is_digits(text) && at == Field::Access {
-                return match self.several(at, text) {
-                    Some(words) => {
-                        let (edit, what) = self.noted(words);
-                        self.edit(visit, edit, &what);
-                        true
-                    }
-                    None => {
-                        self.ask_again(at, within, of);
-                        true
-                    }
-                };
-            }
             match self.read_edit(at, text, &said.slots) {
                 Some((edit, what)) => self.edit(visit, edit, &what),
                 None => self.ask_again(at, within, of),
             }
+        } else if said.intent == Intent::HomeSamplingApply && self.begins_anew(&said.slots) {
+            self.visit_asked(&said.slots);
         } else if said.intent == Intent::HomeSamplingApply && at != Field::Why && self.fills_more(&said.slots)
         {
             // They said it all again, in a sentence.
@@ -349,6 +338,7 @@ impl Talk<'_> {
                 let shown = national(phone.as_e164());
                 Some((VisitEdit::Phone(phone.as_e164().to_owned()), shown))
             }
+            _ if is_digits(text) => Some(self.noted(self.several(at, text)?)),
             _ => Some(self.noted(note(text, &self.heard))),
         }
     }

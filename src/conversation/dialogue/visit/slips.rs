@@ -198,6 +198,20 @@ fn an_old_request_takes_nothing_of_a_new_one() {
         let asks = matches!(script.state.step, Step::Visit { at, of: None, .. } if at == next);
         assert!(asks, "{sentence}: {}", script.transcript);
     }
+    // The same in the middle of its questions.
+    for (wait, sentence, next) in [
+        (0, "走不动,3栋1单元1203,请上门", Field::Whom),
+        (25 * 60, "我妈走不动,请上门", Field::Name),
+    ] {
+        let mut script = sms(vec![known(), known()]);
+        for act in &first {
+            script.act(act);
+        }
+        script.act(&Wait(wait));
+        script.act(&Type(sentence));
+        let asks = matches!(script.state.step, Step::Visit { at, of: None, .. } if at == next);
+        assert!(asks, "{sentence}: {}", script.transcript);
+    }
 }
 
 /// What is to be mended is asked anew, and the way back loses nothing.
