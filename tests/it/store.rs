@@ -2048,6 +2048,7 @@ fn decision() -> NewDecision {
         safe_per_second: 3.5,
         nominal_capacity: Some(500.0),
         reasons: vec!["people wait".into()],
+        ordered: None,
     }
 }
 
