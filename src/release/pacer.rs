@@ -232,9 +232,7 @@ impl Pacer {
             safe_per_second,
             nominal_capacity: nominal,
             reasons,
-            ordered: decision
-                .order
-                .map(|order| serde_json::to_string(&Ordered { at: now, order }).unwrap_or_default()),
+            ordered: decision.order.map(|order| ordered(now, order)),
         };
         // Both may be done twice without harm, so they come before the decision is stored.
         if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
@@ -497,10 +495,10 @@ impl Pacer {
     pub async fn carry_out(&self) {
         let outcome = async {
             let row = self.store.pacing().await?;
-            let Some(order) = standing(&row, self.clock.now()) else {
+            if row.ordered.is_empty() {
                 return Ok(());
-            };
-            if let Some(order) = order {
+            }
+            if let Some(order) = still_to_do(&row, self.clock.now()) {
                 self.act(&order).await?;
             }
             Ok::<_, PlanError>(self.store.order_done(&row.ordered).await?)
@@ -564,23 +562,19 @@ struct Ordered {
     order: WindowOrder,
 }
 
-/// The order that stands: none without one, nothing to do where it has had its time. The law orders told windows anew
+fn ordered(at: DateTime<Utc>, order: WindowOrder) -> String {
+    serde_json::to_string(&Ordered { at, order }).unwrap_or_default()
+}
+
+/// What is to be done now of the order that stands; none where it has had its time. The law orders told windows anew
 /// within minutes where they must move still; untold ones may not be ordered again, and move by what may start now.
-fn standing(row: &PacingRow, now: DateTime<Utc>) -> Option<Option<WindowOrder>> {
-    if row.ordered.is_empty() {
-        return None;
-    }
-    let Ok(Ordered { at, mut order }) = serde_json::from_str(&row.ordered) else {
-        return Some(None);
-    };
+fn still_to_do(row: &PacingRow, now: DateTime<Utc>) -> Option<WindowOrder> {
+    let Ordered { at, mut order } = serde_json::from_str(&row.ordered).ok()?;
     if (TimeDelta::zero()..ORDER_HOLDS).contains(&(now - at)) {
-        return Some(Some(order));
-    }
-    if order.told {
-        return Some(None);
+        return Some(order);
     }
     order.starts_per_second = row.starts_per_second;
-    Some((order.starts_per_second > 0.0).then_some(order))
+    (!order.told && order.starts_per_second > 0.0).then_some(order)
 }
 
 /// What every status says where nothing is steered.
