@@ -15,7 +15,7 @@ use crate::{
     conversation::runner::First,
     domain::{
         Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent,
-        InboundId, Language, NoticeKind, PhoneNumber, Right, Role, RoundState, ThreadId, Worker,
+        InboundId, Language, NoticeKind, PhoneNumber, Role, RoundState, ThreadId, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
@@ -316,15 +316,13 @@ impl Asked<'_> {
                 let talks = Talks { store, texts, config };
                 let key = self.message.id.to_string();
                 let carried = talks.carry_out(wish, worker, &key, self.now).await?;
-                let refused = carried.refused.map(|area| (Right::AnswerPeople, area));
-                (carried.replies, carried.awaited, refused)
+                (carried.replies, carried.awaited, carried.refused)
             }
             Some(Effect::Visits(wish)) => {
                 let visits = Visits { store, texts, config };
                 let key = origin(self.message.id);
                 let carried = visits.carry_out(wish, worker, &key, self.now).await?;
-                let refused = carried.refused.map(|area| (Right::ActOnVisits, area));
-                (carried.replies, None, refused)
+                (carried.replies, None, carried.refused)
             }
             _ => return Ok(turn),
         };

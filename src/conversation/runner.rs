@@ -529,12 +529,7 @@ impl Heard<'_> {
 
 /// The approved text that answers a question, where there is one.
 fn approved(voice: &Voice<'_>, intent: Intent, city: &CityConfig) -> Option<String> {
-    let facts = Facts {
-        emergency_number: &city.emergency_number,
-        price_hotline: Some(city.price_hotline.as_str()).filter(|number| !number.is_empty()),
-        official_channel: Some(city.official_channel.as_str()).filter(|name| !name.is_empty()),
-        ..Facts::default()
-    };
+    let facts = Facts::of_city(city);
     // The words alone: the sender is named once, before the whole message.
     let words = Voice {
         channel: ChannelKind::Telegram,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContactState, NewDelivery, Result, Store, StoreError, in_transaction, json, on_pool,
+    ContactState, NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json, on_pool,
     outbox::{INSERT, INSERT_BODIES, audience_contact},
     roster::{PERSONAL, Personal},
     service::{instant, known},
@@ -89,10 +89,12 @@ pub struct VisitChange {
     pub note: String,
     /// This contact is answered by the dialogue itself.
     pub quiet: Option<ContactId>,
+    /// Goes on record together with the change, and not at all where it is refused or was done before.
+    pub record: Option<NewAudit>,
 }
 
 impl VisitChange {
-    /// A change without key, note or seen revision.
+    /// A change without key, note, seen revision or record.
     pub fn new(visit: VisitId, act: VisitAct, by: VisitBy) -> Self {
         Self {
             visit,
@@ -102,6 +104,7 @@ impl VisitChange {
             key: None,
             note: String::new(),
             quiet: None,
+            record: None,
         }
     }
 }
@@ -1003,6 +1006,9 @@ impl Store {
                 let (key, act) = (change.key.as_deref(), change.act.kind());
                 let entry = (key, &change.by, act.as_str(), seen.state, change.note.as_str());
                 log_line!(self, tx, &next, entry, now);
+                if let Some(record) = &change.record {
+                    append_audit!(self, tx, record, now);
+                }
                 tell_phone!(tx, next, phone);
                 tell!(self, tx, &next, Some(act), seen.state, teller, change.quiet, now);
                 VisitAnswer::Done(next)

@@ -2048,6 +2048,7 @@ fn decision() -> NewDecision {
         safe_per_second: 3.5,
         nominal_capacity: Some(500.0),
         reasons: vec!["people wait".into()],
+        ordered: None,
     }
 }
 
@@ -2423,6 +2424,9 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         };
         assert_eq!(listed(vec![community]).await, 1);
         assert_eq!(listed(vec![weir::domain::CommunityId(community.0 + 1)]).await, 0);
+        assert_eq!((thread.messages, thread.asked), (3, 3));
+        assert_eq!(thread.waiting_since, Some(evening()));
+        assert!(thread.area.is_some());
         let answer = delivery("t", contact, NoticeKind::Reply);
         let worker = ThreadAuthor::Worker(3);
         assert!(
@@ -2434,6 +2438,11 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         let messages = store.thread_messages(thread.id).await.expect("reads");
         let words: Vec<_> = messages.iter().map(|one| one.words.as_str()).collect();
         assert_eq!(words, ["一", "二", "三", "四"]);
+        let answered = store.thread(thread.id).await.expect("reads").expect("is there");
+        assert_eq!(
+            (answered.messages, answered.asked, answered.waiting_since),
+            (4, 3, None)
+        );
         assert_eq!(messages[3].author, worker);
         let ending = delivery("u", contact, NoticeKind::Reply);
         let close = async || {
