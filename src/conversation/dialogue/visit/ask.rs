@@ -57,7 +57,11 @@ impl Talk<'_> {
         } else if matches!(self.turn.state.step, Step::VisitSummary) && SEND.contains(&word) {
             let mending = self.turn.state.visit.as_ref().is_some_and(VisitDraft::is_mended);
             // Among what can be mended, it is right as it stands.
-            if mending { VisitChoice::Back } else { VisitChoice::Send }
+            if mending {
+                VisitChoice::Back
+            } else {
+                VisitChoice::Send
+            }
         } else {
             return None;
         };
@@ -257,7 +261,8 @@ impl Talk<'_> {
 
     /// Answered by a house number, an ambulance's number is that of a house.
     pub(in super::super) fn asks_house_number(&self, text: &str) -> bool {
-        let is_there = |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
+        let is_there =
+            |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
         words::is_bare(text)
             && is_digits(text)
             && match self.turn.state.step {
@@ -455,7 +460,11 @@ impl Talk<'_> {
             return self.visits();
         };
         draft.begin_mending();
-        let who = if draft.people.is_empty() { Field::Name } else { Field::Whom };
+        let who = if draft.people.is_empty() {
+            Field::Name
+        } else {
+            Field::Whom
+        };
         let fields = [
             (Text::VisitFixName, who),
             (Text::VisitFixWhere, Field::Where),
