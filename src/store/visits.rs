@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContactState, NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json, on_pool,
+    ContactState, NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json,
+    on_pool,
     outbox::{INSERT, INSERT_BODIES, audience_contact},
     roster::{PERSONAL, Personal},
     service::{instant, known},

@@ -2,7 +2,7 @@
 //! one.
 
 use weir::{
-    domain::{Button, Role, ThreadId, Worker},
+    domain::{Actor, Button, Role, ThreadId, Worker},
     store::{AuditFilter, Claim, Thread, ThreadFilter},
 };
 
@@ -225,6 +225,17 @@ async fn of_twenty_who_take_a_talk_at_once_one_has_it() {
         app.start_service();
         app.quiet().await;
         assert_eq!(app.to_chat(1).len(), told);
+        // Who is removed holds nothing: it is anybody's again.
+        let holder = open(&app).await[0].claimed_by.expect("is held");
+        let removed = app.store().remove_worker(holder, Actor::Owner, now).await;
+        assert!(removed.expect("removes"));
+        assert_eq!(open(&app).await[0].claimed_by, None);
+        let other = workers
+            .iter()
+            .find(|worker| worker.id != holder)
+            .expect("19 more");
+        let claim = app.store().claim_thread(id, other.id, None, now).await;
+        assert!(matches!(claim, Ok(Claim::Theirs)), "{claim:?}");
         let holder = open(&app).await[0].claimed_by.expect("is held");
         assert!(
             app.store()
