@@ -35,6 +35,17 @@ fn a_sentence_that_names_a_building_is_no_address() {
     }
 }
 
+/// Where the home is asked for, a building's number still answers, whatever stands beside it.
+#[test]
+fn the_home_may_be_named_with_a_word_that_the_roster_does_not_have() {
+    let mut script = script(ChannelKind::Telegram, Language::En, vec![]);
+    let said = {
+        script.act(&Type("change home"));
+        script.play(&[Type("Garden Court building 2")])
+    };
+    assert!(last(&said).contains("SetHome(UnitId(1))"), "{said}");
+}
+
 /// Who cannot walk since a stroke asks for a visit; who has one now needs help.
 #[test]
 fn an_illness_of_long_ago_is_no_danger() {
@@ -187,6 +198,20 @@ fn an_old_request_takes_nothing_of_a_new_one() {
         let asks = matches!(script.state.step, Step::Visit { at, of: None, .. } if at == next);
         assert!(asks, "{sentence}: {}", script.transcript);
     }
+    // The same in the middle of its questions.
+    for (wait, sentence, next) in [
+        (0, "走不动,3栋1单元1203,请上门", Field::Whom),
+        (25 * 60, "我妈走不动,请上门", Field::Name),
+    ] {
+        let mut script = sms(vec![known(), known()]);
+        for act in &first {
+            script.act(act);
+        }
+        script.act(&Wait(wait));
+        script.act(&Type(sentence));
+        let asks = matches!(script.state.step, Step::Visit { at, of: None, .. } if at == next);
+        assert!(asks, "{sentence}: {}", script.transcript);
+    }
 }
 
 /// What is to be mended is asked anew, and the way back loses nothing.
@@ -326,4 +351,25 @@ fn a_door_of_the_ambulances_number_is_a_door() {
     assert!(said.contains("几单元"), "{said}");
     assert!(said.contains("为什么不方便"), "{said}");
     assert!(last(&said).contains("请马上拨打"), "{said}");
+}
+
+/// Long words are read back by their beginning; what is kept is whole.
+#[test]
+fn long_words_are_not_read_back_whole_by_text_message() {
+    let story = "my mother broke her hip in spring and cannot take the stairs of our old house";
+    let acts = [
+        Type("visit"),
+        Type("1"),
+        Type(story),
+        Type("4"),
+        Type("4"),
+        Type("4821"),
+    ];
+    let fetched = vec![
+        known(vec![], &["陈桂英"], true),
+        asked(VisitState::Accepted, false),
+    ];
+    let said = script(ChannelKind::Sms, Language::En, fetched).play(&acts);
+    assert!(said.contains("Why: my mother broke her..."), "{said}");
+    assert!(last(&said).contains(&format!("because {story}")), "{said}");
 }
