@@ -91,11 +91,12 @@ impl<'a> Visits<'a> {
             Wish::List => Vec::new(),
             Wish::Choose(_, act) => vec![sheet.choices(&visit, *act, &self.store.teams().await?)],
             Wish::Do(seen, act) => {
+                // Of two who act at once one act is done, and one goes on record.
                 let record = NewAudit::new(actor, format!("visit.{}", act.kind()), whom);
-                self.store.audit(&record, now).await?;
                 let change = VisitChange {
                     seen: Some(seen.revision),
                     key: Some(key.to_owned()),
+                    record: Some(record),
                     ..VisitChange::new(visit.id, act.clone(), allowed.by().clone())
                 };
                 let teller = VisitTeller::new(self.texts, self.config, segment::parts);

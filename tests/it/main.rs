@@ -3,6 +3,7 @@
 mod app;
 mod ask;
 mod asking;
+mod at_once;
 mod binary;
 mod broadcast;
 mod changes;
