@@ -24,7 +24,7 @@ const P99_MS: Goal = Goal::AtMost(50.0);
 /// So long people write.
 const WRITING: Duration = Duration::from_secs(20);
 /// An answer that did not come after so long will not.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// What people write, in turn; each of them for the first time.
 const TEXTS: [&str; 3] = ["做核酸要带什么", "上门", "菜单"];
 

@@ -89,6 +89,7 @@ confirm-home = Change your home to { $place }? Reply { $code } within 10 minutes
 confirm-stop-everywhere = Stop your other numbers and chats too? Reply { $code } within 10 minutes.
 confirm-failed = The code is wrong or too old. Nothing has changed.
 confirm-wrong = That is not the code. Please look at the four digits in the message and reply again. Tries left: { $left }.
+confirm-digits = Nothing has changed yet. To confirm, reply the four digits in the message. Otherwise you need not reply.
 confirm-too-many = Too many codes were sent. Nothing has changed. Please try again in an hour, or ask your community office.
 unknown = I did not understand. Please choose, or write it in other words.
     For a community worker reply PERSON.
@@ -126,7 +127,9 @@ other-time-done = Done. You, and those of your family with this number, please c
 handed-over = I have passed this to a community worker, who will answer here.
     Until then I do not answer by myself. To end this, reply DONE.
     .sms = Passed to a worker, who will answer. Until then I am silent. To end reply DONE
-handed-over-danger = I have told the community workers too.
+handed-over-danger = I have told the community workers too. They will answer here.
+    Until then I do not answer by myself. To end this, reply DONE.
+    .sms = I have told a worker too. Until they answer I am silent. To end reply DONE
 cannot-answer = I cannot answer that.
 talk-end = Done
 talk-ended = All right. The talk with the community worker has ended.
@@ -140,10 +143,11 @@ privacy = I keep: your chat or phone number, your language, your home, and what 
     To erase it now, reply FORGET ME.
     .sms = I keep your number, language, home and what you write, encrypted, only to notify and answer you. Erased after { $days } days. To erase it now reply FORGET ME
 forget-ask = Erase what you wrote to me, your home and your language?
+    Tests at home that you asked for are cancelled and erased, too.
     The community's list does not change. For that, please ask your community office.
 forget-yes = Erase my data
 forget-no = Keep it
-confirm-forget = Erase what you wrote, your home and language? Reply { $code } within 10 minutes. The community's list does not change.
+confirm-forget = Erase what you wrote, your home and language, and cancel your tests at home? Reply { $code } within 10 minutes.
 forgotten = Erased. The community keeps its own list; for that, please ask your community office.
 
 ## The person's pass

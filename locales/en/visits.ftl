@@ -94,6 +94,7 @@ visit-summary = Please check your request for a test at home:
     Note: { $access }
     .sms = { $name }, { $place }. Why: { $why }. When: { $when }. Phone: { $phone }. Note: { $access }.
 visit-summary-code = All right? Reply { $code } to send it.
+visit-summary-code-sent = All right? Reply the four digits from the message before.
 visit-send = Send it
 visit-fix = Change it
 visit-drop = Do not ask
@@ -112,11 +113,17 @@ visit-waits = Your request for a test at home is not sent yet.
     To go on, reply “VISIT”.
     .sms = Your request is not sent yet. To go on reply VISIT
 visit-before = A test at home has been asked for here already. You need not ask again.
+visit-joined = A test at home has been asked for here already. { $name } is on it now; people in all: { $people }.
+visit-apart = A test at home is under way here, and { $name } cannot join it. A community worker will write to you here.
+    To end this, reply DONE.
+    .sms = A visit is under way here; { $name } cannot join it. A worker will write to you. To end reply DONE
 visit-which = You have several tests at home. Which one?
     .sms = You have several tests at home. Which one? Reply with a number:
 visit-none = You have no test at home now.
 visit-not-now = That cannot be changed now.
 visit-changed = Done.
+visit-phone-kept = The number is noted. A worker will call it first; only then is it told about the visit.
+    .sms = The number is noted. A worker will call it first.
 visit-ask-again = Come again
 visit-move = Another time
     .sms = Change time

@@ -94,6 +94,7 @@ visit-summary = 请核对上门采样的申请：
     注意：{ $access }
     .sms = { $name }，{ $place }。原因：{ $why }。时间：{ $when }。电话：{ $phone }。注意：{ $access }。
 visit-summary-code = 都对，请回复{ $code }提交。
+visit-summary-code-sent = 都对，请回复前面短信里的四位数字提交。
 visit-send = 提交申请
 visit-fix = 修改
 visit-drop = 不申请了
@@ -112,11 +113,17 @@ visit-waits = 您的上门申请还没有提交。
     要接着写，请回复“上门”。
     .sms = 上门申请还没提交。接着写，请回复：上门
 visit-before = 这里已经有一次上门申请，不用再申请。
+visit-joined = 这里已有一次上门申请，已经加上{ $name }，一共{ $people }人。
+visit-apart = 这里的上门已经在进行，{ $name }加不进去了。已转给社区工作人员，会在这里联系您。
+    要结束，请回复“结束”。
+    .sms = 这里的上门已在进行，{ $name }加不进去。已转工作人员联系您。结束请回复：结束
 visit-which = 您有几次上门采样。要看哪一次？
     .sms = 您有几次上门。看哪一次？请回复数字：
 visit-none = 您现在没有上门采样的申请。
 visit-not-now = 现在不能这样改。
 visit-changed = 改好了。
+visit-phone-kept = 号码记下了。工作人员会先打这个电话，核对以后才用它通知。
+    .sms = 号码记下了。工作人员会先打这个电话核对。
 visit-ask-again = 再约一次
 visit-move = 改时间
     .sms = 改时间

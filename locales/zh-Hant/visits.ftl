@@ -94,6 +94,7 @@ visit-summary = 請核對上門採樣的申請：
     注意：{ $access }
     .sms = { $name }，{ $place }。原因：{ $why }。時間：{ $when }。電話：{ $phone }。注意：{ $access }。
 visit-summary-code = 都對，請回覆{ $code }提交。
+visit-summary-code-sent = 都對，請回覆前面簡訊裡的四位數字提交。
 visit-send = 提交申請
 visit-fix = 修改
 visit-drop = 不申請了
@@ -112,11 +113,17 @@ visit-waits = 您的上門申請還沒有提交。
     要接著寫，請回覆「上門」。
     .sms = 上門申請還沒提交。接著寫，請回覆：上門
 visit-before = 這裡已經有一次上門申請，不用再申請。
+visit-joined = 這裡已有一次上門申請，已經加上{ $name }，一共{ $people }人。
+visit-apart = 這裡的上門已經在進行，{ $name }加不進去了。已轉給社區工作人員，會在這裡聯絡您。
+    要結束，請回覆「結束」。
+    .sms = 這裡的上門已在進行，{ $name }加不進去。已轉工作人員聯絡您。結束請回覆：結束
 visit-which = 您有幾次上門採樣。要看哪一次？
     .sms = 您有幾次上門。看哪一次？請回覆數字：
 visit-none = 您現在沒有上門採樣的申請。
 visit-not-now = 現在不能這樣改。
 visit-changed = 改好了。
+visit-phone-kept = 號碼記下了。工作人員會先打這個電話，核對以後才用它通知。
+    .sms = 號碼記下了。工作人員會先打這個電話核對。
 visit-ask-again = 再約一次
 visit-move = 改時間
     .sms = 改時間

@@ -19,10 +19,7 @@ use crate::{
     i18n::Texts,
     release::status::PacingStatus,
     store::{Store, StoreError, ThreadFilter},
-    workers::{
-        alerts::{self, Act, Card, Seen},
-        inbox,
-    },
+    workers::alerts::{self, Act, Card, Seen},
 };
 
 const IDLE: Duration = Duration::from_secs(2);
@@ -207,19 +204,9 @@ impl Alerts {
             open: true,
             ..ThreadFilter::default()
         };
-        let mut waiting = Vec::new();
-        for thread in self.store.threads(&open).await? {
-            let messages = self.store.thread_messages(thread.id).await?;
-            let Some(since) = inbox::waiting_since(&messages) else {
-                continue;
-            };
-            let place = match thread.unit {
-                Some(unit) => self.store.unit_place(unit).await?,
-                None => None,
-            };
-            waiting.push((thread.id, place.as_ref().map(Area::of), since));
-        }
-        Ok(waiting)
+        let waiting = self.store.threads(&open).await?.into_iter();
+        let waiting = waiting.filter_map(|thread| Some((thread.id, thread.area, thread.waiting_since?)));
+        Ok(waiting.collect())
     }
 
     async fn carry_out(&self, act: &Act, now: DateTime<Utc>) -> Result<(), StoreError> {

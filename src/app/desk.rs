@@ -15,8 +15,8 @@ use crate::{
     conversation::runner::First,
     domain::{
         Actor, Address, Area, BroadcastId, BroadcastState, ChannelKind, CommunityId, ContactId,
-        DeliveryState, InboundContent, InboundId, Language, NoticeKind, PhoneNumber, Right, Role, RoundState,
-        Scope, ThreadId, VisitState, Worker,
+        DeliveryState, InboundContent, InboundId, Language, NoticeKind, PhoneNumber, Role, RoundState, Scope,
+        ThreadId, VisitState, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
@@ -320,15 +320,13 @@ impl Asked<'_> {
                 let talks = Talks { store, texts, config };
                 let key = self.message.id.to_string();
                 let carried = talks.carry_out(wish, worker, &key, self.now).await?;
-                let refused = carried.refused.map(|area| (Right::AnswerPeople, area));
-                (carried.replies, carried.awaited, refused)
+                (carried.replies, carried.awaited, carried.refused)
             }
             Some(Effect::Visits(wish)) => {
                 let visits = Visits { store, texts, config };
                 let key = origin(self.message.id);
                 let carried = visits.carry_out(wish, worker, &key, self.now).await?;
-                let refused = carried.refused.map(|area| (Right::ActOnVisits, area));
-                (carried.replies, None, refused)
+                (carried.replies, None, carried.refused)
             }
             _ => return Ok(turn),
         };
@@ -536,7 +534,7 @@ impl Asked<'_> {
             if !thread.community.as_ref().is_none_or(own) {
                 continue;
             }
-            if let Some(since) = inbox::waiting_since(&store.thread_messages(thread.id).await?) {
+            if let Some(since) = thread.waiting_since {
                 count += 1;
                 longest = longest.max((self.now - since).num_minutes());
             }

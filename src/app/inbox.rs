@@ -12,14 +12,17 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        Actor, Area, Body, ChannelKind, ContactId, DeliveryState, NoticeKind, Right, Role, ThreadAuthor,
+        Actor, Area, Body, ChannelKind, ContactId, DeliveryState, Intent, NoticeKind, Right, ThreadAuthor,
         ThreadId, UnitPlace, Worker,
     },
-    i18n::{Text, Texts, Voice},
+    i18n::{
+        Text, Texts, Voice,
+        answers::{self, Facts},
+    },
     store::{
         Claim, NewAudit, NewDelivery, Store, StoreError, Thread, ThreadFilter, ThreadMessage, VisitNews,
     },
-    workers::inbox::{self, Card, Outcome, Wish},
+    workers::inbox::{self, Allowed, Card, Decision, Outcome, Wish},
 };
 
 const IDLE: Duration = Duration::from_secs(1);
@@ -45,16 +48,35 @@ struct Talk {
     thread: Thread,
     messages: Vec<ThreadMessage>,
     place: Option<UnitPlace>,
+    answers: Vec<Intent>,
 }
 
-impl Talk {
-    fn area(&self) -> Option<Area> {
-        self.place.as_ref().map(Area::of)
-    }
+/// A talk in a worker's words.
+struct Sheet<'a> {
+    talks: Talks<'a>,
+    talk: &'a Talk,
+    worker: &'a Worker,
+    holder: Option<String>,
+    now: DateTime<Utc>,
+}
 
-    fn up_to(&self, config: &Config, now: DateTime<Utc>) -> Role {
-        let waits = inbox::waiting_since(&self.messages).map_or(TimeDelta::zero(), |since| now - since);
-        inbox::up_to(&self.thread, waits, &config.inbox)
+impl Sheet<'_> {
+    /// As a card; `kept` where it is the message that is kept up to date.
+    fn card(&self, kept: bool) -> Card<'_> {
+        Card {
+            texts: self.talks.texts,
+            language: self
+                .worker
+                .language
+                .unwrap_or(self.talks.config.city.default_language),
+            thread: &self.talk.thread,
+            messages: &self.talk.messages,
+            place: self.talk.place.as_ref(),
+            holder: self.holder.as_deref(),
+            answers: &self.talk.answers,
+            kept,
+            now: self.now,
+        }
     }
 }
 
@@ -65,8 +87,8 @@ pub struct Carried {
     pub replies: Vec<Body>,
     /// Their next words answer this talk.
     pub awaited: Option<ThreadId>,
-    /// They may not, in this area.
-    pub refused: Option<Area>,
+    /// They lack this right, in this area.
+    pub refused: Option<(Right, Area)>,
 }
 
 impl Carried {
@@ -79,10 +101,12 @@ impl Carried {
     }
 }
 
-impl Talks<'_> {
+impl<'a> Talks<'a> {
     async fn talk(&self, thread: Thread) -> Result<Talk, StoreError> {
+        let messages = self.store.thread_messages(thread.id).await?;
         Ok(Talk {
-            messages: self.store.thread_messages(thread.id).await?,
+            answers: inbox::fitting(&messages),
+            messages,
             place: match thread.unit {
                 Some(unit) => self.store.unit_place(unit).await?,
                 None => None,
@@ -98,18 +122,22 @@ impl Talks<'_> {
         })
     }
 
-    async fn card(&self, talk: &Talk, worker: &Worker, now: DateTime<Utc>) -> Result<Body, StoreError> {
-        let holder = self.holder(talk).await?;
-        let card = Card {
-            texts: self.texts,
-            language: worker.language.unwrap_or(self.config.city.default_language),
-            thread: &talk.thread,
-            messages: &talk.messages,
-            place: talk.place.as_ref(),
-            holder: holder.as_deref(),
+    async fn sheet<'b>(
+        &self,
+        talk: &'b Talk,
+        worker: &'b Worker,
+        now: DateTime<Utc>,
+    ) -> Result<Sheet<'b>, StoreError>
+    where
+        'a: 'b,
+    {
+        Ok(Sheet {
+            talks: *self,
+            holder: self.holder(talk).await?,
+            talk,
+            worker,
             now,
-        };
-        Ok(card.body())
+        })
     }
 
     /// Does what a worker wants of a talk; `key` names their message, so that a repeat does nothing twice.
@@ -120,31 +148,83 @@ impl Talks<'_> {
         key: &str,
         now: DateTime<Utc>,
     ) -> Result<Carried, StoreError> {
-        let Some(id) = wish.thread() else {
+        let (mut thread, mut whom) = (None, String::new());
+        if let Some(id) = wish.thread() {
+            thread = self.store.thread(id).await?;
+            whom = format!("thread:{id}");
+            if thread.is_none() {
+                return Ok(Carried::say(vec![self.told(worker, id, &Outcome::Over)]));
+            }
+        }
+        let area = thread.as_ref().and_then(|thread| thread.area.as_ref());
+        let allowed = match inbox::decide(wish, worker, area) {
+            Decision::Do(allowed) => allowed,
+            Decision::Refused(right, area) => {
+                let refused = NewAudit::refused(Actor::Worker(worker.id), right, whom);
+                self.store.audit(&refused, now).await?;
+                return Ok(Carried {
+                    refused: Some((right, area)),
+                    ..Carried::say(Vec::new())
+                });
+            }
+        };
+        let Some(thread) = thread else {
             return self.list(worker, now).await;
         };
-        let Some(thread) = self.store.thread(id).await? else {
-            return Ok(Carried::say(vec![self.told(worker, id, &Outcome::Over)]));
-        };
         let talk = self.talk(thread).await?;
-        let area = talk.area();
-        if !inbox::may_answer(worker, area.as_ref()) {
-            let refused = NewAudit::refused(
-                Actor::Worker(worker.id),
-                Right::AnswerPeople,
-                format!("thread:{id}"),
-            );
-            self.store.audit(&refused, now).await?;
-            return Ok(Carried {
-                refused: Some(area.unwrap_or(Area::City)),
-                ..Carried::say(Vec::new())
-            });
-        }
-        let outcome = self.outcome(wish, &talk, worker, key, now).await?;
+        let id = talk.thread.id;
+        let outcome = match allowed.wish() {
+            Wish::Show(_) => {
+                let sheet = self.sheet(&talk, worker, now).await?;
+                return Ok(Carried::say(vec![sheet.card(false).body()]));
+            }
+            Wish::Preview(_, intent) => match self.preview(*intent, &talk, worker, now).await? {
+                Ok(body) => return Ok(Carried::say(vec![body])),
+                Err(outcome) => outcome,
+            },
+            _ => self.outcome(allowed, &talk, worker, key, now).await?,
+        };
         Ok(Carried {
             awaited: (outcome == Outcome::Write).then_some(id),
             ..Carried::say(vec![self.told(worker, id, &outcome)])
         })
+    }
+
+    /// An approved answer as the resident would get it; or why it cannot be sent by this worker.
+    async fn preview(
+        &self,
+        intent: Intent,
+        talk: &Talk,
+        worker: &Worker,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Body, Outcome>, StoreError> {
+        let thread = &talk.thread;
+        if !thread.open {
+            return Ok(Err(Outcome::Over));
+        }
+        let relieved = inbox::may_relieve(worker, thread, inbox::up_to(thread, &self.config.inbox, now));
+        let sheet = self.sheet(talk, worker, now).await?;
+        if thread.claimed_by.is_some_and(|holder| holder != worker.id) && relieved.is_none() {
+            return Ok(Err(Outcome::Taken(sheet.holder.unwrap_or_default())));
+        }
+        let Some(voice) = self.voice(thread).await? else {
+            return Ok(Err(Outcome::Unreachable));
+        };
+        let Some(words) = self.approved(&voice, intent) else {
+            return Ok(Err(Outcome::Over));
+        };
+        let words = voice.message(&[voice.say(&Text::InboxSaid { words: &words })]);
+        Ok(Ok(sheet.card(false).preview(intent, &words)))
+    }
+
+    /// The approved answer's words, as the bot itself would say them.
+    fn approved(&self, voice: &Voice<'_>, intent: Intent) -> Option<String> {
+        // The sender is named once, before the whole message.
+        let words = Voice {
+            channel: ChannelKind::Telegram,
+            ..*voice
+        };
+        answers::answer(&words, intent, &Facts::of_city(&self.config.city))
     }
 
     fn told(&self, worker: &Worker, id: ThreadId, outcome: &Outcome) -> Body {
@@ -153,7 +233,7 @@ impl Talks<'_> {
 
     async fn outcome(
         &self,
-        wish: &Wish,
+        allowed: Allowed<'_>,
         talk: &Talk,
         worker: &Worker,
         key: &str,
@@ -161,7 +241,7 @@ impl Talks<'_> {
     ) -> Result<Outcome, StoreError> {
         let id = talk.thread.id;
         let author = ThreadAuthor::Worker(worker.id.0);
-        if let Wish::PassOn(_) = wish {
+        if let Wish::PassOn(_) = allowed.wish() {
             let passed = self.store.pass_thread_on(id, worker.id, now).await?
                 || self
                     .store
@@ -175,7 +255,8 @@ impl Talks<'_> {
             };
         }
         // Whatever else is done with a talk makes it theirs first, so that two never answer one.
-        let from = inbox::may_relieve(worker, &talk.thread, talk.up_to(self.config, now));
+        let up_to = inbox::up_to(&talk.thread, &self.config.inbox, now);
+        let from = inbox::may_relieve(worker, &talk.thread, up_to);
         match self.store.claim_thread(id, worker.id, from, now).await? {
             Claim::Theirs => {}
             Claim::Over => return Ok(Outcome::Over),
@@ -184,9 +265,18 @@ impl Talks<'_> {
                 return Ok(Outcome::Taken(name.unwrap_or_default()));
             }
         }
-        Ok(match wish {
+        Ok(match allowed.wish() {
             Wish::Write(_) => Outcome::Write,
             Wish::Say(_, words) => self.say(&talk.thread, author, words, key, now).await?,
+            Wish::Send(_, intent, asked) => {
+                let voice = self.voice(&talk.thread).await?;
+                let Some(words) = voice.and_then(|voice| self.approved(&voice, *intent)) else {
+                    return Ok(Outcome::Unreachable);
+                };
+                // However often it is tapped, it is one answer to what was asked by then.
+                let key = format!("{intent}:{}", (*asked).min(talk.thread.asked));
+                self.say(&talk.thread, author, &words, &key, now).await?
+            }
             Wish::Close(_) => {
                 self.close(&talk.thread, author, now).await?;
                 Outcome::Closed
@@ -245,18 +335,25 @@ impl Talks<'_> {
         key: String,
         now: DateTime<Utc>,
     ) -> Result<Option<NewDelivery>, StoreError> {
+        let Some(voice) = self.voice(thread).await? else {
+            return Ok(None);
+        };
+        let body = Body::text(voice.message(&[voice.say(text)]));
+        Ok(Some(delivery(key, thread.contact, voice.channel, body, now)))
+    }
+
+    /// How the resident is spoken to; none where they cannot be reached.
+    async fn voice(&self, thread: &Thread) -> Result<Option<Voice<'a>>, StoreError> {
         let Some(address) = self.store.address(thread.contact).await? else {
             return Ok(None);
         };
         let person = self.store.person(thread.contact).await?;
-        let voice = Voice {
+        Ok(Some(Voice {
             texts: self.texts,
             language: person.language.unwrap_or(self.config.city.default_language),
             channel: address.channel(),
             sender_name: &self.config.sms.sender_name,
-        };
-        let body = Body::text(voice.message(&[voice.say(text)]));
-        Ok(Some(delivery(key, thread.contact, voice.channel, body, now)))
+        }))
     }
 
     async fn list(&self, worker: &Worker, now: DateTime<Utc>) -> Result<Carried, StoreError> {
@@ -265,11 +362,11 @@ impl Talks<'_> {
             ..ThreadFilter::default()
         };
         let mut replies = Vec::new();
-        for thread in self.store.threads(&open).await? {
+        let threads = self.store.threads(&open).await?.into_iter();
+        let theirs = threads.filter(|thread| inbox::may_answer(worker, thread.area.as_ref()));
+        for thread in theirs.take(LISTED_MAX) {
             let talk = self.talk(thread).await?;
-            if replies.len() < LISTED_MAX && inbox::may_answer(worker, talk.area().as_ref()) {
-                replies.push(self.card(&talk, worker, now).await?);
-            }
+            replies.push(self.sheet(&talk, worker, now).await?.card(false).body());
         }
         if replies.is_empty() {
             let language = worker.language.unwrap_or(self.config.city.default_language);
@@ -319,6 +416,8 @@ pub struct Inbox {
     pub written: watch::Sender<u64>,
     /// What was told last.
     pub shown: HashMap<ThreadId, Shown>,
+    /// Who could be told then.
+    pub workers: Vec<Worker>,
     /// The line of the visits' log until which it was told.
     pub visits_until: i64,
 }
@@ -381,13 +480,34 @@ impl Inbox {
         for id in over {
             told += self.end(id, now).await?;
         }
+        // Who comes on duty, goes, or may read less is told, or not, of what is as it was.
+        let same_workers = workers == self.workers;
         for thread in threads {
-            told += self.tell(thread, &workers, now).await?;
+            if !(same_workers && self.is_shown(&thread, now)) {
+                told += self.tell(thread, &workers, now).await?;
+            }
         }
+        self.workers = workers;
         if told > 0 {
             self.written.send_modify(|count| *count += 1);
         }
         Ok(())
+    }
+
+    /// It stands as it was told last, so that nothing of it need be read.
+    fn is_shown(&self, thread: &Thread, now: DateTime<Utc>) -> bool {
+        let as_it_is = self.version(thread, now);
+        let name = inbox::live_name(thread.id, thread.asked);
+        self.shown
+            .get(&thread.id)
+            .is_some_and(|last| last.version == as_it_is && last.name == name)
+    }
+
+    /// How a talk stands: by its messages, by who has it, and by who hears of it for how long it waits.
+    fn version(&self, thread: &Thread, now: DateTime<Utc>) -> String {
+        let held = thread.held_at.map_or(0, |at| at.timestamp_millis());
+        let up_to = inbox::up_to(thread, &self.config.inbox, now);
+        format!("{}:{held}:{}", thread.messages, up_to.as_str())
     }
 
     async fn tell(
@@ -402,12 +522,11 @@ impl Inbox {
             texts: &texts,
             config: &config,
         };
-        let talk = talks.talk(thread).await?;
-        let (id, up_to) = (talk.thread.id, talk.up_to(&config, now));
-        let audience = inbox::audience(&talk.thread, talk.area().as_ref(), up_to, workers);
-        let held = talk.thread.held_at.map_or(0, |at| at.timestamp_millis());
-        let version = format!("{}:{held}:{}", talk.messages.len(), up_to.as_str());
-        let name = inbox::live_name(id, inbox::asked(&talk.messages));
+        let (id, up_to) = (thread.id, inbox::up_to(&thread, &config.inbox, now));
+        let area = thread.area.clone();
+        let audience = inbox::audience(&thread, area.as_ref(), up_to, workers);
+        let version = self.version(&thread, now);
+        let name = inbox::live_name(id, thread.asked);
         let last = self.shown.get(&id).cloned().unwrap_or_default();
         // Who was told of this message sees also what becomes of it.
         let mut contacts: Vec<ContactId> = audience.iter().filter_map(|worker| worker.contact).collect();
@@ -432,15 +551,16 @@ impl Inbox {
                 "a resident waits, and no worker has a chat: `weir thread list` shows it"
             );
         }
+        let talk = talks.talk(thread).await?;
         let mut count = 0;
         for contact in &shown.contacts {
             // Rights may have gone meanwhile, and with them what they may read.
             let worker = workers.iter().find(|worker| worker.contact == Some(*contact));
-            let may = |worker: &&Worker| inbox::may_answer(worker, talk.area().as_ref());
+            let may = |worker: &&Worker| inbox::may_answer(worker, area.as_ref());
             let Some(worker) = worker.filter(may) else {
                 continue;
             };
-            let body = talks.card(&talk, worker, now).await?;
+            let body = talks.sheet(&talk, worker, now).await?.card(true).body();
             let key = format!("inbox:{id}:{}:{contact}", shown.version);
             let delivery = delivery(key, *contact, ChannelKind::Telegram, body, now);
             store.enqueue_live(&delivery, &shown.name, now).await?;
@@ -497,7 +617,7 @@ impl Inbox {
                 let Some(worker) = store.worker_of_contact(*contact).await? else {
                     continue;
                 };
-                let body = talks.card(&talk, &worker, now).await?;
+                let body = talks.sheet(&talk, &worker, now).await?.card(true).body();
                 let key = format!("inbox:{id}:over:{}:{contact}", shown.version);
                 let delivery = delivery(key, *contact, ChannelKind::Telegram, body, now);
                 store.enqueue_live(&delivery, &shown.name, now).await?;

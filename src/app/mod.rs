@@ -279,6 +279,7 @@ impl Service {
             config: self.config.clone(),
             written: written.clone(),
             shown: HashMap::new(),
+            workers: Vec::new(),
             visits_until: 0,
         };
         loops.spawn(inbox.run(stop.clone()));

@@ -8,7 +8,7 @@ use crate::{
     domain::{Actor, Area, Body, ContactId, RaisedTo, Right, Role, Visit, VisitState, Worker},
     i18n::{Texts, visits::VisitTeller},
     store::{NewAudit, Store, StoreError, VisitAnswer, VisitChange, VisitFilter, VisitNews},
-    workers::visits::{self, Sheet, Wish},
+    workers::visits::{self, Decision, Sheet, Wish},
 };
 
 /// Visits that `/visits` shows at once.
@@ -38,7 +38,7 @@ pub struct Carried {
     /// What is said.
     pub replies: Vec<Body>,
     /// They may not, in this area.
-    pub refused: Option<Area>,
+    pub refused: Option<(Right, Area)>,
 }
 
 impl<'a> Visits<'a> {
@@ -59,25 +59,35 @@ impl<'a> Visits<'a> {
         now: DateTime<Utc>,
     ) -> Result<Carried, StoreError> {
         let sheet = self.sheet(worker);
-        let Some(seen) = wish.seen() else {
-            return self.list(worker, now).await;
+        let visit = match wish.seen() {
+            Some(seen) => self.store.visit(seen.visit).await?,
+            None => None,
         };
-        let Some(visit) = self.store.visit(seen.visit).await? else {
+        if visit.is_none() && *wish != Wish::List {
             return Ok(Carried {
                 replies: vec![sheet.none()],
                 ..Carried::default()
             });
-        };
-        let (actor, whom) = (Actor::Worker(worker.id), format!("visit:{}", visit.id));
-        if !visits::may_act(worker, &visit) {
-            let refused = NewAudit::refused(actor, Right::ActOnVisits, whom);
-            self.store.audit(&refused, now).await?;
-            return Ok(Carried {
-                refused: Some(Area::of(&visit.place)),
-                ..Carried::default()
-            });
         }
-        let replies = match wish {
+        let area = visit.as_ref().map(|visit| Area::of(&visit.place));
+        let actor = Actor::Worker(worker.id);
+        let whom = visit.as_ref().map(|visit| format!("visit:{}", visit.id));
+        let whom = whom.unwrap_or_default();
+        let allowed = match visits::decide(wish, worker, area.as_ref()) {
+            Decision::Do(allowed) => allowed,
+            Decision::Refused(right, area) => {
+                let refused = NewAudit::refused(actor, right, whom);
+                self.store.audit(&refused, now).await?;
+                return Ok(Carried {
+                    refused: Some((right, area)),
+                    ..Carried::default()
+                });
+            }
+        };
+        let Some(visit) = visit else {
+            return self.list(worker, now).await;
+        };
+        let replies = match allowed.wish() {
             Wish::List => Vec::new(),
             Wish::Choose(_, act) => vec![sheet.choices(&visit, *act, &self.store.teams().await?)],
             Wish::Do(seen, act) => {
@@ -87,7 +97,7 @@ impl<'a> Visits<'a> {
                     seen: Some(seen.revision),
                     key: Some(key.to_owned()),
                     record: Some(record),
-                    ..VisitChange::new(visit.id, act.clone(), visits::capacity(worker))
+                    ..VisitChange::new(visit.id, act.clone(), allowed.by().clone())
                 };
                 let teller = VisitTeller::new(self.texts, self.config, segment::parts);
                 match self.store.act_on_visit(&change, &teller, now).await? {

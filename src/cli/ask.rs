@@ -129,13 +129,7 @@ impl Asker<'_> {
 
     fn answer(&self, text: &str) -> Result<()> {
         let said = self.understanding.understand(text, self.args.lang);
-        let city = &self.session.config.city;
-        let facts = Facts {
-            emergency_number: &city.emergency_number,
-            price_hotline: Some(city.price_hotline.as_str()).filter(|number| !number.is_empty()),
-            official_channel: Some(city.official_channel.as_str()).filter(|name| !name.is_empty()),
-            ..Facts::default()
-        };
+        let facts = Facts::of_city(&self.session.config.city);
         let voice = Voice {
             texts: self.texts,
             language: self.args.lang,

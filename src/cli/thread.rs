@@ -13,7 +13,7 @@ use crate::{
     domain::{Actor, Area, Right, ThreadAuthor, ThreadId},
     i18n::Texts,
     store::{Claim, Store, Thread, ThreadFilter},
-    workers::inbox::{self, ANSWER_CHARACTERS_MAX, Outcome},
+    workers::inbox::{ANSWER_CHARACTERS_MAX, Outcome},
 };
 
 /// `weir thread`
@@ -85,7 +85,7 @@ async fn list(all: bool, store: &Store, session: &Session) -> Result<ExitCode> {
         .count();
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for thread in store.threads(&filter).await? {
-        let since = inbox::waiting_since(&store.thread_messages(thread.id).await?).filter(|_| thread.open);
+        let since = thread.waiting_since.filter(|_| thread.open);
         let place = match thread.unit {
             Some(unit) => store.unit_place(unit).await?.map(|place| place.to_string()),
             None => None,

@@ -14,6 +14,8 @@ const CODES_MAX: usize = 5;
 const ASKED_WITHIN: TimeDelta = TimeDelta::hours(1);
 /// Digits of a code.
 const DIGITS: usize = 4;
+/// Longer texts say something else.
+const ANSWER_CHARACTERS_MAX: usize = 24;
 
 /// A code that was sent and is awaited. It keeps the code's hash only, and is itself part of a sealed state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,21 +59,44 @@ impl Challenge {
         })
     }
 
+    /// It can still be answered.
+    pub(super) fn holds(&self, now: DateTime<Utc>) -> bool {
+        now <= self.until && self.tries_left > 0
+    }
+
     /// Takes an answer, and a try with it.
     pub(super) fn answer(&mut self, text: &str, now: DateTime<Utc>) -> Answer {
-        if text.len() != DIGITS || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let Some(code) = code_in(text) else {
             return Answer::NoCode;
-        }
-        if now > self.until || self.tries_left == 0 {
+        };
+        if !self.holds(now) {
             return Answer::Over;
         }
         self.tries_left -= 1;
-        match (hash(text, self.until) == self.hash, self.tries_left) {
+        match (hash(&code, self.until) == self.hash, self.tries_left) {
             (true, _) => Answer::Right,
             (false, 0) => Answer::Over,
             (false, left) => Answer::Wrong(left),
         }
     }
+}
+
+/// The four digits in a short answer that has no others: 4821, 48 21, "4821。", "确认4821"; not the door 1203室.
+fn code_in(text: &str) -> Option<String> {
+    if text.chars().count() > ANSWER_CHARACTERS_MAX {
+        return None;
+    }
+    let is_digits = |c: char| c.is_ascii_digit() || c == ' ' || c == '-';
+    if text.chars().all(is_digits) {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        return (digits.len() == DIGITS).then_some(digits);
+    }
+    let runs = text.split(|c: char| !c.is_ascii_digit());
+    let mut runs = runs.filter(|run| !run.is_empty());
+    let code = runs.next().filter(|run| run.len() == DIGITS)?;
+    let after = text.split_once(code).and_then(|(_, rest)| rest.trim_start().chars().next());
+    let is_other = runs.next().is_some() || after.is_some_and(|c| "室号號户戶栋棟幢座单單".contains(c));
+    (!is_other).then(|| code.to_owned())
 }
 
 /// Its end, in milliseconds, makes the same code another hash each time.
@@ -108,13 +133,16 @@ mod tests {
             "the tries are used up"
         );
         let mut challenge = fresh.clone();
-        for text in ["", "48211", "482", "abcd", "４８２１"] {
+        for text in ["", "48211", "482", "abcd", "４８２１", "4821室", "3栋4821", "4821 1234"] {
             assert_eq!(challenge.answer(text, noon()), Answer::NoCode);
         }
         assert_eq!(
             challenge.answer("4821", noon() + TimeDelta::minutes(10)),
             Answer::Right
         );
+        for text in ["4821。", "48 21", "确认4821", "yes, 4821!", " 4821 "] {
+            assert_eq!(fresh.clone().answer(text, noon()), Answer::Right, "{text}");
+        }
         let mut challenge = fresh;
         assert_eq!(
             challenge.answer("4821", noon() + TimeDelta::seconds(601)),

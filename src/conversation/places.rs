@@ -505,6 +505,20 @@ fn without_filler(words: &str) -> String {
         .fold(words.to_owned(), |words, filler| words.replace(filler, ""))
 }
 
+/// The same in English.
+#[rustfmt::skip]
+const LATIN_FILLER: [&str; 21] = [
+    "i", "we", "my", "our", "live", "in", "at", "is", "am", "are", "the", "of", "it", "and", "address", "home", "house", "community", "street", "floor",
+    "please",
+];
+
+/// A word, and not the name of a building, such as A or AB.
+fn is_latin_word(run: &str) -> bool {
+    run.len() >= LATIN_WORD_LETTERS_MIN && run.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+const LATIN_WORD_LETTERS_MIN: usize = 3;
+
 /// The numbers of a typed address, and the words beside them.
 #[derive(Debug, Default)]
 struct Numbers {
@@ -572,6 +586,16 @@ impl Numbers {
             let suffix = AFTER_NUMBER
                 .iter()
                 .find(|(suffix, _)| after.trim_start().starts_with(suffix));
+            if suffix.is_none() && LATIN_FILLER.contains(&run) {
+                rest = after;
+                continue;
+            }
+            if suffix.is_none() && is_latin_word(run) {
+                // A sentence that speaks of a building is no address.
+                read.words.push_str(run);
+                (announced, rest) = (None, after);
+                continue;
+            }
             rest = suffix.map_or(after, |(suffix, _)| &after.trim_start()[suffix.len()..]);
             let number = without_zeros(run).to_owned();
             match suffix.map(|(_, of)| *of).or(announced.take()) {
@@ -883,6 +907,11 @@ pub(super) mod tests {
             ("春熙街道", "春熙街道"),
             ("今天天气怎么样", ""),
             ("hello", ""),
+            ("I live in building 10, unit 1", "春熙街道 锦绣社区1 10栋1单元"),
+            ("a座1单元", "玉林街道 桂溪花园 A栋1单元"),
+            ("fire in building 10 unit 1", ""),
+            ("mom can't walk, building 10 unit 1 room 1203, please come", ""),
+            ("when is building 10", ""),
             ("3", ""),
             ("", ""),
             ("\u{202e}\u{0}", ""),

@@ -27,6 +27,7 @@ use crate::{
         Text, Texts, Voice,
         answers::{self, Facts},
         notices,
+        visits::VisitTeller,
     },
     registration::RegistrationClient,
     store::{self, NewDelivery, ReplyRow, Store, StoreError, ThreadChange, ToldWindow, WaitingInbound},
@@ -235,9 +236,9 @@ impl Runner {
             matches: matches.as_deref(),
             now,
         };
-        let turn = self.turn(&heard, directory).await?;
         let urgent = |effect: &Effect| matches!(effect, Effect::OpenTalk { urgent: true, .. });
         let too_many = self.per_person.check_key(&message.contact.0).is_err();
+        let turn = self.turn(&heard, directory, !too_many).await?;
         if too_many && !turn.effects.iter().any(urgent) {
             return self.too_many(&heard, &turn).await;
         }
@@ -265,17 +266,24 @@ impl Runner {
             .zip(bodies)
             .map(|(index, body)| heard.reply(index, body))
             .collect();
+        if row.forget {
+            // Before it is said to be done; a repeat finds nothing left.
+            let teller = VisitTeller::new(&self.texts, &self.config, segment::parts);
+            self.store.forget_visits(message.contact, &teller, now).await?;
+        }
         if self.store.answer(message.id, message.contact, &row, now).await? {
             self.written.send_modify(|count| *count += 1);
-        }
-        if row.forget {
-            self.store.forget_visits(message.contact, now).await?;
         }
         Ok(())
     }
 
-    /// The turn that follows a message, with what it wanted to know.
-    async fn turn(&self, heard: &Heard<'_>, directory: &Directory) -> Result<dialogue::Turn, StoreError> {
+    /// The turn that follows a message, with what it wanted to know or have done, where that may be.
+    async fn turn(
+        &self,
+        heard: &Heard<'_>,
+        directory: &Directory,
+        fetches: bool,
+    ) -> Result<dialogue::Turn, StoreError> {
         let state = self
             .store
             .dialogue(heard.message.contact)
@@ -304,7 +312,9 @@ impl Runner {
             now: heard.now,
         };
         let mut turn = dialogue::step(&known, &state, &heard.message.content);
-        if let Some(want) = turn.wants.take() {
+        if let Some(want) = turn.wants.take()
+            && fetches
+        {
             let fetched = Some(&self.fetch(heard, want).await?);
             turn = dialogue::step(&Known { fetched, ..known }, &state, &heard.message.content);
         }
@@ -519,12 +529,7 @@ impl Heard<'_> {
 
 /// The approved text that answers a question, where there is one.
 fn approved(voice: &Voice<'_>, intent: Intent, city: &CityConfig) -> Option<String> {
-    let facts = Facts {
-        emergency_number: &city.emergency_number,
-        price_hotline: Some(city.price_hotline.as_str()).filter(|number| !number.is_empty()),
-        official_channel: Some(city.official_channel.as_str()).filter(|name| !name.is_empty()),
-        ..Facts::default()
-    };
+    let facts = Facts::of_city(city);
     // The words alone: the sender is named once, before the whole message.
     let words = Voice {
         channel: ChannelKind::Telegram,

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::dialogue::{Fetched, HouseholdPerson, KnownVisits, OwnVisit, VisitEdit, VisitRequest};
+use super::dialogue::{Fetched, HouseholdPerson, KnownVisits, OwnVisit, VisitEdit, VisitOutcome, VisitRequest};
 use crate::{
     channels::sms::segment,
     config::Config,
@@ -60,8 +60,13 @@ impl Visits<'_> {
         now: DateTime<Utc>,
     ) -> Result<Fetched, StoreError> {
         let contact = message.contact;
+        let key = key(message);
+        if let Some(visit) = self.store.visit_of_key(&key).await? {
+            // The same message once more, after a crash.
+            return self.asked(contact, visit, VisitOutcome::New).await;
+        }
         let new = NewVisit {
-            key: key(message),
+            key,
             unit: request.unit,
             door: request.door,
             asker: Some(contact),
@@ -77,15 +82,52 @@ impl Visits<'_> {
             quiet: true,
             chance: rand::random(),
         };
-        let (visit, before) = match self.store.ask_visit(&new, &self.teller(), now).await {
-            Ok(Asked::New(visit)) => (visit, false),
-            Ok(Asked::Known(visit)) => (visit, true),
+        let (visit, outcome) = match self.store.ask_visit(&new, &self.teller(), now).await {
+            Ok(Asked::New(visit)) => (visit, VisitOutcome::New),
+            Ok(Asked::Known(visit)) if names_all(&visit.name, &new.name) => (visit, VisitOutcome::Known),
+            Ok(Asked::Known(visit)) => self.join(visit, &new, now).await?,
             Err(StoreError::Refused(_)) => return Ok(Fetched::VisitNowhere),
             Err(error) => return Err(error),
         };
-        Ok(Fetched::VisitAsked {
-            own: Box::new(self.own(contact, visit).await?),
-            before,
+        self.asked(contact, visit, outcome).await
+    }
+
+    async fn asked(
+        &self,
+        contact: ContactId,
+        visit: Visit,
+        outcome: VisitOutcome,
+    ) -> Result<Fetched, StoreError> {
+        let own = Box::new(self.own(contact, visit).await?);
+        Ok(Fetched::VisitAsked { own, outcome })
+    }
+
+    /// Somebody else at the same door is sampled on the same visit, if it can still be changed.
+    async fn join(
+        &self,
+        visit: Visit,
+        new: &NewVisit,
+        now: DateTime<Utc>,
+    ) -> Result<(Visit, VisitOutcome), StoreError> {
+        let both = |one: &str, other: &str, sign: &str| {
+            let is_new = !other.is_empty() && !one.contains(other);
+            is_new.then(|| [one, other].join(if one.is_empty() { "" } else { sign }))
+        };
+        let amendment = Amendment {
+            name: both(&visit.name, &new.name, "、"),
+            people: Some(visit.people.saturating_add(new.people)),
+            reason: both(&visit.reason, &new.reason, "；"),
+            access: both(&visit.access, &new.access, "；"),
+            ..Amendment::default()
+        };
+        let change = VisitChange {
+            key: Some(new.key.clone()),
+            quiet: new.asker,
+            ..VisitChange::new(visit.id, VisitAct::Amend(amendment), new.by.clone())
+        };
+        Ok(match self.store.act_on_visit(&change, &self.teller(), now).await? {
+            VisitAnswer::Done(visit) | VisitAnswer::Already(visit) => (visit, VisitOutcome::Joined),
+            VisitAnswer::Refused { .. } => (visit, VisitOutcome::Apart),
         })
     }
 
@@ -136,6 +178,14 @@ impl Visits<'_> {
     fn teller(&self) -> VisitTeller<'_> {
         VisitTeller::new(self.texts, self.config, segment::parts)
     }
+}
+
+/// Everybody on this line of names is on that one.
+fn names_all(names: &str, others: &str) -> bool {
+    let parts = others.replace(" and ", ",");
+    parts
+        .split([',', '，', '、', ';', '；', '&'])
+        .all(|name| names.contains(name.trim()))
 }
 
 fn key(message: &WaitingInbound) -> String {

@@ -90,10 +90,10 @@ const WORDS: &[(Choice, &[&str])] = &[
 
 #[rustfmt::skip]
 const EMERGENCY: &[&str] = &[
-    "急救", "急诊", "急診", "救命", "救护车", "救護車", "晕倒", "暈倒", "昏倒", "昏迷", "休克", "心脏病", "心臟病", "心梗", "中风", "中風",
+    "急救", "急诊", "急診", "救命", "救护车", "救護車", "晕倒", "暈倒", "昏倒", "昏迷", "休克", "心梗",
     "呼吸困难", "呼吸困難", "喘不上气", "喘不上氣", "喘不过气", "没有呼吸", "胸痛", "大出血", "抽搐", "要生了", "自杀", "自殺", "不想活", "想死",
     "煤气中毒", "emergency", "ambulance", "unconscious", "not breathing", "can't breathe", "cannot breathe",
-    "heart attack", "stroke", "collapsed", "bleeding", "suicide", "kill myself",
+    "heart attack", "collapsed", "bleeding", "suicide", "kill myself",
 ];
 
 /// The number stands in the text for itself: neither inside a longer number nor as the number of a door.

@@ -224,6 +224,8 @@ pub struct Amendment {
     pub phone: Option<PhoneNumber>,
     /// What to know at the door: lift, dog, hard of hearing.
     pub access: Option<String>,
+    /// Who is to be sampled.
+    pub name: Option<String>,
     /// Why they cannot come.
     pub reason: Option<String>,
     /// How many are to be sampled.

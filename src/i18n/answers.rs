@@ -1,7 +1,10 @@
 //! The approved answers to what residents ask: sentences, each said only where what fills it is known.
 
-use super::{Text, Voice};
-use crate::domain::{ChannelKind, Intent, Language};
+use super::{Text, Texts, Voice};
+use crate::{
+    config::CityConfig,
+    domain::{ChannelKind, Intent, Language},
+};
 
 /// What fills the answers. What is `None` is not known, and the sentences that need it are left out.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +23,53 @@ pub struct Facts<'a> {
     pub proof: Option<(&'a str, &'a str)>,
     /// The person's request for sampling at home, and its state in words.
     pub request: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Facts<'a> {
+    /// What is the same for everybody in the city.
+    pub fn of_city(city: &'a CityConfig) -> Self {
+        Self {
+            emergency_number: &city.emergency_number,
+            price_hotline: Some(city.price_hotline.as_str()).filter(|number| !number.is_empty()),
+            official_channel: Some(city.official_channel.as_str()).filter(|name| !name.is_empty()),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a worker calls an answer that says the same to everybody. `None` for the others: those about a person's own
+/// window, proof or request, those that send to a person or ask for what the bot takes down itself, and those in which
+/// the bot says what it did.
+fn title(intent: Intent) -> Option<Text<'static>> {
+    Some(match intent {
+        Intent::PassRules => Text::TitlePassRules,
+        Intent::HealthCode => Text::TitleHealthCode,
+        Intent::PublicTransportAccess => Text::TitlePublicTransportAccess,
+        Intent::TransportStatus => Text::TitleTransportStatus,
+        Intent::HospitalAccess => Text::TitleHospitalAccess,
+        Intent::EmergencyCare => Text::TitleEmergencyCare,
+        Intent::HomeSamplingEligibility => Text::TitleHomeSamplingEligibility,
+        Intent::GreenLane => Text::TitleGreenLane,
+        Intent::WhatToBring => Text::TitleWhatToBring,
+        Intent::AfterSampling => Text::TitleAfterSampling,
+        Intent::SystemOutage => Text::TitleSystemOutage,
+        Intent::NoSmartphone => Text::TitleNoSmartphone,
+        Intent::MissedTestEnrolment => Text::TitleMissedTestEnrolment,
+        Intent::SuppliesStatus => Text::TitleSuppliesStatus,
+        Intent::PriceGougingReport => Text::TitlePriceGougingReport,
+        Intent::ReportIncident => Text::TitleReportIncident,
+        _ => return None,
+    })
+}
+
+/// Whether the approved answer says the same to everybody, so that a worker may send it as it is.
+pub fn is_fixed(intent: Intent) -> bool {
+    title(intent).is_some()
+}
+
+/// What a worker calls such an answer.
+pub fn title_of(texts: &Texts, language: Language, intent: Intent) -> Option<String> {
+    title(intent).map(|title| texts.say(language, ChannelKind::Telegram, &title))
 }
 
 /// The approved answer; `None` where nothing of it can be said without what is not known: a person takes it then.
@@ -195,6 +245,30 @@ mod tests {
                 }
             }
             insta::assert_snapshot!(format!("answers-{}", language.code()), page);
+        }
+    }
+
+    #[test]
+    fn what_a_worker_may_send_says_the_same_to_everybody() {
+        let city = Facts {
+            window: None,
+            proof: None,
+            request: None,
+            ..ALL
+        };
+        for language in Language::ALL {
+            for intent in Intent::ALL.into_iter().filter(|intent| is_fixed(*intent)) {
+                let words = said(language, ChannelKind::Telegram, intent, &city).expect("an answer");
+                assert_eq!(
+                    Some(words),
+                    said(language, ChannelKind::Telegram, intent, &ALL),
+                    "{intent}"
+                );
+                assert!(
+                    said(language, ChannelKind::Telegram, intent, &NOTHING).is_some(),
+                    "{intent}"
+                );
+            }
         }
     }
 

@@ -2,11 +2,13 @@
 //! its decision into the store, where the releaser finds it.
 
 use std::{
+    mem,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +47,8 @@ const WHENEVER: TimeDelta = TimeDelta::hours(24);
 const ROUNDS_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// How often it is looked for windows that come too near untold.
 const BEHIND_EVERY: TimeDelta = TimeDelta::seconds(60);
+/// An order is carried out as it was decided within this; the law looks anew at told windows after as long.
+const ORDER_HOLDS: TimeDelta = TimeDelta::minutes(2);
 /// Where the feed says nothing of the capacity, what completes tells it only while the system is this busy.
 const MEASURABLE_UTILISATION: f64 = 0.3;
 /// While nothing is steered there is only somebody's word to look for.
@@ -106,6 +110,8 @@ struct Seen {
     rounds: Option<(DateTime<Utc>, Vec<ToldRound>)>,
     /// When it was last looked for windows that come too near untold.
     behind_at: Option<DateTime<Utc>>,
+    /// The order that stands could not be carried out; said once.
+    order_fails: bool,
 }
 
 /// What the pacer needs.
@@ -147,12 +153,12 @@ impl Pacer {
         while !stop.is_cancelled() {
             let rest = match self.step().await {
                 Ok(None) => self.clock.rest(UNSTEERED_REST).max(UNSTEERED_REST / 2),
-                Ok(Some(decision)) => {
+                Ok(Some(_)) => {
                     while acting.try_join_next().is_some() {}
-                    // What is asked for while the last is still being done is asked for again.
-                    if acting.is_empty() && !decision.actions.is_empty() {
+                    // What is ordered while the last is still being carried out stands until then.
+                    if acting.is_empty() {
                         let pacer = self.clone();
-                        acting.spawn(async move { pacer.act(&decision).await });
+                        acting.spawn(async move { pacer.carry_out().await });
                     }
                     self.clock.rest(period)
                 }
@@ -226,6 +232,7 @@ impl Pacer {
             safe_per_second,
             nominal_capacity: nominal,
             reasons,
+            ordered: decision.order.map(|order| ordered(now, order)),
         };
         // Both may be done twice without harm, so they come before the decision is stored.
         if self.config.incidents.open_on_pause && decision.actions.contains(&Action::Pause) {
@@ -344,6 +351,7 @@ impl Pacer {
             safe_per_second: 0.0,
             nominal_capacity: None,
             reasons: vec![reason.to_owned()],
+            ordered: None,
         };
         tracing::info!(mode, "pacing is {mode}: {reason}");
         self.store.save_decision(&decision, &[], self.clock.now()).await
@@ -482,23 +490,42 @@ impl Pacer {
         Ok(None)
     }
 
-    /// Does what a decision asks for: windows that start soon are moved onto what the system can take.
-    pub async fn act(&self, decision: &Decision) {
-        if decision.order.is_some()
-            && let Err(error) = self.restagger(decision).await
-        {
-            tracing::error!(%error, "windows could not be moved; the law asks again in a minute");
+    /// Carries out the order that stands: windows that start soon are moved onto what the system can take. An order stands
+    /// from when it is decided until its windows have moved, whatever becomes of the process meanwhile.
+    pub async fn carry_out(&self) {
+        let outcome = async {
+            let row = self.store.pacing().await?;
+            if row.ordered.is_empty() {
+                return Ok(());
+            }
+            if let Some(order) = still_to_do(&row, self.clock.now()) {
+                self.act(&order).await?;
+            }
+            Ok::<_, PlanError>(self.store.order_done(&row.ordered).await?)
+        };
+        let failed = outcome.await.err();
+        let news = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            mem::replace(&mut seen.order_fails, failed.is_some()) != failed.is_some()
+        };
+        if let Some(error) = failed.filter(|_| news) {
+            tracing::error!(%error, "windows could not be moved; trying again");
         }
     }
 
-    async fn restagger(&self, decision: &Decision) -> Result<(), PlanError> {
+    /// Moves windows as ordered. Of a paused round only told ones move: nobody comes for the others yet.
+    pub async fn act(&self, order: &WindowOrder) -> Result<(), PlanError> {
         let now = self.clock.now();
         let quota = ReplanQuota {
-            order: decision.order,
+            order: Some(*order),
             ..ReplanQuota::default()
         };
         let mut fault = None;
-        for round in self.releasing().await? {
+        let mut rounds = self.store.rounds().await?;
+        rounds.retain(|round| {
+            round.state == RoundState::Releasing || (order.told && round.state == RoundState::Paused)
+        });
+        for round in rounds {
             let moved = match replan::replan(&self.store, &self.config, &round, &quota, now).await {
                 Ok(moved) if moved.moved_units > 0 => moved,
                 Ok(_) => continue,
@@ -513,7 +540,7 @@ impl Pacer {
                     "round {}: {} units moved, {} of them told before",
                     round.id, moved.moved_units, moved.told_units
                 ),
-                reason: if decision.order.is_some_and(|order| order.told) {
+                reason: if order.told {
                     "more was planned for the coming minutes than the system can take"
                 } else {
                     "they fit what the system can take now, and their people still hear of them in time"
@@ -526,6 +553,28 @@ impl Pacer {
         }
         fault.map_or(Ok(()), Err)
     }
+}
+
+/// An order as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+struct Ordered {
+    at: DateTime<Utc>,
+    order: WindowOrder,
+}
+
+fn ordered(at: DateTime<Utc>, order: WindowOrder) -> String {
+    serde_json::to_string(&Ordered { at, order }).unwrap_or_default()
+}
+
+/// What is to be done now of the order that stands; none where it has had its time. The law orders told windows anew
+/// within minutes where they must move still; untold ones may not be ordered again, and move by what may start now.
+fn still_to_do(row: &PacingRow, now: DateTime<Utc>) -> Option<WindowOrder> {
+    let Ordered { at, mut order } = serde_json::from_str(&row.ordered).ok()?;
+    if (TimeDelta::zero()..ORDER_HOLDS).contains(&(now - at)) {
+        return Some(order);
+    }
+    order.starts_per_second = row.starts_per_second;
+    (!order.told && order.starts_per_second > 0.0).then_some(order)
 }
 
 /// What every status says where nothing is steered.

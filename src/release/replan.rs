@@ -161,7 +161,11 @@ async fn asked(
     let sites = store.sites().await?;
     let kept_since = quota.kept.as_ref().map_or(now, |kept| kept.since);
     let since = quota.order.map_or(kept_since, |order| order.reaches_back_to(now));
-    let windows = store.movable_windows(round.id, since).await?;
+    let mut windows = store.movable_windows(round.id, since).await?;
+    if quota.order.is_some() && round.state == RoundState::Paused {
+        // Nobody comes for the others before it goes on.
+        windows.retain(|window| window.told);
+    }
     let taken = store.taken_room(Some(round.id), now).await?;
     let (must_not, buildings) = input::must_not(store, &spec).await?;
     let supply = request::supply(&spec, calendar.first, &config.planner, &sites, must_not);
@@ -183,7 +187,7 @@ async fn asked(
             &windows, &buildings, &sites, calendar, quota, &ground, &beside, two_step, now,
         )
     });
-    if quota.site.is_none() {
+    if quota.site.is_none() && !(quota.order.is_some() && round.state == RoundState::Paused) {
         moves.added = added(
             store,
             config,

@@ -42,6 +42,8 @@ pub struct PacingRow {
     pub gate_at: DateTime<Utc>,
     /// Somebody holds or frees the pacing.
     pub by_hand: Option<ByHandRecord>,
+    /// The order that windows are to move, as JSON, until it is carried out; empty without one.
+    pub ordered: String,
 }
 
 /// Somebody holds or frees the pacing.
@@ -76,6 +78,8 @@ pub struct NewDecision {
     pub nominal_capacity: Option<f64>,
     /// Why, in words.
     pub reasons: Vec<String>,
+    /// A new order that windows are to move, as JSON. It takes the place of one that has not been carried out.
+    pub ordered: Option<String>,
 }
 
 /// What a line of the record is about.
@@ -215,6 +219,7 @@ struct Row {
     by_hand_actor: String,
     by_hand_reason: String,
     by_hand_at: Option<i64>,
+    ordered: String,
 }
 
 impl Row {
@@ -239,6 +244,7 @@ impl Row {
                 reason: self.by_hand_reason,
                 at: self.by_hand_at.map(instant).unwrap_or_default(),
             }),
+            ordered: self.ordered,
         }
     }
 }
@@ -267,7 +273,7 @@ impl Store {
         let row: Option<Row> = on_pool!(self, |pool| {
             sqlx::query_as(
                 "select law, sample, sampled_at, mode, mode_since, per_second, starts_per_second, safe_per_second, \
-                   nominal_capacity, reasons, decided_at, gate_level, gate_at, by_hand, by_hand_actor, by_hand_reason, by_hand_at \
+                   nominal_capacity, reasons, decided_at, gate_level, gate_at, by_hand, by_hand_actor, by_hand_reason, by_hand_at, ordered \
                  from pacing where id = 1",
             )
             .fetch_optional(pool)
@@ -291,7 +297,7 @@ impl Store {
                    sampled_at = case when $2 is null then sampled_at else $8 end, \
                    mode_since = case when mode = $3 then mode_since else $8 end, mode = $3, per_second = $4, \
                    starts_per_second = $5, safe_per_second = $6, reasons = $7, decided_at = $8, \
-                   nominal_capacity = coalesce($9, nominal_capacity) where id = 1",
+                   nominal_capacity = coalesce($9, nominal_capacity), ordered = coalesce($10, ordered) where id = 1",
             )
             .bind(&decision.law)
             .bind(decision.sample.as_deref())
@@ -302,6 +308,7 @@ impl Store {
             .bind(json(&decision.reasons))
             .bind(now_ms)
             .bind(decision.nominal_capacity)
+            .bind(decision.ordered.as_deref())
             .execute(&mut *tx)
             .await?;
             if !log.is_empty() {
@@ -312,6 +319,17 @@ impl Store {
                     .execute(&mut *tx)
                     .await?;
             }
+        });
+        Ok(())
+    }
+
+    /// An order that windows are to move has been carried out; a newer one stays.
+    pub async fn order_done(&self, ordered: &str) -> Result<()> {
+        in_transaction!(self, |tx| {
+            sqlx::query("update pacing set ordered = '' where id = 1 and ordered = $1")
+                .bind(ordered)
+                .execute(&mut *tx)
+                .await?;
         });
         Ok(())
     }

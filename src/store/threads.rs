@@ -8,7 +8,7 @@ use super::{
     service::instant, take_ids,
 };
 use crate::domain::{
-    Actor, CommunityId, ContactId, ThreadAuthor, ThreadId, ThreadReason, UnitId, UnitPlace, WorkerId,
+    Actor, Area, CommunityId, ContactId, ThreadAuthor, ThreadId, ThreadReason, UnitId, UnitPlace, WorkerId,
 };
 
 pub(super) const THREAD_WORDS: &str = "thread_messages.words";
@@ -24,6 +24,8 @@ pub struct Thread {
     pub unit: Option<UnitId>,
     /// The community of that unit: whose workers answer. None: those of the whole city.
     pub community: Option<CommunityId>,
+    /// That community by name.
+    pub area: Option<Area>,
     /// Why it was opened.
     pub reason: ThreadReason,
     /// Danger was spoken of.
@@ -46,6 +48,13 @@ pub struct Thread {
     pub held_at: Option<DateTime<Utc>>,
     /// It was passed on to those above.
     pub raised: bool,
+    /// Messages so far, of either side.
+    pub messages: i64,
+    /// Of them, the resident's.
+    pub asked: i64,
+    /// Since when the resident waits for an answer: since the first of the messages that nobody has answered. None
+    /// where the staff had the last word.
+    pub waiting_since: Option<DateTime<Utc>>,
 }
 
 /// What came of taking a talk on.
@@ -112,6 +121,9 @@ struct Row {
     contact_id: i64,
     unit_id: Option<i64>,
     community_id: Option<i64>,
+    district: Option<String>,
+    street: Option<String>,
+    community: Option<String>,
     reason: String,
     urgent: i64,
     state: String,
@@ -123,15 +135,25 @@ struct Row {
     claimed_by: Option<i64>,
     held_at: i64,
     raised: i64,
+    messages: i64,
+    asked: i64,
+    waiting_since: Option<i64>,
 }
 
 impl Row {
     fn into_thread(self) -> Result<Thread> {
+        let area = match (self.district, self.street, self.community) {
+            (Some(district), Some(street), Some(community)) => {
+                Some(Area::Community([district, street, community]))
+            }
+            _ => None,
+        };
         Ok(Thread {
             id: ThreadId(self.id),
             contact: ContactId(self.contact_id),
             unit: self.unit_id.map(UnitId),
             community: self.community_id.map(CommunityId),
+            area,
             reason: ThreadReason::parse(&self.reason)
                 .ok_or_else(|| StoreError::Corrupt("threads.reason".into()))?,
             urgent: self.urgent == 1,
@@ -144,13 +166,23 @@ impl Row {
             claimed_by: self.claimed_by.map(WorkerId),
             held_at: (self.held_at > 0).then(|| instant(self.held_at)),
             raised: self.raised > 0,
+            messages: self.messages,
+            asked: self.asked,
+            waiting_since: self.waiting_since.map(instant),
         })
     }
 }
 
-const SELECT: &str = "select t.id, t.contact_id, t.unit_id, b.community_id, t.reason, t.urgent, t.state, t.opened_at, \
-    t.changed_at, t.answered_at, t.closed_at, t.closed_by, t.claimed_by, t.held_at, t.raised from threads t \
-    left join units u on u.id = t.unit_id left join buildings b on b.id = u.building_id";
+/// What the messages come to is counted here, so that nobody unseals them for it.
+const SELECT: &str = "select t.id, t.contact_id, t.unit_id, b.community_id, c.district, c.street, c.name as community, \
+    t.reason, t.urgent, t.state, t.opened_at, t.changed_at, t.answered_at, t.closed_at, t.closed_by, t.claimed_by, \
+    t.held_at, t.raised, \
+    (select count(*) from thread_messages m where m.thread_id = t.id) as messages, \
+    (select count(*) from thread_messages m where m.thread_id = t.id and m.author = 'resident') as asked, \
+    (select min(m.at) from thread_messages m where m.thread_id = t.id and m.id > coalesce((select max(s.id) \
+       from thread_messages s where s.thread_id = t.id and s.author <> 'resident'), 0)) as waiting_since \
+    from threads t left join units u on u.id = t.unit_id left join buildings b on b.id = u.building_id \
+    left join communities c on c.id = b.community_id";
 
 /// Adds a message within a transaction.
 macro_rules! add_message {

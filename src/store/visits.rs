@@ -300,7 +300,7 @@ const WITHDRAW: &str = "update deliveries set state = case when state = 'sending
     where state in ('held', 'queued', 'sending') and key in (select r.value->>'key' from {rows})";
 
 /// What a person asked for, and what the staff wrote down for their phone.
-const OF_PERSON: &str = "select v.id, v.state, v.revision from visits v where v.asker_id = $1 \
+const OF_PERSON: &str = "select v.id from visits v where v.asker_id = $1 \
       or (v.asker_id is null and exists (select 1 from visit_contacts k \
         where k.visit_id = v.id and k.contact_id = $1 and k.code = 1)) order by v.id";
 
@@ -583,9 +583,11 @@ fn changed(
         VisitAct::Amend(Amendment {
             phone,
             access,
+            name,
             reason,
             people,
         }) => {
+            visit.name = name.clone().unwrap_or(visit.name);
             visit.phone = phone.clone().or(visit.phone);
             visit.access = access.clone().unwrap_or(visit.access);
             visit.reason = reason.clone().unwrap_or(visit.reason);
@@ -667,11 +669,13 @@ fn first(id: VisitId, new: &NewVisit, place: VisitPlace, proven: bool, now: Date
     }
 }
 
-/// The phone that is told from this act on: from acceptance, when somebody has called it or vouched for it.
-fn told_phone(before: &Visit, act: &VisitAct) -> Option<PhoneNumber> {
-    match act {
+/// The phone that is told from this act on: from acceptance, when somebody has called it or vouched for it. One that a
+/// person wrote who does not stand for the household is kept, and told nothing: nobody has called it.
+fn told_phone(before: &Visit, change: &VisitChange) -> Option<PhoneNumber> {
+    let vouched = before.proven || change.by.role != VisitRole::Resident;
+    match &change.act {
         VisitAct::Accept => before.phone.clone(),
-        VisitAct::Amend(Amendment { phone, .. }) if before.state != VisitState::Asked => phone.clone(),
+        VisitAct::Amend(Amendment { phone, .. }) if vouched && before.state != VisitState::Asked => phone.clone(),
         _ => None,
     }
 }
@@ -905,6 +909,18 @@ impl Store {
             .ok_or_else(|| StoreError::Corrupt("visits.key".into()))
     }
 
+    /// The visit that was asked for under this key.
+    pub async fn visit_of_key(&self, key: &str) -> Result<Option<Visit>> {
+        let sql = format!("{SELECT}where v.key = $1");
+        let row: Option<VisitRow> = on_pool!(self, |pool| {
+            sqlx::query_as(self.sql_of(&sql))
+                .bind(key)
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(|row| self.opened_visit(row)).transpose()
+    }
+
     /// What was asked for before under this key, or is open for the same asker, or for the household that the asker
     /// stands for, at this door. Nobody else learns that there is one.
     async fn known_visit(&self, new: &NewVisit, proven: bool) -> Result<Option<Visit>> {
@@ -957,7 +973,7 @@ impl Store {
                 return Ok(VisitAnswer::Refused { visit, refusal });
             }
         };
-        let phone = match told_phone(&before, &change.act) {
+        let phone = match told_phone(&before, change) {
             Some(phone) => Some(self.contact(&Address::Phone(phone), now).await?.0),
             None => None,
         };
@@ -1204,29 +1220,38 @@ impl Store {
         Ok(rows.into_iter().map(news).collect())
     }
 
-    /// Erases what a person's visits hold of them, at once: open ones are called off, without a notice. That there were
-    /// visits, and when, stays. Gives how many.
-    pub async fn forget_visits(&self, contact: ContactId, now: DateTime<Utc>) -> Result<u64> {
+    /// Erases what a person's visits hold of them, at once: open ones are called off, and others who were told of them
+    /// hear it. That there were visits, and when, stays. Gives how many; a repeat finds none.
+    pub async fn forget_visits(
+        &self,
+        contact: ContactId,
+        teller: &VisitTeller<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
         let by = VisitBy::resident(contact);
         Ok(in_transaction!(self, |tx| {
-            let rows: Vec<(i64, String, i64)> = sqlx::query_as(OF_PERSON)
+            let rows: Vec<(i64,)> = sqlx::query_as(OF_PERSON)
                 .bind(contact.0)
                 .fetch_all(&mut *tx)
                 .await?;
-            for (id, state, revision) in &rows {
-                let from = known(VisitState::parse(state), "visits.state", state)?;
-                let to = if from.is_open() {
-                    VisitState::Cancelled
-                } else {
-                    from
+            for (id,) in &rows {
+                let Some((mut visit, _)) = read_visit!(self, tx, VisitId(*id)) else {
+                    continue;
                 };
+                let from = visit.state;
+                visit.revision += 1;
+                if from.is_open() {
+                    visit.state = VisitState::Cancelled;
+                    let act = Some(VisitActKind::Cancel);
+                    tell!(self, tx, &visit, act, from, teller, Some(contact), now);
+                }
                 sqlx::query(
                     "update visits set state = $2, revision = $3, personal = '', asker_id = null, changed_at = $4 \
                      where id = $1",
                 )
                 .bind(id)
-                .bind(to.as_str())
-                .bind(revision + 1)
+                .bind(visit.state.as_str())
+                .bind(visit.revision)
                 .bind(now.timestamp_millis())
                 .execute(&mut *tx)
                 .await?;
@@ -1246,8 +1271,8 @@ impl Store {
                     .bind(&by.who)
                     .bind("forget")
                     .bind(from.as_str())
-                    .bind(to.as_str())
-                    .bind(revision + 1)
+                    .bind(visit.state.as_str())
+                    .bind(visit.revision)
                     .bind("")
                     .execute(&mut *tx)
                     .await?;

@@ -83,6 +83,25 @@ impl Understanding {
         }
     }
 
+    /// Every intent with its share, the likeliest first; where the text speaks of danger, urgent care before all others.
+    /// Nothing for a text without words.
+    pub fn likely(&self, text: &str) -> Vec<(Intent, f32)> {
+        let pieces = features::pieces(text, &self.lexicon);
+        let Some(model) = self.model.as_ref().filter(|_| !pieces.is_empty()) else {
+            return Vec::new();
+        };
+        let shares = model.classify(&pieces);
+        let mut likely: Vec<(Intent, f32)> = Intent::ALL
+            .into_iter()
+            .map(|intent| (intent, shares.of(intent)))
+            .collect();
+        if self.rules.hold(text) {
+            likely[Intent::EmergencyCare as usize].1 = 1.0;
+        }
+        likely.sort_by(|one, other| other.1.total_cmp(&one.1));
+        likely
+    }
+
     fn intent(&self, text: &str) -> (Intent, f32, bool) {
         let urgent = self.rules.hold(text);
         let pieces = features::pieces(text, &self.lexicon);

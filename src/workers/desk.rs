@@ -1191,7 +1191,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{ContactId, Missed, Scope, UnitId, WorkerId};
+    use crate::domain::{ContactId, Missed, Scope, UnitId, VisitRole, WorkerId};
 
     const PLACES: [&str; 5] = ["city", "甲", "甲/乙", "甲/乙/丙", "丁/乙/丙/1栋"];
 
@@ -1263,6 +1263,7 @@ mod tests {
                 id: BroadcastId(7),
                 nonce: 5
             }),
+            Just(Desk::Answering(ThreadId(7))),
         ]
     }
 
@@ -1280,8 +1281,37 @@ mod tests {
             "d:5:test",
             "d:6:all",
         ];
-        let known = prop::sample::select([&words[..], &more[..]].concat());
-        let typed = prop::sample::select(vec!["/broadcast", "/today", "/duty", "停水", "12", "12人", ""]);
+        let of_talks = [
+            "i:take:7",
+            "i:say:7",
+            "i:show:7",
+            "i:a-what-to-bring:7",
+            "i:send-1-what-to-bring:7",
+            "i:pass:7",
+            "i:end:7",
+        ];
+        let of_visits = [
+            "v:accept:7:1",
+            "v:decline:7:1",
+            "v:no-other:7:1",
+            "v:assign:7:1",
+            "v:to-2:7:1",
+            "v:finish:7:1",
+        ];
+        let all = [&words[..], &more[..], &of_talks[..], &of_visits[..]].concat();
+        let known = prop::sample::select(all);
+        let typed = [
+            "/broadcast",
+            "/today",
+            "/duty",
+            "/inbox",
+            "/visits",
+            "停水",
+            "12",
+            "12人",
+            "",
+        ];
+        let typed = prop::sample::select(typed.to_vec());
         prop_oneof![
             6 => known.prop_map(|data| InboundContent::Choice(format!("{PREFIX}{data}"))),
             1 => "\\PC{0,20}".prop_map(|data| InboundContent::Choice(format!("{PREFIX}{data}"))),
@@ -1296,6 +1326,7 @@ mod tests {
         #[test]
         fn whatever_is_pressed_or_typed_nobody_does_more_than_they_may(
             worker in who(), broadcast in broadcast(), desk in desk(), content in content(),
+            home in prop::option::of(rule()),
         ) {
             let texts = Texts::load().expect("texts");
             let known = Known {
@@ -1312,6 +1343,12 @@ mod tests {
                 worker.as_ref().is_some_and(|worker| may_in_all(worker, right, areas))
             };
             let areas = broadcast.audience.areas();
+            let home = home.map(|home| home.area());
+            // Whoever cannot be found in the city is every worker's.
+            let there = |right: Right, home: Option<&Area>| match home {
+                Some(home) => may(right, std::slice::from_ref(home)),
+                None => worker.as_ref().is_some_and(|worker| !worker.removed && worker.role >= right.least()),
+            };
             let allowed = match &effect {
                 None | Some(Effect::Open(_) | Effect::Accept(_) | Effect::Refused(_)) => true,
                 Some(Effect::Approve(id)) => {
@@ -1325,15 +1362,31 @@ mod tests {
                 // Where to look is offered; what is chosen there is checked when it is chosen.
                 Some(Effect::Look(place)) => worker.is_some() && (may(Right::Broadcast, &[place.area()])
                     || content == InboundContent::Text("/broadcast".into())),
-                // Where a talk or a visit is, and whether it is this worker's, is asked where these are carried out.
-                Some(
-                    Effect::Duty(_)
-                    | Effect::Undo(_)
-                    | Effect::Glance
-                    | Effect::Inbox(_)
-                    | Effect::Visits(_)
-                    | Effect::Field(_),
-                ) => worker.is_some(),
+                // Where a talk or a visit is, is known where these are carried out; what is decided there is asked here.
+                Some(Effect::Inbox(wish)) => worker.as_ref().is_some_and(|worker| {
+                    let home = home.as_ref().filter(|_| *wish != inbox::Wish::List);
+                    match inbox::decide(wish, worker, home) {
+                        inbox::Decision::Do(allowed) => {
+                            allowed.wish() == wish && there(Right::AnswerPeople, home)
+                        }
+                        inbox::Decision::Refused(..) => !there(Right::AnswerPeople, home),
+                    }
+                }),
+                Some(Effect::Visits(wish)) => worker.as_ref().is_some_and(|worker| {
+                    let home = home.as_ref().filter(|_| *wish != visits::Wish::List);
+                    match visits::decide(wish, worker, home) {
+                        visits::Decision::Do(allowed) => {
+                            allowed.wish() == wish
+                                && (home.is_some() || *wish == visits::Wish::List)
+                                && there(Right::ActOnVisits, home)
+                                && (allowed.by().role != VisitRole::Coordinator || worker.role >= Role::Coordinator)
+                                && allowed.by().who == Actor::Worker(worker.id).to_string()
+                        }
+                        visits::Decision::Refused(right, _) => right == Right::ActOnVisits
+                            && (home.is_none() || !there(right, home)),
+                    }
+                }),
+                Some(Effect::Duty(_) | Effect::Undo(_) | Effect::Glance | Effect::Field(_)) => worker.is_some(),
             };
             prop_assert!(allowed, "{effect:?} by {worker:?}");
         }

@@ -76,6 +76,50 @@ impl Wish {
     }
 }
 
+/// A wish that may be carried out, and in which capacity; only [`decide`] makes one.
+#[derive(Clone, Debug)]
+pub struct Allowed<'a> {
+    wish: &'a Wish,
+    by: VisitBy,
+}
+
+impl<'a> Allowed<'a> {
+    /// What is wanted.
+    pub fn wish(&self) -> &'a Wish {
+        self.wish
+    }
+
+    /// In which capacity.
+    pub fn by(&self) -> &VisitBy {
+        &self.by
+    }
+}
+
+/// Whether a wish is carried out.
+#[derive(Clone, Debug)]
+pub enum Decision<'a> {
+    /// It is.
+    Do(Allowed<'a>),
+    /// This right is lacking in this area.
+    Refused(Right, Area),
+}
+
+/// Whether a worker, as they are at this moment, may have what they want of a visit in this area; none for the list,
+/// which is asked for each visit anew.
+pub fn decide<'a>(wish: &'a Wish, worker: &Worker, area: Option<&Area>) -> Decision<'a> {
+    let right = Right::ActOnVisits;
+    let able = match area {
+        Some(area) => may(worker, right, area),
+        None => *wish == Wish::List && !worker.removed && worker.role >= right.least(),
+    };
+    if able {
+        let by = capacity(worker);
+        Decision::Do(Allowed { wish, by })
+    } else {
+        Decision::Refused(right, area.cloned().unwrap_or(Area::City))
+    }
+}
+
 /// In which capacity a worker acts on visits.
 pub fn capacity(worker: &Worker) -> VisitBy {
     if worker.role >= Role::Coordinator {

@@ -20,12 +20,12 @@ const CITY: &str = "\
 const PLACE: &str = "锦江区/春熙街道/梧桐社区";
 
 /// The data of a button of the chat's last message.
-fn button(app: &TestApp, chat: i64, wanted: &str) -> String {
+pub fn button(app: &TestApp, chat: i64, wanted: &str) -> String {
     let last = app.to_chat(chat).pop().expect("a message");
     button_of(&last.buttons, wanted)
 }
 
-fn button_of(buttons: &[Vec<Button>], wanted: &str) -> String {
+pub fn button_of(buttons: &[Vec<Button>], wanted: &str) -> String {
     let found = buttons.iter().flatten().find_map(|button| match button {
         Button::Choice { label, data } if label.contains(wanted) => Some(data.clone()),
         _ => None,

@@ -2,13 +2,13 @@
 //! one.
 
 use weir::{
-    domain::{Role, ThreadId, Worker},
+    domain::{Button, Role, ThreadId, Worker},
     store::{AuditFilter, Claim, Thread, ThreadFilter},
 };
 
 use crate::{
     app::{TestApp, eventually},
-    desks::{city, in_chat, press},
+    desks::{button, button_of, city, in_chat, press},
     support::{minutes, on_both, sqlite},
 };
 
@@ -237,4 +237,167 @@ async fn of_twenty_who_take_a_talk_at_once_one_has_it() {
         assert!(thread.raised && thread.claimed_by.is_none());
     })
     .await;
+}
+
+/// The titles of the approved answers under a talk.
+fn offered(buttons: &[Vec<Button>]) -> Vec<String> {
+    let titles = buttons.iter().flatten().filter_map(|button| match button {
+        Button::Choice { label, .. } => label.strip_prefix("答:").map(str::to_owned),
+        _ => None,
+    });
+    titles.collect()
+}
+
+async fn answers_on_record(app: &TestApp) -> usize {
+    let filter = AuditFilter {
+        who: None,
+        what: "thread.answer".into(),
+        since: None,
+    };
+    let rows = app.store().audit_rows(&filter, None, 100).await.expect("reads");
+    rows.len()
+}
+
+#[expect(
+    clippy::too_many_lines,
+    reason = "one answer from its offer to its second tap"
+)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_answer_is_shown_and_sent_by_two_taps_and_sent_once() {
+    on_both(async |test| {
+        let (app, operator) = city(test).await;
+        on_duty(&app, &operator, ("小王", Role::Worker, PLACE), 2).await;
+        on_duty(&app, &operator, ("小赵", Role::Worker, PLACE), 3).await;
+        in_chat(&app, &operator, ("小钱", Role::Worker, OTHER), 4).await;
+        in_chat(&app, &operator, ("小周", Role::Viewer, "city"), 5).await;
+        let id = asks(&app, "人工 我去做核酸要带什么证件").await;
+        let first = card(&app, 2, "梧桐社区").await;
+        let titles = offered(&first.buttons);
+        assert!(
+            titles.first().is_some_and(|title| title == "带什么") && titles.len() <= 4,
+            "{titles:?}"
+        );
+        // It reads as the resident would get it; nothing is sent, and nobody has the talk, before it is sent.
+        let before = app.to_phone("+8619900000001").len();
+        let shown = press(&app, 2, &button_of(&first.buttons, "带什么"), 1).await;
+        assert!(
+            shown[0].contains("居民会收到") && shown[0].contains("社区工作人员答复:请全程戴口罩"),
+            "{shown:?}"
+        );
+        let back = press(&app, 2, &button(&app, 2, "返回"), 1).await;
+        assert!(
+            back[0].contains("带什么证件") && !back[0].contains("直接回复"),
+            "{back:?}"
+        );
+        press(&app, 2, &button(&app, 2, "带什么"), 1).await;
+        let send = button(&app, 2, "发送");
+        assert_eq!(open(&app).await[0].claimed_by, None);
+        assert_eq!(app.to_phone("+8619900000001").len(), before);
+
+        // Of another community, or without the right: neither shown nor sent.
+        for chat in [4, 5] {
+            for data in [
+                &send,
+                &format!("w:i:a-what-to-bring:{id}"),
+                &format!("w:i:show:{id}"),
+            ] {
+                let said = press(&app, chat, data, 1).await;
+                let refused = ["不在您负责的范围", "这件事需要"];
+                assert!(
+                    refused.iter().any(|words| said[0].contains(words)),
+                    "{data}: {said:?}"
+                );
+                assert!(
+                    !said[0].contains("口罩") && !said[0].contains("证件"),
+                    "{data}: {said:?}"
+                );
+            }
+        }
+        // What is the person's own is no approved answer, whatever the button says; and data is not trusted.
+        for data in [
+            "a-find-time-window",
+            "send-1-check-pass-validity",
+            "send-1-x",
+            "a-",
+        ] {
+            let said = press(&app, 2, &format!("w:i:{data}:{id}"), 1).await;
+            assert!(said[0].contains("按钮"), "{data}: {said:?}");
+        }
+        assert_eq!(app.to_phone("+8619900000001").len(), before);
+
+        let said = press(&app, 2, &send, 1).await;
+        assert!(said[0].contains("已发给"), "{said:?}");
+        let answer = eventually("the answer by SMS", async || {
+            app.to_phone("+8619900000001").into_iter().nth(before)
+        })
+        .await;
+        assert!(shown[0].ends_with(&answer.text), "{shown:?} {}", answer.text);
+        assert!(open(&app).await[0].claimed_by.is_some());
+        // Tapped again, also after the resident has gone on: it is there once. Another's tap sends nothing.
+        press(&app, 2, &send, 1).await;
+        let said = press(&app, 3, &send, 1).await;
+        assert!(said[0].contains("小王已经在处理"), "{said:?}");
+        let said = press(&app, 3, &format!("w:i:a-what-to-bring:{id}"), 1).await;
+        assert!(said[0].contains("小王已经在处理"), "{said:?}");
+        app.text("+8619900000001", "地铁还开吗", 0).await;
+        let second = card(&app, 2, "地铁还开吗").await;
+        assert_eq!(offered(&second.buttons)[0], "公交地铁运行");
+        press(&app, 2, &send, 1).await;
+        let of_answer = |app: &TestApp| {
+            let sent = app.to_phone("+8619900000001").into_iter();
+            sent.filter(|sent| sent.text.contains("请全程戴口罩")).count()
+        };
+        app.quiet().await;
+        assert_eq!(of_answer(&app), 1);
+        let messages = app.store().thread_messages(id).await.expect("reads");
+        assert_eq!(messages.len(), 3);
+        // Shown anew after they asked again, it may be said again.
+        press(&app, 2, &format!("w:i:a-what-to-bring:{id}"), 1).await;
+        press(&app, 2, &button(&app, 2, "发送"), 1).await;
+        eventually("the answer once more", async || {
+            (of_answer(&app) == 2).then_some(())
+        })
+        .await;
+        assert!(answers_on_record(&app).await >= 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approved_answer_comes_in_the_residents_language_and_not_after_the_end() {
+    let (app, operator) = city(sqlite().await).await;
+    on_duty(&app, &operator, ("小钱", Role::Worker, OTHER), 4).await;
+    app.text("+8619900000002", "HUMAN what do I have to bring to the test", 1)
+        .await;
+    let id = open(&app).await[0].id;
+    let first = card(&app, 4, "银杏社区").await;
+    let shown = press(&app, 4, &button_of(&first.buttons, "带什么"), 1).await;
+    assert!(
+        shown[0].contains("居民会收到") && shown[0].contains("A community worker writes:"),
+        "{shown:?}"
+    );
+    let send = button(&app, 4, "发送");
+    let before = app.to_phone("+8619900000002").len();
+    press(&app, 4, &format!("w:i:end:{id}"), 1).await;
+    for data in [&send, &format!("w:i:a-what-to-bring:{id}")] {
+        let said = press(&app, 4, data, 1).await;
+        assert!(said[0].contains("已经结束"), "{said:?}");
+    }
+    app.quiet().await;
+    let since = app.to_phone("+8619900000002").split_off(before);
+    assert!(since.iter().all(|sent| !sent.text.contains("ID")), "{since:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_on_duty_hears_of_what_already_waits() {
+    let (app, operator) = city(sqlite().await).await;
+    on_duty(&app, &operator, ("小王", Role::Worker, PLACE), 2).await;
+    in_chat(&app, &operator, ("小赵", Role::Worker, PLACE), 3).await;
+    asks(&app, "人工").await;
+    card(&app, 2, "居民:").await;
+    app.quiet().await;
+    let told = (app.to_chat(2).len(), app.to_chat(3).len());
+    app.ask(3, "/duty", 1).await;
+    card(&app, 3, "居民:").await;
+    assert_eq!(app.to_chat(2).len(), told.0, "who knows is not told again");
 }

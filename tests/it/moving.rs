@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use weir::{
     clock::Clock,
-    domain::RoundId,
+    domain::{RoundId, RoundState},
     i18n::Texts,
     incidents::teller::Teller,
-    pacing::law::{Action, Decision, Mode, Reason, WindowOrder},
+    pacing::law::{Action, Mode, WindowOrder},
     registration::RegistrationClient,
     release::{
         pacer,
@@ -39,20 +39,12 @@ fn teller(world: &World) -> Teller {
     }
 }
 
-fn ordering(told: bool, paused: bool, starts_per_second: f64) -> Decision {
-    let order = WindowOrder {
+fn ordering(told: bool, paused: bool, starts_per_second: f64) -> WindowOrder {
+    WindowOrder {
         told,
         paused,
         starts_per_second,
         failing_since: None,
-    };
-    Decision {
-        mode: if paused { Mode::Paused } else { Mode::Slowed },
-        per_second: 0.0,
-        starts_per_second,
-        actions: vec![if told { Action::Restagger } else { Action::Replan }],
-        order: Some(order),
-        reasons: vec![Reason::AsPlanned],
     }
 }
 
@@ -150,7 +142,8 @@ async fn rounds_that_are_moved_together_share_the_citys_starts() {
         for round in [first, second] {
             world.release_at_once(round).await;
         }
-        world.pacer().act(&ordering(false, false, 3.0 / 60.0)).await;
+        let order = ordering(false, false, 3.0 / 60.0);
+        world.pacer().act(&order).await.expect("moves");
         let mut starts: BTreeMap<DateTime<Utc>, usize> = BTreeMap::new();
         for round in [first, second] {
             let windows = world.store().windows(round).await.expect("reads");
@@ -213,7 +206,8 @@ async fn a_call_whose_window_moved_is_made_again_for_the_new_one() {
             states(&world, round, "call:").await
         };
         assert_eq!(call().await, [("queued".to_owned(), 4)].into());
-        world.pacer().act(&ordering(true, true, 10.0)).await;
+        let order = ordering(true, true, 10.0);
+        world.pacer().act(&order).await.expect("moves");
         let moved = world.store().windows(round).await.expect("reads");
         let next = moved.iter().map(|window| window.starts_at).min().expect("some");
         assert!(next >= world.clock.now() + minutes(19), "all of them moved");
@@ -227,6 +221,33 @@ async fn a_call_whose_window_moved_is_made_again_for_the_new_one() {
             .set(moved.iter().map(|window| window.starts_at).max().expect("some"));
         let expected = [("cancelled".to_owned(), 4), ("queued".to_owned(), 4)].into();
         assert_eq!(call().await, expected);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_rounds_told_windows_move_and_its_untold_ones_stay() {
+    on_both(async |test| {
+        let world = World::new(test).await;
+        world.import(&many(4)).await;
+        let round = world.plan(|_| {}).await;
+        tell_everybody(&world, round).await;
+        let (unit, now) = (many(5), world.clock.now());
+        world.import(&unit).await;
+        plan::move_round(world.store(), round, RoundState::Paused, now)
+            .await
+            .expect("pauses");
+        let before = world.store().windows(round).await.expect("reads");
+        let first = before.iter().map(|window| window.starts_at).min().expect("some");
+        world.clock.set(first - minutes(5));
+        let order = ordering(true, true, 10.0);
+        world.pacer().act(&order).await.expect("moves");
+        let after = world.store().windows(round).await.expect("reads");
+        assert_eq!(after.len(), before.len(), "nobody new is planned for meanwhile");
+        let next = after.iter().map(|window| window.starts_at).min().expect("some");
+        assert!(next >= world.clock.now() + minutes(19), "{next}");
+        let due = world.store().units_to_correct(round, 10).await.expect("reads");
+        assert_eq!(due.len(), 4, "and their people hear it");
     })
     .await;
 }
@@ -333,7 +354,10 @@ async fn windows_that_come_too_near_untold_are_placed_anew_though_all_is_well() 
         assert_eq!(decision.mode, Mode::Steady);
         assert!(decision.order.is_some_and(|order| !order.told), "{decision:?}");
         assert_eq!(world.calm(&pacer, 1).await.order, None, "once a minute");
-        pacer.act(&decision).await;
+        // The process dies before it has moved anything: the next one does it, and once.
+        drop(pacer);
+        world.pacer().carry_out().await;
+        assert_eq!(world.store().pacing().await.expect("reads").ordered, "");
         let moved = world.store().windows(round).await.expect("reads");
         let first = moved.iter().map(|window| window.starts_at).min().expect("some");
         assert!(first >= world.clock.now() + minutes(14), "{first}");

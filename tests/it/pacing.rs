@@ -542,8 +542,8 @@ async fn a_pause_moves_windows_later() {
     // Half an hour before the first windows everything breaks down.
     world.clock.set(before[0].starts_at - minutes(20));
     for _ in 0..24 {
-        let decision = world.trouble(&pacer, 1).await;
-        pacer.act(&decision).await;
+        world.trouble(&pacer, 1).await;
+        pacer.carry_out().await;
     }
     let after = world.store().windows(round).await.expect("reads");
     let start = |windows: &[weir::domain::Window], unit| {

@@ -846,6 +846,7 @@ async fn a_paused_pacing_is_told_once_by_two_processes_and_not_where_somebody_ho
                 safe_per_second: 1.0,
                 nominal_capacity: None,
                 reasons: Vec::new(),
+                ordered: None,
             };
             store
                 .save_decision(&decision, &[], app.clock.now())

@@ -2048,6 +2048,7 @@ fn decision() -> NewDecision {
         safe_per_second: 3.5,
         nominal_capacity: Some(500.0),
         reasons: vec!["people wait".into()],
+        ordered: None,
     }
 }
 
@@ -2423,6 +2424,9 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         };
         assert_eq!(listed(vec![community]).await, 1);
         assert_eq!(listed(vec![weir::domain::CommunityId(community.0 + 1)]).await, 0);
+        assert_eq!((thread.messages, thread.asked), (3, 3));
+        assert_eq!(thread.waiting_since, Some(evening()));
+        assert!(thread.area.is_some());
         let answer = delivery("t", contact, NoticeKind::Reply);
         let worker = ThreadAuthor::Worker(3);
         assert!(
@@ -2434,6 +2438,11 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         let messages = store.thread_messages(thread.id).await.expect("reads");
         let words: Vec<_> = messages.iter().map(|one| one.words.as_str()).collect();
         assert_eq!(words, ["一", "二", "三", "四"]);
+        let answered = store.thread(thread.id).await.expect("reads").expect("is there");
+        assert_eq!(
+            (answered.messages, answered.asked, answered.waiting_since),
+            (4, 3, None)
+        );
         assert_eq!(messages[3].author, worker);
         let ending = delivery("u", contact, NoticeKind::Reply);
         let close = async || {
@@ -2531,6 +2540,8 @@ async fn visits_and_teams_are_kept_whole_through_backup_key_rotation_and_erasure
             ids.push(visit.id);
         }
         let kept = store.visits(&VisitFilter::default()).await.expect("reads");
+        let of_key = store.visit_of_key("a").await.expect("reads");
+        assert_eq!(of_key.as_ref(), kept.first());
         assert_eq!((kept.len(), kept[0].proven, kept[1].proven), (2, true, false));
         assert_eq!((kept[0].door_code.as_str(), kept[0].people), ("0007", 2));
         let (id, team) = a_team_that_changes(store).await;
@@ -2542,7 +2553,8 @@ async fn visits_and_teams_are_kept_whole_through_backup_key_rotation_and_erasure
 
         let file = test.folder.path().join("backup");
         store.backup(&file, now).await.expect("backs up");
-        store.forget_visits(asker, now).await.expect("forgets");
+        store.forget_visits(asker, &teller, now).await.expect("forgets");
+        assert_eq!(store.visit_of_key("c").await.expect("reads"), None);
         store.restore(&file, now).await.expect("restores");
         store.close().await;
         Store::rotate_key(&test.url, &test.key_file(), |_, _| {})
@@ -2631,7 +2643,7 @@ async fn erased(store: &Store, asker: ContactId, ids: &[VisitId], teller: &Visit
     );
     let open = store.visit(ids[1]).await.expect("reads").expect("there");
     assert_eq!(open.name, "王伟", "what is open is not old");
-    assert_eq!(store.forget_visits(asker, now).await.expect("forgets"), 1);
+    assert_eq!(store.forget_visits(asker, teller, now).await.expect("forgets"), 1);
     let visit = store.visit(ids[1]).await.expect("reads").expect("there");
     assert!(visit.state == VisitState::Cancelled && visit.name.is_empty() && visit.asker.is_none());
     let log = store.visit_log(ids[1]).await.expect("reads");

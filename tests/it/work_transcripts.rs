@@ -54,7 +54,7 @@ fn words(language: Language) -> Words {
     match language {
         Language::En => Words {
             notice: "No water this afternoon from 2 to 5.",
-            ask: "person, the lift is broken, how do we get down?",
+            ask: "I want to talk to a person. The lift is broken.",
             answer: "I come up in ten minutes and help you.",
             reason: "a broken leg",
             access: "The lift is broken.",
@@ -387,7 +387,7 @@ async fn inbox(language: Language) -> String {
     let card = scene
         .sent(WORKER)
         .into_iter()
-        .find(|sent| !sent.buttons.is_empty());
+        .find(|sent| format!("{:?}", sent.buttons).contains("w:i:end:"));
     let card = card.expect("the talk's message").message_id;
     scene.says(
         WORKER,

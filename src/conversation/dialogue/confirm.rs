@@ -1,13 +1,17 @@
 //! By text message, what changes something is done once the sender repeats a code that was sent to their number.
 
-use super::{Change, Step, Talk};
+use super::{Change, Step, Talk, visit::SEND};
 use crate::{
     conversation::{
         challenge::{Answer, Challenge},
         menu::Menu,
     },
     i18n::Text,
+    understanding::Intent,
 };
+
+/// As long as 不要了 and 收到了; what asks for something else is longer.
+const SHORT_MAX: usize = 4;
 
 impl Talk<'_> {
     pub(super) fn ask_code(&mut self, change: Change, text: &Text<'_>) {
@@ -25,6 +29,25 @@ impl Talk<'_> {
         self.offer(text, menu);
     }
 
+    /// It says yes, or next to nothing, where the digits were asked for.
+    fn means_yes_or_no(&self, text: &str) -> bool {
+        let word = text.trim_matches(|c: char| !c.is_alphanumeric());
+        let length = word.chars().filter(|c| c.is_alphanumeric()).count();
+        if SEND.contains(&word) {
+            return true;
+        }
+        if self.handed_over {
+            return false;
+        }
+        if !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()) {
+            // One digit is a choice.
+            return (3..=6).contains(&length);
+        }
+        let said = (self.known.understand)(text, self.voice.language);
+        let has_number = word.chars().any(char::is_numeric);
+        length <= SHORT_MAX && !has_number && !said.urgent && said.intent == Intent::None
+    }
+
     /// Whether the text was an answer to [`Talk::ask_code`].
     pub(super) fn confirm(&mut self, text: &str) -> bool {
         let Step::Confirm {
@@ -35,8 +58,18 @@ impl Talk<'_> {
             return false;
         };
         self.turn.state.step = Step::Idle;
-        match challenge.answer(text, self.known.now) {
-            Answer::NoCode => return false,
+        let answer = match challenge.answer(text, self.known.now) {
+            Answer::NoCode if !self.means_yes_or_no(text) => return false,
+            Answer::NoCode if !challenge.holds(self.known.now) => Answer::Over,
+            answer => answer,
+        };
+        match answer {
+            Answer::NoCode => {
+                self.turn.state.step = Step::Confirm { change, challenge };
+                let words = self.voice.say(&Text::ConfirmDigits);
+                self.answer(words);
+                return true;
+            }
             Answer::Wrong(left) => {
                 self.turn.state.step = Step::Confirm { change, challenge };
                 let left = left.to_string();

@@ -34,7 +34,7 @@ pub(super) use contact::masked;
 pub use state::State;
 pub use turn::{
     Effect, Fetched, FoundProofs, HouseholdPerson, Known, KnownVisits, OwnVisit, Person, PersonResident,
-    PhoneMatch, Reply, Time, TimeOffer, Turn, VisitEdit, VisitRequest, Want,
+    PhoneMatch, Reply, Time, TimeOffer, Turn, VisitEdit, VisitOutcome, VisitRequest, Want,
 };
 
 /// That only words are read is said once in this time.
@@ -158,7 +158,8 @@ impl<'a> Talk<'a> {
     /// In this order: danger, the fixed words, an answer that was asked for, a digit, an address, a question.
     fn read(&mut self, text: &str) {
         let text = words::normalise(text);
-        if words::is_emergency(&text, &self.known.city.emergency_number) {
+        let is_house_number = self.asks_house_number(&text);
+        if !is_house_number && words::is_emergency(&text, &self.known.city.emergency_number) {
             return self.danger(&text);
         }
         if let Some(choice) = self.visit_word(&text).or_else(|| words::choice(&text)) {

@@ -11,6 +11,11 @@ use crate::{
 
 impl Talk<'_> {
     pub(super) fn understand(&mut self, text: &str) {
+        let said = (self.known.understand)(text, self.voice.language);
+        // Danger often names a building.
+        if said.urgent {
+            return self.danger(text);
+        }
         let asked_home = matches!(self.turn.state.step, Step::Home { .. });
         let is_address = if asked_home || self.home.is_none() {
             self.search(text)
@@ -19,10 +24,6 @@ impl Talk<'_> {
         };
         if is_address {
             return;
-        }
-        let said = (self.known.understand)(text, self.voice.language);
-        if said.urgent {
-            return self.danger(text);
         }
         match said.intent {
             Intent::None => self.not_understood(),

@@ -1,6 +1,6 @@
 //! Handing over to a person, and what the bot does meanwhile: it is silent, but for danger and what it is asked by name.
 
-use super::{Effect, Reply, Step, Talk};
+use super::{Effect, Reply, Step, Talk, visit::is_asking};
 use crate::{
     conversation::{
         body,
@@ -26,13 +26,15 @@ impl Talk<'_> {
                 urgent: true,
             });
             self.handed_over = true;
-            if matches!(self.turn.state.step, Step::Visit { .. }) {
+            if is_asking(&self.turn.state.step) || matches!(self.turn.state.step, Step::Visit { .. }) {
                 // What follows is for the worker; the request waits.
                 self.turn.state.step = Step::Idle;
+                self.turn.state.options.clear();
             }
             lines.push(self.voice.say(&Text::HandedOverDanger));
         }
-        let body = body(&self.voice, &lines, &Menu::default());
+        let menu = if only_asks { Menu::default() } else { self.end_menu() };
+        let body = body(&self.voice, &lines, &menu);
         self.turn.replies.push(Reply::Say(body));
     }
 
@@ -42,15 +44,20 @@ impl Talk<'_> {
         self.greet();
         self.turn.state.step = Step::Idle;
         self.lead(&Text::HandedOver);
-        let menu = match self.voice.channel {
-            ChannelKind::Telegram => Menu::list(&[(self.voice.say(&Text::TalkEnd), Choice::Done)]),
-            ChannelKind::Sms => Menu::default(),
-        };
+        let menu = self.end_menu();
         let lines = std::mem::take(&mut self.lead);
         // Digits that follow are the person's words to the worker.
         self.turn.state.options.clear();
         let body = body(&self.voice, &lines, &menu);
         self.turn.replies.push(Reply::Say(body));
+    }
+
+    /// How to have the bot back; by text message its word is in the text.
+    fn end_menu(&self) -> Menu {
+        match self.voice.channel {
+            ChannelKind::Telegram => Menu::list(&[(self.voice.say(&Text::TalkEnd), Choice::Done)]),
+            ChannelKind::Sms => Menu::default(),
+        }
     }
 
     /// The same without a word of it.

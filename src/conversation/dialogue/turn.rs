@@ -96,6 +96,19 @@ impl fmt::Debug for VisitRequest {
     }
 }
 
+/// What became of a request for a visit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VisitOutcome {
+    /// It is on record.
+    New,
+    /// The same was asked for before.
+    Known,
+    /// A visit was asked for there before, for others; these people are on it now.
+    Joined,
+    /// The same, but it can no longer be changed.
+    Apart,
+}
+
 /// What a resident changes in a visit. Personal data: `Debug` leaves it out.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -161,8 +174,8 @@ pub enum Fetched {
     VisitAsked {
         /// As it stands.
         own: Box<OwnVisit>,
-        /// It was asked for before.
-        before: bool,
+        /// What became of the request.
+        outcome: VisitOutcome,
     },
     /// The home has left the roster.
     VisitNowhere,

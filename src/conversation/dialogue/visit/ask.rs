@@ -12,6 +12,7 @@ use crate::{
         menu::{Choice, Menu},
         places::Area,
         visit_choice::{Field, Part, VisitChoice},
+        words,
     },
     domain::{ChannelKind, UnitId, VisitFor, VisitId},
     i18n::{Text, span},
@@ -29,7 +30,7 @@ const BACK: &[&str] = &["0", "返回", "返回上一步", "上一步", "back", "
 #[rustfmt::skip]
 const DROP: &[&str] = &["取消", "算了", "不申请了", "不申請了", "不要了", "cancel", "never mind", "nevermind", "forget it"];
 #[rustfmt::skip]
-const SEND: &[&str] = &["提交", "提交申请", "提交申請", "确认", "確認", "确定", "確定", "对", "對", "是", "是的", "好", "好的", "yes", "ok", "okay", "send", "send it"];
+pub(in super::super) const SEND: &[&str] = &["提交", "提交申请", "提交申請", "确认", "確認", "确定", "確定", "对", "對", "是", "是的", "好", "好的", "yes", "ok", "okay", "send", "send it"];
 #[rustfmt::skip]
 const NOTHING: &[&str] = &["没有", "沒有", "没", "无", "無", "不用", "没什么", "沒什麼", "没有了", "no", "none", "nothing", "skip"];
 
@@ -49,16 +50,14 @@ impl Talk<'_> {
             } => (true, false),
             _ => (false, false),
         };
-        let by_code = matches!(self.turn.state.step, Step::Confirm { .. });
         let choice = if (asking || changing) && BACK.contains(&word) {
             VisitChoice::Back
         } else if asking && DROP.contains(&word) {
             VisitChoice::Drop
         } else if matches!(self.turn.state.step, Step::VisitSummary) && SEND.contains(&word) {
-            VisitChoice::Send
-        } else if asking && by_code && SEND.contains(&word) {
-            // Only the code sends it: the summary says so again.
-            VisitChoice::GoOn
+            let mending = self.turn.state.visit.as_ref().is_some_and(VisitDraft::is_mended);
+            // Among what can be mended, it is right as it stands.
+            if mending { VisitChoice::Back } else { VisitChoice::Send }
         } else {
             return None;
         };
@@ -196,6 +195,19 @@ impl Talk<'_> {
                 self.ask_field(at, within, of);
             }
         } else if let Some(visit) = of {
+            if is_digits(text) && at == Field::Access {
+                return match self.several(at, text) {
+                    Some(words) => {
+                        let (edit, what) = self.noted(words);
+                        self.edit(visit, edit, &what);
+                        true
+                    }
+                    None => {
+                        self.ask_again(at, within, of);
+                        true
+                    }
+                };
+            }
             match self.read_edit(at, text, &said.slots) {
                 Some((edit, what)) => self.edit(visit, edit, &what),
                 None => self.ask_again(at, within, of),
@@ -206,12 +218,58 @@ impl Talk<'_> {
             self.ask_next();
         } else if at == Field::Where {
             self.answer_address(text, &said.slots, within);
+        } else if is_digits(text) && matches!(at, Field::Why | Field::Access) {
+            match self.several(at, text) {
+                Some(words) => self.keep_usual(at, words),
+                None => self.ask_again(at, within, of),
+            }
         } else if self.take_answer(at, text, &said.slots) {
             self.ask_next();
         } else {
             self.ask_again(at, within, of);
         }
         true
+    }
+
+    /// Several of the usual answers, by their digits; none where one of them is not there.
+    fn several(&self, at: Field, text: &str) -> Option<String> {
+        let usual = if at == Field::Why { &WHY } else { &NOTES };
+        let words: Option<Vec<String>> = text
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|digits| !digits.is_empty())
+            .map(|digits| {
+                let index = digits.parse::<usize>().ok()?.checked_sub(1)?;
+                usual.get(index).map(|text| self.in_city(text))
+            })
+            .collect();
+        words.map(|words| words.join("，"))
+    }
+
+    fn keep_usual(&mut self, at: Field, words: String) {
+        if let Some(draft) = &mut self.turn.state.visit {
+            match at {
+                Field::Why => draft.why = Some(words),
+                _ => draft.access = Some(words),
+            }
+        }
+        self.ask_next();
+    }
+
+    /// Answered by a house number, an ambulance's number is that of a house.
+    pub(in super::super) fn asks_house_number(&self, text: &str) -> bool {
+        let is_there = |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
+        words::is_bare(text)
+            && is_digits(text)
+            && match self.turn.state.step {
+                Step::Visit { at: Field::Door, .. } => true,
+                Step::Visit {
+                    at: Field::Where,
+                    within,
+                    ..
+                }
+                | Step::Home { within } => is_there(within),
+                _ => false,
+            }
     }
 
     /// The choice that a digit stands for, as last shown.
@@ -338,7 +396,7 @@ impl Talk<'_> {
         if let Some(draft) = &mut self.turn.state.visit {
             match choice {
                 VisitChoice::FixAt(field) => {
-                    draft.clear(field);
+                    draft.mend(field);
                     return self.ask_field(field, None, None);
                 }
                 VisitChoice::For(whom) => draft.set_for(whom),
@@ -380,6 +438,9 @@ impl Talk<'_> {
         let Some(draft) = &mut self.turn.state.visit else {
             return self.visits();
         };
+        if draft.undo() {
+            return self.ask_next();
+        }
         match draft.before(at) {
             Some(field) => {
                 draft.clear(field);
@@ -390,11 +451,13 @@ impl Talk<'_> {
     }
 
     fn fix(&mut self) {
-        if self.turn.state.visit.is_none() {
+        let Some(draft) = &mut self.turn.state.visit else {
             return self.visits();
-        }
+        };
+        draft.begin_mending();
+        let who = if draft.people.is_empty() { Field::Name } else { Field::Whom };
         let fields = [
-            (Text::VisitFixName, Field::Whom),
+            (Text::VisitFixName, who),
             (Text::VisitFixWhere, Field::Where),
             (Text::VisitFixWhy, Field::Why),
             (Text::VisitFixWhen, Field::When),
@@ -412,6 +475,9 @@ impl Talk<'_> {
 
     /// All that was said, to be confirmed: by text message with the code, since it sends people to a door.
     fn summary(&mut self) {
+        if let Some(draft) = &mut self.turn.state.visit {
+            draft.end_mending();
+        }
         let Some(draft) = self.turn.state.visit.clone() else {
             return self.visits();
         };
@@ -420,9 +486,7 @@ impl Talk<'_> {
             return self.ask_field(Field::Where, None, None);
         };
         self.greet();
-        let name = draft.name.clone().unwrap_or_default();
-        // The phone may be another's: a name of the roster is never shown whole.
-        let name = if draft.of_roster { masked(&name) } else { name };
+        let name = draft.shown_name();
         let phone = match &draft.phone {
             Some(phone) if !draft.own_phone => national(phone),
             _ => self.voice.say(&Text::VisitOwnPhone),
@@ -440,11 +504,19 @@ impl Talk<'_> {
             choice(&Text::VisitFix, VisitChoice::Fix),
             choice(&Text::VisitDrop, VisitChoice::Drop),
         ];
-        self.turn.state.step = Step::VisitSummary;
+        let now = self.known.now;
+        let is_running = matches!(&self.turn.state.step, Step::Confirm { change: Change::AskVisit, challenge }
+            if challenge.holds(now));
         match self.known.channel {
             ChannelKind::Telegram => {
+                self.turn.state.step = Step::VisitSummary;
                 entries.insert(0, choice(&Text::VisitSend, VisitChoice::Send));
                 self.offer(&summary, &Menu::list(&entries));
+            }
+            // Another code for the same would soon be one too many.
+            ChannelKind::Sms if is_running => {
+                self.lead(&summary);
+                self.offer(&Text::VisitSummaryCodeSent, &Menu::list(&entries));
             }
             ChannelKind::Sms => {
                 self.lead(&summary);
@@ -484,7 +556,7 @@ impl Talk<'_> {
     }
 
     /// Whether the text says more than was known.
-    fn fills_more(&mut self, slots: &Slots) -> bool {
+    pub(super) fn fills_more(&mut self, slots: &Slots) -> bool {
         let (before, heard) = (self.turn.state.visit.clone(), self.heard.clone());
         self.fill(&heard, slots);
         self.turn.state.visit != before
@@ -493,7 +565,7 @@ impl Talk<'_> {
     /// Fills in all that a text says and that is not known yet.
     pub(super) fn fill(&mut self, heard: &str, slots: &Slots) {
         let (now, tz) = (self.known.now, self.known.city.time_zone);
-        let text = crate::conversation::words::normalise(heard);
+        let text = words::normalise(heard);
         let unit: Option<UnitId> = self.unit_named(slots);
         let Some(draft) = &mut self.turn.state.visit else {
             return;
@@ -554,6 +626,11 @@ impl VisitDraft {
         self.set_name(name);
         true
     }
+}
+
+/// Digits, and what parts them.
+fn is_digits(text: &str) -> bool {
+    text.chars().any(|c| c.is_ascii_digit()) && !text.chars().any(char::is_alphabetic)
 }
 
 /// What is to be known at the door; "nothing" is nothing.

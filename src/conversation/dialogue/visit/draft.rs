@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::said;
 use crate::{
     conversation::{
-        dialogue::{HouseholdPerson, KnownVisits, VisitRequest},
+        dialogue::{HouseholdPerson, KnownVisits, VisitRequest, masked},
         visit_choice::Field,
     },
     domain::{PhoneNumber, UnitId, VisitFor, Wish},
@@ -29,11 +29,20 @@ pub(in crate::conversation::dialogue) struct VisitDraft {
     pub(super) name: Option<String>,
     /// The name and the home are those of the roster.
     #[serde(default)]
-    pub(super) of_roster: bool,
+    of_roster: bool,
     #[serde(default)]
     pub(super) unit: Option<UnitId>,
     #[serde(default)]
     pub(super) door: Option<String>,
+    /// The name is one of the roster, whatever became of the home.
+    #[serde(default)]
+    name_of_roster: bool,
+    /// When it was begun.
+    #[serde(default)]
+    pub(super) begun_at: Option<DateTime<Utc>>,
+    /// As it was before something in it was to be mended: there the way back leads.
+    #[serde(default)]
+    undo: Option<Box<VisitDraft>>,
     /// A building and unit that were named, of which the community is still to be known.
     #[serde(default)]
     pub(super) named: Option<String>,
@@ -90,6 +99,14 @@ impl VisitDraft {
         }
     }
 
+    /// The same, with when.
+    pub(super) fn begun(known: &KnownVisits, now: DateTime<Utc>) -> Self {
+        Self {
+            begun_at: Some(now),
+            ..Self::new(known)
+        }
+    }
+
     /// The first thing that is not known yet.
     pub(super) fn next(&self) -> Option<Field> {
         Field::ALL
@@ -118,7 +135,8 @@ impl VisitDraft {
             .iter()
             .map(|(field, _)| *field)
             .filter(|field| match field {
-                Field::Name | Field::Where => !self.of_roster,
+                Field::Name => !self.has_roster_name(),
+                Field::Where => !self.of_roster,
                 // It belongs to the address.
                 Field::Door => false,
                 Field::Phone => !self.own_phone,
@@ -136,10 +154,13 @@ impl VisitDraft {
 
     /// It is for whom a household offers, or for somebody else.
     pub(super) fn set_for(&mut self, whom: VisitFor) {
-        if self.of_roster {
-            (self.name, self.unit, self.door) = (None, None, None);
-            self.of_roster = false;
+        if self.has_roster_name() {
+            self.name = None;
         }
+        if self.of_roster {
+            (self.unit, self.door) = (None, None);
+        }
+        (self.of_roster, self.name_of_roster) = (false, false);
         self.for_whom = Some(whom);
         if whom == VisitFor::Neighbour {
             return;
@@ -161,12 +182,13 @@ impl VisitDraft {
         });
         self.name = Some(person.name);
         (self.unit, self.door, self.of_roster) = (Some(person.unit), Some(person.door), true);
+        self.name_of_roster = true;
         true
     }
 
     pub(super) fn set_name(&mut self, name: String) {
         self.name = Some(name);
-        self.of_roster = false;
+        (self.of_roster, self.name_of_roster) = (false, false);
     }
 
     pub(super) fn set_unit(&mut self, unit: UnitId) {
@@ -185,6 +207,52 @@ impl VisitDraft {
     pub(super) fn set_phone(&mut self, phone: &PhoneNumber) {
         self.phone = Some(phone.as_e164().to_owned());
         self.own_phone = false;
+    }
+
+    /// Requests that were begun under an earlier version say it of both together.
+    fn has_roster_name(&self) -> bool {
+        self.of_roster || self.name_of_roster
+    }
+
+    /// The name as it may be shown: the phone may be another's, so that one of the roster is never shown whole.
+    pub(super) fn shown_name(&self) -> String {
+        let name = self.name.clone().unwrap_or_default();
+        if self.has_roster_name() { masked(&name) } else { name }
+    }
+
+    /// Something in it is to be mended; nothing is lost until it is.
+    pub(super) fn begin_mending(&mut self) {
+        if self.undo.is_none() {
+            self.undo = Some(Box::new(self.clone()));
+        }
+    }
+
+    pub(super) fn end_mending(&mut self) {
+        self.undo = None;
+    }
+
+    pub(super) fn is_mended(&self) -> bool {
+        self.undo.is_some()
+    }
+
+    /// As it was before; false if nothing was being mended.
+    pub(super) fn undo(&mut self) -> bool {
+        match self.undo.take() {
+            Some(before) => *self = *before,
+            None => return false,
+        }
+        true
+    }
+
+    /// To be given anew, and not kept where nothing new is said.
+    pub(super) fn mend(&mut self, field: Field) {
+        self.begin_mending();
+        self.clear(field);
+        match field {
+            Field::Whom => (self.for_whom, self.name) = (None, None),
+            Field::Name => self.name = None,
+            _ => {}
+        }
     }
 
     /// To be asked anew.
@@ -216,7 +284,7 @@ impl VisitDraft {
             unit: self.unit?,
             door: self.door.clone()?,
             for_whom: self.for_whom?,
-            people: if self.of_roster { 1 } else { said::people(&name) },
+            people: if self.has_roster_name() { 1 } else { said::people(&name) },
             name,
             reason: self.why.clone()?,
             access: self.access.clone()?,

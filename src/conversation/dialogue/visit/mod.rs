@@ -8,8 +8,11 @@ mod draft;
 mod place;
 mod said;
 
+use chrono::TimeDelta;
+
 use super::{
-    Change, Fetched, KnownVisits, OPTIONS_SHOWN_MAX, OwnVisit, Reply, State, Step, Talk, VisitEdit, Want,
+    Change, Fetched, KnownVisits, OPTIONS_SHOWN_MAX, OwnVisit, Reply, State, Step, Talk, VisitEdit,
+    VisitOutcome, Want,
 };
 use crate::{
     conversation::{
@@ -18,17 +21,21 @@ use crate::{
         visit_choice::{Field, VisitChoice},
     },
     domain::{
-        ChannelKind, UnitId, VisitActKind, VisitId, VisitRole, VisitState,
+        ChannelKind, ThreadReason, UnitId, VisitActKind, VisitId, VisitRole, VisitState,
         visit::{self},
     },
     i18n::{Text, visits::about},
     understanding::Slots,
 };
 
+pub(super) use ask::SEND;
 pub(super) use draft::VisitDraft;
 
+/// A sentence that asks for a visit goes on with a request that was begun so long ago at most.
+const DRAFT_KEPT: TimeDelta = TimeDelta::days(1);
+
 /// A request is being made: its questions, or its summary.
-fn is_asking(step: &Step) -> bool {
+pub(super) fn is_asking(step: &Step) -> bool {
     matches!(
         step,
         Step::Visit { of: None, .. }
@@ -71,18 +78,42 @@ impl Talk<'_> {
 
     /// "Please come to my mother": all that it says is filled in.
     pub(super) fn visit_asked(&mut self, slots: &Slots) {
-        if self.turn.state.visit.is_none() {
+        if self.turn.state.visit.is_none() || self.begins_anew(slots) {
             let Some(known) = self.known_visits() else {
                 return;
             };
             if has_open(&known) && !self.names_another_home(&known, slots) {
                 return self.show_visits(&known);
             }
-            self.turn.state.visit = Some(VisitDraft::new(&known));
+            self.new_draft(&known);
         }
-        let text = self.heard.clone();
-        self.fill(&text, slots);
+        if self.fills_more(slots) {
+            // The code was for what was read before.
+            self.turn.state.step = Step::Idle;
+        }
         self.ask_next();
+    }
+
+    /// The request that waits is another one than this sentence makes: of another home or person, or of another day.
+    fn begins_anew(&self, slots: &Slots) -> bool {
+        let Some(draft) = &self.turn.state.visit else {
+            return false;
+        };
+        let is_old = draft.begun_at.is_some_and(|at| self.known.now - at > DRAFT_KEPT);
+        let other = |said: &Option<String>, kept: &Option<String>| {
+            said.as_ref()
+                .zip(kept.as_ref())
+                .is_some_and(|(said, kept)| !kept.contains(said.as_str()))
+        };
+        let unit = self.unit_named(slots).zip(draft.unit);
+        is_old
+            || unit.is_some_and(|(said, kept)| said != kept)
+            || other(&slots.room, &draft.door)
+            || other(&slots.name, &draft.name)
+    }
+
+    fn new_draft(&mut self, known: &KnownVisits) {
+        self.turn.state.visit = Some(VisitDraft::begun(known, self.known.now));
     }
 
     pub(super) fn choose_visit(&mut self, choice: VisitChoice) {
@@ -125,7 +156,7 @@ impl Talk<'_> {
     }
 
     fn begin_visit(&mut self, known: &KnownVisits) {
-        self.turn.state.visit = Some(VisitDraft::new(known));
+        self.new_draft(known);
         self.ask_next();
     }
 
@@ -251,8 +282,12 @@ impl Talk<'_> {
             None => self.turn.wants = Some(Want::ChangeVisit(visit, edit.clone())),
             Some(Fetched::VisitChanged { own: Some(own), done }) => {
                 self.turn.state.step = Step::Idle;
+                let is_unproven_phone =
+                    matches!(edit, VisitEdit::Phone(_)) && !own.visit.proven && own.visit.state != VisitState::Asked;
                 if !done {
                     self.lead(&Text::VisitNotNow);
+                } else if is_unproven_phone {
+                    self.lead(&Text::VisitPhoneKept);
                 } else if !matches!(edit, VisitEdit::Cancel | VisitEdit::AskAgain) {
                     self.lead(&Text::VisitChanged);
                 }
@@ -279,11 +314,11 @@ impl Talk<'_> {
         };
         match self.known.fetched {
             None => self.turn.wants = Some(Want::AskVisit(request)),
-            Some(Fetched::VisitAsked { own, before }) => {
-                self.turn.state.visit = None;
+            Some(Fetched::VisitAsked { own, outcome }) => {
                 self.turn.state.step = Step::Idle;
-                if *before {
-                    self.lead(&Text::VisitBefore);
+                self.say_outcome(*outcome, own.visit.people);
+                if *outcome != VisitOutcome::Apart {
+                    self.turn.state.visit = None;
                 }
                 // Without notices they would wait in vain for the time.
                 self.mention_stopped();
@@ -295,6 +330,25 @@ impl Talk<'_> {
                 }
                 self.lead(&Text::NotFound);
                 self.ask_next();
+            }
+        }
+    }
+
+    /// What came of the request, where it is no new visit.
+    fn say_outcome(&mut self, outcome: VisitOutcome, people: u32) {
+        let name = self.turn.state.visit.as_ref().map(VisitDraft::shown_name);
+        let (name, people) = (name.unwrap_or_default(), people.to_string());
+        match outcome {
+            VisitOutcome::New => {}
+            VisitOutcome::Known => self.lead(&Text::VisitBefore),
+            VisitOutcome::Joined => self.lead(&Text::VisitJoined {
+                name: &name,
+                people: &people,
+            }),
+            VisitOutcome::Apart => {
+                self.lead(&Text::VisitApart { name: &name });
+                // The worker sees what is said here; the request stays, too.
+                self.open_talk(ThreadReason::Need);
             }
         }
     }

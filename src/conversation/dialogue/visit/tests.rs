@@ -84,9 +84,18 @@ fn known(visits: Vec<OwnVisit>, people: &[&str], phone: bool) -> Fetched {
 }
 
 fn asked(state: VisitState, before: bool) -> Fetched {
+    let outcome = if before {
+        VisitOutcome::Known
+    } else {
+        VisitOutcome::New
+    };
+    came_of(state, outcome)
+}
+
+fn came_of(state: VisitState, outcome: VisitOutcome) -> Fetched {
     Fetched::VisitAsked {
         own: Box::new(own(state, state != VisitState::Asked)),
-        before,
+        outcome,
     }
 }
 
@@ -529,3 +538,6 @@ fn each_question_is_one_part_and_nothing_is_more_than_three() {
         script.state = turn.state;
     }
 }
+
+#[path = "slips.rs"]
+mod slips;
