@@ -14,15 +14,19 @@ use crate::{
     config::Config,
     conversation::runner::First,
     domain::{
-        Actor, Address, BroadcastId, BroadcastState, ChannelKind, ContactId, DeliveryState, InboundContent,
-        InboundId, Language, NoticeKind, PhoneNumber, Role, RoundState, ThreadId, Worker,
+        Actor, Address, Area, BroadcastId, BroadcastState, ChannelKind, CommunityId, ContactId,
+        DeliveryState, InboundContent, InboundId, Language, NoticeKind, PhoneNumber, Role, RoundState, Scope,
+        ThreadId, VisitState, Worker,
     },
     i18n::{Texts, work},
     release::broadcast::{self, Confirmed, Progress, Writing},
-    store::{Accepted, DeskRow, NewAudit, NewBroadcast, NewDelivery, Store, StoreError, WaitingInbound},
+    store::{
+        Accepted, DeskRow, NewAudit, NewBroadcast, NewDelivery, Store, StoreError, ThreadFilter, VisitFilter,
+        WaitingInbound,
+    },
     workers::{
         desk::{self, Desk, Effect, Glance, Known, Turn},
-        inbox, site,
+        inbox, site, today,
     },
 };
 
@@ -288,7 +292,7 @@ impl Asked<'_> {
                 self.with(worker, |known| desk::undone(known, done)).await
             }
             Effect::Glance => {
-                let glance = self.glance().await?;
+                let glance = self.glance(worker).await?;
                 self.with(worker, |known| desk::glance(known, &glance)).await
             }
             Effect::Inbox(_) | Effect::Visits(_) => self.for_residents(turn.clone(), worker).await,
@@ -463,7 +467,7 @@ impl Asked<'_> {
             .await
     }
 
-    async fn glance(&self) -> Result<Glance, StoreError> {
+    async fn glance(&self, worker: Option<&Worker>) -> Result<Glance, StoreError> {
         let store = &self.front.store;
         let all = store.broadcasts().await?;
         let in_state = |state| all.iter().filter(move |one| one.state == state);
@@ -479,7 +483,63 @@ impl Asked<'_> {
             incidents: store.open_incidents().await?.len(),
             sending: in_state(BroadcastState::Sending).count(),
             waiting: in_state(BroadcastState::Waiting).map(|one| one.id).collect(),
+            day: match worker {
+                Some(worker) => self.day(&worker.scope).await?,
+                None => today::Day::default(),
+            },
         })
+    }
+
+    /// What is counted in an area.
+    async fn day(&self, scope: &Scope) -> Result<today::Day, StoreError> {
+        let (store, now) = (&self.front.store, self.now);
+        let communities: Option<Vec<CommunityId>> = if scope.covers(&Area::City) {
+            None
+        } else {
+            let all = store.communities().await?.into_iter();
+            let own = all.filter(|(_, path)| scope.covers(&Area::Community(path.clone())));
+            Some(own.map(|(id, _)| id).collect())
+        };
+        let visits = VisitFilter {
+            states: vec![
+                VisitState::Asked,
+                VisitState::Accepted,
+                VisitState::Scheduled,
+                VisitState::OnTheWay,
+            ],
+            ..VisitFilter::default()
+        };
+        let notices = store.count_round_notices(communities.as_deref()).await?;
+        let minutes = store.load_minutes(today::load_since(now), now).await?;
+        Ok(today::Day {
+            notices: today::Notices::of(&notices),
+            sites: today::Sites::of(scope, &store.sites().await?, &store.latest_reports().await?, now),
+            visits: today::Visits::of(scope, &store.visits(&visits).await?),
+            waiting: self.waiting(communities.as_deref()).await?,
+            load: today::load(&minutes, now, self.front.config.city.time_zone),
+        })
+    }
+
+    /// Residents of these communities, and those of no known one, who wait for an answer, and for how many minutes the
+    /// first of them has.
+    async fn waiting(&self, communities: Option<&[CommunityId]>) -> Result<(usize, i64), StoreError> {
+        let store = &self.front.store;
+        let open = ThreadFilter {
+            open: true,
+            ..ThreadFilter::default()
+        };
+        let (mut count, mut longest) = (0, 0);
+        for thread in store.threads(&open).await? {
+            let own = |id: &CommunityId| communities.is_none_or(|own| own.contains(id));
+            if !thread.community.as_ref().is_none_or(own) {
+                continue;
+            }
+            if let Some(since) = thread.waiting_since {
+                count += 1;
+                longest = longest.max((self.now - since).num_minutes());
+            }
+        }
+        Ok((count, longest))
     }
 }
 

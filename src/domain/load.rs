@@ -23,3 +23,26 @@ pub struct LoadSample {
     /// The share of sessions that failed, 0 to 1.
     pub error_rate: f64,
 }
+
+/// Whether notices went out in a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Going {
+    /// At their full pace.
+    Fully,
+    /// Slower.
+    Slowly,
+    /// Not at all.
+    Not,
+}
+
+/// The registration system's load by minute, as far as a picture of it needs to know. It travels as these figures and is
+/// drawn where it is sent, so that a second try shows the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadPicture {
+    /// The hour (0 to 23) and minute, on the city's clocks, in which the first one lies.
+    pub from: (u8, u8),
+    /// A minute each, from the first to the last: per cent of the capacity that was in use, and whether notices went out.
+    /// None where nothing is known.
+    pub minutes: Vec<Option<(u8, Going)>>,
+}

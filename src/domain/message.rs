@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{DeliveryId, Language, PhoneNumber};
+use super::{DeliveryId, Language, LoadPicture, PhoneNumber};
 
 /// A kind of channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,6 +77,9 @@ pub struct Body {
     /// A picture that stands above the text, by the channel's own name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub photo: Option<String>,
+    /// A picture that is drawn where the message is sent, and stands above the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Box<LoadPicture>>,
 }
 
 impl Body {

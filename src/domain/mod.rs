@@ -24,7 +24,7 @@ pub use household::{BadPhone, Language, PhoneNumber, Tag, UnknownLanguage, Unkno
 pub use ids::*;
 pub use incident::{IncidentScope, ManualState};
 pub use intent::{Intent, UnknownIntent};
-pub use load::LoadSample;
+pub use load::{Going, LoadPicture, LoadSample};
 pub use message::*;
 pub use place::{Coordinates, Site, UnitPlace, natural_cmp};
 pub use policy::{CountedFrom, Need, Policy, Purpose};

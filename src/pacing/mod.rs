@@ -4,4 +4,5 @@ pub mod forecast;
 pub mod kernel;
 pub mod law;
 pub mod limits;
+pub mod picture;
 pub mod release;

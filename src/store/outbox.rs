@@ -14,8 +14,8 @@ use super::{
     take_ids,
 };
 use crate::domain::{
-    Body, ChannelKind, ContactId, DeliveryId, DeliveryState, Language, Live, NoticeKind, Outbound, RoundId,
-    UnitId,
+    Body, ChannelKind, CommunityId, ContactId, DeliveryId, DeliveryState, Language, Live, NoticeKind,
+    Outbound, RoundId, UnitId,
 };
 
 const BODY: &str = "bodies.body";
@@ -727,6 +727,36 @@ impl Store {
             .bind(filter.round.map_or(0, |round| round.0))
             .bind(filter.state.map_or("", DeliveryState::as_str))
             .bind(filter.channel.map_or("", ChannelKind::as_str))
+            .fetch_all(pool)
+            .await?
+        }))
+    }
+
+    /// Counts the notices of all rounds under way by state: those to people of these communities; none: of all.
+    pub async fn count_round_notices(
+        &self,
+        communities: Option<&[CommunityId]>,
+    ) -> Result<Vec<(String, i64)>> {
+        let communities = communities.map_or_else(String::new, |ids| {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            format!(",{},", ids.join(","))
+        });
+        Ok(on_pool!(self, |pool| {
+            sqlx::query_as(
+                "with homes as ( \
+                   select u.id from units u join buildings b on b.id = u.building_id \
+                   where $1 like '%,' || cast(b.community_id as text) || ',%' \
+                 ), people as ( \
+                   select phone_contact_id as id from residents where unit_id in (select id from homes) \
+                   union select chat_contact_id from residents where unit_id in (select id from homes) \
+                   union select id from contacts where unit_id in (select id from homes) \
+                 ) \
+                 select state, count(*) from deliveries \
+                 where round_id in (select id from rounds where state in ('releasing', 'paused')) \
+                   and ($1 = '' or contact_id in (select id from people where id is not null)) \
+                 group by state order by state",
+            )
+            .bind(communities)
             .fetch_all(pool)
             .await?
         }))

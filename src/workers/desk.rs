@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{inbox, invitation, site, visits};
+use super::{inbox, invitation, site, today, visits};
 use crate::{
     config::Config,
     domain::{
@@ -1151,18 +1151,21 @@ pub struct Glance {
     pub sending: usize,
     /// Broadcasts that wait for approval.
     pub waiting: Vec<BroadcastId>,
+    /// What is counted in the worker's own communities.
+    pub day: today::Day,
 }
 
 /// After [`Effect::Glance`].
 pub fn glance(known: &Known<'_>, glance: &Glance) -> Turn {
     let number = |n: usize| n.to_string();
-    let text = known.say(&Text::WorkGlance {
+    let mut lines = vec![known.say(&Text::WorkGlance {
         mode: &work::pacing(known.texts, known.language(), &glance.mode),
         rounds: &number(glance.rounds),
         incidents: &number(glance.incidents),
         sending: &number(glance.sending),
         waiting: &number(glance.waiting.len()),
-    });
+    })];
+    lines.extend(glance.day.lines(known.texts, known.language()));
     let approves = known.worker.is_some_and(|worker| worker.role >= Role::Operator);
     let show = |id: &BroadcastId| {
         let label = format!("{} {id}", known.say(&Text::WorkShow));
@@ -1175,8 +1178,9 @@ pub fn glance(known: &Known<'_>, glance: &Glance) -> Turn {
     Turn::say(
         Desk::Idle,
         Body {
-            text,
+            text: lines.join("\n"),
             buttons: shown.map(show).collect(),
+            drawing: glance.day.load.clone().map(Box::new),
             ..Body::default()
         },
     )

@@ -6,4 +6,5 @@ pub mod desk;
 pub mod inbox;
 pub mod invitation;
 pub mod site;
+pub mod today;
 pub mod visits;

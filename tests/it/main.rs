@@ -25,6 +25,8 @@ mod site;
 mod store;
 mod support;
 mod tidy;
+mod today;
 mod transcripts;
 mod visits;
+mod work_transcripts;
 mod workers;

@@ -10,7 +10,11 @@ mod webhook;
 
 use std::{error::Error as _, fmt, sync::Arc, time::Duration};
 
-use reqwest::{Client, Url, redirect};
+use reqwest::{
+    Client, Url,
+    multipart::{Form, Part},
+    redirect,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use teloxide::{
@@ -29,6 +33,7 @@ use crate::{
     clock::Clock,
     config::{TelegramConfig, TelegramMode},
     domain::{Address, Button, Outbound},
+    pacing::picture,
 };
 
 pub use updates::CommandMenu;
@@ -53,6 +58,8 @@ const IDLE_CONNECTIONS_MAX: usize = 256;
 const TEXT_UNITS_MAX: usize = 4096;
 /// Telegram's limit for the text under a picture is 1024 UTF-16 code units; characters take one or two.
 const CAPTION_CHARACTERS_MAX: usize = 512;
+/// The same limit in those units.
+const CAPTION_UNITS_MAX: usize = 1024;
 /// A longer text is refused: its parts, one a second, would not be through within [`SEND_TIMEOUT`].
 const PARTS_MAX: usize = 8;
 /// A later part waits at most this long for Telegram within the send.
@@ -154,6 +161,18 @@ impl Telegram {
         let keyboard = keyboard(&message.body.buttons)?;
         if let (Some(photo), [caption]) = (&message.body.photo, parts.as_slice()) {
             return self.send_photo(ChatId(chat), photo, caption, keyboard).await;
+        }
+        if let (Some(load), [caption]) = (&message.body.drawing, parts.as_slice())
+            && caption.encode_utf16().count() <= CAPTION_UNITS_MAX
+            && let Some(file) = picture::png(load)
+        {
+            match self.upload_photo(chat, file, caption, keyboard.as_ref()).await {
+                // The words alone are better than nothing.
+                Err(SendError::Refused(reason)) => {
+                    tracing::warn!(reason, "a picture is refused: its text goes alone")
+                }
+                answer => return answer,
+            }
         }
         let replaced = message
             .body
@@ -266,6 +285,44 @@ impl Telegram {
                 receipts_follow: false,
             }),
             Ok(Err(error)) => Err(send_error(&error)),
+            Err(_) => Err(SendError::Ambiguous(format!(
+                "nothing within {} s",
+                SEND_TIMEOUT.as_secs()
+            ))),
+        }
+    }
+
+    /// Sends a picture that Telegram does not have yet, with its text. teloxide's own way would read the whole message that
+    /// comes back.
+    async fn upload_photo(
+        &self,
+        chat: i64,
+        file: Vec<u8>,
+        caption: &str,
+        keyboard: Option<&ReplyMarkup>,
+    ) -> Result<Taken, SendError> {
+        let no_form = |error: &dyn fmt::Display| SendError::Refused(format!("no form can be made: {error}"));
+        let part = Part::bytes(file).file_name("load.png").mime_str("image/png");
+        let mut form = Form::new()
+            .text("chat_id", chat.to_string())
+            .text("caption", caption.to_owned())
+            .part("photo", part.map_err(|error| no_form(&error))?);
+        if let Some(keyboard) = keyboard {
+            let keyboard = serde_json::to_string(keyboard).map_err(|error| no_form(&error))?;
+            form = form.text("reply_markup", keyboard);
+        }
+        let bot = &self.0.bot;
+        let mut url = bot.api_url();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(&format!("bot{}", bot.token())).push("SendPhoto");
+        }
+        let upload = async {
+            let answer = bot.client().post(url).multipart(form).send().await?;
+            answer.text().await
+        };
+        match timeout(SEND_TIMEOUT, upload).await {
+            Ok(Ok(answer)) => read_answer(&answer),
+            Ok(Err(error)) => Err(network_error(&error)),
             Err(_) => Err(SendError::Ambiguous(format!(
                 "nothing within {} s",
                 SEND_TIMEOUT.as_secs()
@@ -507,18 +564,38 @@ fn send_error(error: &RequestError) -> SendError {
         RequestError::MigrateToChatId(_) => SendError::BadAddress("the chat has moved".into()),
         RequestError::Network(error) => network_error(error),
         // What teloxide cannot read may still be Telegram's.
-        RequestError::InvalidJson { raw, .. } => match serde_json::from_str::<Refusal>(raw) {
-            Ok(answer) => match answer.parameters.retry_after {
-                Some(seconds) => SendError::Throttled {
-                    retry_after: Duration::from_secs(seconds),
-                },
-                None => refusal(&answer.description),
-            },
-            Err(_) => SendError::Ambiguous(
-                "the answer is a proxy's, not Telegram's; if it lasts, check telegram.api_url".into(),
-            ),
-        },
+        RequestError::InvalidJson { raw, .. } => refused_by(raw),
         RequestError::Io(error) => SendError::Unreachable(error.kind().to_string()),
+    }
+}
+
+/// What came of a message, by Telegram's answer as it stands.
+fn read_answer(raw: &str) -> Result<Taken, SendError> {
+    #[derive(Deserialize)]
+    struct Sent {
+        result: SentId,
+    }
+    match serde_json::from_str::<Sent>(raw) {
+        Ok(sent) => Ok(Taken {
+            refs: vec![sent.result.message_id.to_string()],
+            receipts_follow: false,
+        }),
+        Err(_) => Err(refused_by(raw)),
+    }
+}
+
+/// What to do after an answer that is no message.
+fn refused_by(raw: &str) -> SendError {
+    match serde_json::from_str::<Refusal>(raw) {
+        Ok(answer) => match answer.parameters.retry_after {
+            Some(seconds) => SendError::Throttled {
+                retry_after: Duration::from_secs(seconds),
+            },
+            None => refusal(&answer.description),
+        },
+        Err(_) => SendError::Ambiguous(
+            "the answer is a proxy's, not Telegram's; if it lasts, check telegram.api_url".into(),
+        ),
     }
 }
 

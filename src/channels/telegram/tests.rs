@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     channels::{ChannelEvent, Incoming},
-    domain::{Body, DeliveryId, Inbound, InboundContent, Language},
+    domain::{Body, DeliveryId, Going, Inbound, InboundContent, Language, LoadPicture},
 };
 
 const TOKEN: &str = "42:AAF7-not-a-token-of-any-bot-gYncWnm5Iyf";
@@ -611,4 +611,59 @@ async fn the_fake_reads_all_forms_and_refuses_as_telegram_does() {
     assert_eq!(info["result"]["url"], "http://127.0.0.1:9/");
     let open = json!({ "url": "http://example.org/" });
     assert_eq!(read(client.post(url("setWebhook")).json(&open)).await.1, 400);
+}
+
+#[tokio::test]
+async fn a_picture_is_drawn_and_brought_with_its_text() {
+    let clock = Clock::manual(start_of_day());
+    let (fake, _stop) = fake(FakeOptions::new(clock.clone())).await;
+    let bot = bot(fake.url(), &clock);
+    let load = LoadPicture {
+        from: (9, 0),
+        minutes: vec![Some((80, Going::Fully)); 30],
+    };
+    let choice = Button::Choice {
+        label: "看".into(),
+        data: "w:show:1".into(),
+    };
+    let mut message = outbound(CHAT, "放行节奏:正常。\r\n--\"XX\" name=\"photo\"");
+    message.body.drawing = Some(Box::new(load.clone()));
+    message.body.buttons = vec![vec![choice.clone()]];
+    let taken = bot.send(&message).await.expect("taken");
+    let sent = fake.sent().remove(0);
+    assert_eq!(sent.picture, crate::pacing::picture::png(&load));
+    assert_eq!(
+        (sent.text, sent.buttons),
+        (message.body.text.clone(), vec![vec![choice]])
+    );
+    assert_eq!(taken.refs, [sent.message_id.to_string()]);
+
+    // What stands under no picture goes without one: a longer text, and a history of nothing.
+    for (text, minutes) in [
+        ("长".repeat(1025), load.minutes.clone()),
+        ("短".into(), vec![None]),
+    ] {
+        message.body.text = text;
+        message.body.drawing = Some(Box::new(LoadPicture {
+            minutes,
+            ..load.clone()
+        }));
+        bot.send(&message).await.expect("taken");
+        let sent = fake.sent().pop().expect("sent");
+        assert_eq!((sent.picture, sent.text), (None, message.body.text.clone()));
+    }
+    // Telegram's refusals are read as they are of a text.
+    message.body.drawing = Some(Box::new(load));
+    fake.set_fault(Fault::TooManyRequests { retry_after: 3 });
+    let throttled = SendError::Throttled {
+        retry_after: Duration::from_secs(3),
+    };
+    assert_eq!(bot.send(&message).await, Err(throttled));
+    fake.set_fault(Fault::ServerError);
+    let down = bot.send(&message).await;
+    assert!(matches!(down, Err(SendError::Unreachable(_))), "{down:?}");
+    fake.set_fault(Fault::None);
+    fake.user_blocks(CHAT);
+    let blocked = bot.send(&message).await;
+    assert!(matches!(blocked, Err(SendError::BadAddress(_))), "{blocked:?}");
 }

@@ -27,6 +27,8 @@ use super::{
 const BODY_BYTES_MAX: usize = 50 * 1024 * 1024;
 /// Telegram holds a long poll this long at most.
 const POLL_SECONDS_MAX: i64 = 50;
+/// What a PNG file begins with.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Pauses between attempts at a webhook.
 const WEBHOOK_PAUSE_MIN: Duration = Duration::from_millis(100);
 const WEBHOOK_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -77,7 +79,8 @@ impl Fake {
 
     async fn call(&self, method: &str, parameters: &Parameters<'_>) -> Answer {
         match method {
-            "sendmessage" | "sendphoto" => self.send_message(parameters.read()?),
+            "sendmessage" => self.send_message(parameters.read()?, None),
+            "sendphoto" => self.send_photo(parameters),
             "editmessagetext" => self.edit_message(parameters.read()?),
             "answercallbackquery" => self.answer_tap(&parameters.read()?),
             "getupdates" => self.get_updates(parameters.read()?).await,
@@ -93,7 +96,24 @@ impl Fake {
         }
     }
 
-    fn send_message(&self, message: SendMessage) -> Answer {
+    /// A picture by its name, or brought along: then it gets one.
+    fn send_photo(&self, parameters: &Parameters<'_>) -> Answer {
+        let mut message: SendMessage = parameters.read()?;
+        message.check_caption()?;
+        let picture = parameters.file("photo");
+        if let Some(picture) = &picture {
+            if !picture.starts_with(PNG) {
+                return Err(Refusal::bad_request("IMAGE_PROCESS_FAILED"));
+            }
+            message.photo = Some(format!("brought-{}", picture.len()));
+        }
+        if message.photo.is_none() {
+            return Err(Refusal::bad_request("there is no photo in the request"));
+        }
+        self.send_message(message, picture)
+    }
+
+    fn send_message(&self, message: SendMessage, picture: Option<Vec<u8>>) -> Answer {
         let buttons = message.check()?;
         let at = self.now();
         let mut state = self.state();
@@ -103,6 +123,7 @@ impl Fake {
             chat_id: message.chat_id.0,
             text: message.text,
             photo: message.photo,
+            picture,
             buttons,
             at,
         };

@@ -87,6 +87,8 @@ pub struct SentMessage {
     pub text: String,
     /// The name of the picture above it.
     pub photo: Option<String>,
+    /// The picture itself, where it was brought with the message.
+    pub picture: Option<Vec<u8>>,
     /// What can be tapped; a plain key is a choice that sends its label.
     pub buttons: Vec<Vec<Button>>,
     /// When it was taken, by the fake's clock.

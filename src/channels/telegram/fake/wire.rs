@@ -16,6 +16,8 @@ use crate::domain::Button;
 
 /// Telegram's limit for one message, in UTF-16 code units.
 const TEXT_UNITS_MAX: usize = 4096;
+/// Telegram's limit for the text under a picture, in the same units.
+const CAPTION_UNITS_MAX: usize = 1024;
 /// Telegram's limit for what a button sends back.
 const CALLBACK_BYTES_MAX: usize = 64;
 
@@ -74,6 +76,14 @@ pub struct SendMessage {
 }
 
 impl SendMessage {
+    /// Says why Telegram would not take the text under a picture.
+    pub fn check_caption(&self) -> Result<(), Refusal> {
+        if self.text.encode_utf16().count() > CAPTION_UNITS_MAX {
+            return Err(Refusal::bad_request("message caption is too long"));
+        }
+        Ok(())
+    }
+
     /// Says why Telegram would not take the message, or which buttons it shows.
     pub fn check(&self) -> Result<Vec<Vec<Button>>, Refusal> {
         if self.chat_id.0 <= 0 {
@@ -227,11 +237,62 @@ impl Parameters<'_> {
         let body = String::from_utf8_lossy(&self.body);
         if self.content_type.starts_with("application/x-www-form-urlencoded") {
             fields.extend(form_fields(&body));
-        } else if let Some((_, boundary)) = self.content_type.split_once("boundary=") {
-            fields.extend(multipart_fields(&body, boundary.trim_matches('"')));
+        }
+        for part in self.parts().into_iter().filter(|part| !part.is_file) {
+            let value = String::from_utf8_lossy(part.value).into_owned();
+            fields.insert(part.name, value.into());
         }
         serde_json::from_value(Value::Object(fields)).map_err(unreadable)
     }
+
+    /// A file of a multipart form.
+    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+        let mut parts = self.parts().into_iter();
+        let part = parts.find(|part| part.is_file && part.name == name)?;
+        Some(part.value.to_vec())
+    }
+
+    /// The parts of a multipart form; none where it is none.
+    fn parts(&self) -> Vec<Part<'_>> {
+        let Some((_, boundary)) = self.content_type.split_once("boundary=") else {
+            return Vec::new();
+        };
+        let boundary = format!("--{}", boundary.trim_matches('"'));
+        let mut parts = Vec::new();
+        let mut rest: &[u8] = &self.body;
+        while let Some(end) = find(rest, boundary.as_bytes()) {
+            parts.extend(Part::read(&rest[..end]));
+            rest = &rest[end + boundary.len()..];
+        }
+        parts
+    }
+}
+
+/// One part of a multipart form.
+struct Part<'a> {
+    name: String,
+    is_file: bool,
+    value: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    fn read(part: &'a [u8]) -> Option<Self> {
+        const BLANK: &[u8] = b"\r\n\r\n";
+        let head = find(part, BLANK)?;
+        let value = &part[head + BLANK.len()..];
+        let head = String::from_utf8_lossy(&part[..head]);
+        let (_, name) = head.split_once(" name=\"")?;
+        let (name, _) = name.split_once('"')?;
+        Some(Self {
+            name: name.to_owned(),
+            is_file: head.contains(" filename=\""),
+            value: value.strip_suffix(b"\r\n").unwrap_or(value),
+        })
+    }
+}
+
+fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
+    text.windows(wanted.len()).position(|window| window == wanted)
 }
 
 fn form_fields(text: &str) -> Map<String, Value> {
@@ -243,17 +304,4 @@ fn form_fields(text: &str) -> Map<String, Value> {
     pairs
         .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
         .collect()
-}
-
-/// The text fields of a multipart form; files have no use here.
-fn multipart_fields(body: &str, boundary: &str) -> Map<String, Value> {
-    let boundary = format!("--{boundary}");
-    let parts = body.split(&boundary).filter_map(|part| {
-        let (head, value) = part.split_once("\r\n\r\n")?;
-        let (_, name) = head.split_once("name=\"")?;
-        let (name, _) = name.split_once('"')?;
-        let value = value.strip_suffix("\r\n").unwrap_or(value);
-        Some((name.to_owned(), value.into()))
-    });
-    parts.collect()
 }
