@@ -2425,7 +2425,7 @@ async fn a_talk_is_opened_once_answered_and_closed() {
         assert_eq!(listed(vec![community]).await, 1);
         assert_eq!(listed(vec![weir::domain::CommunityId(community.0 + 1)]).await, 0);
         assert_eq!((thread.messages, thread.asked), (3, 3));
-        assert_eq!(thread.waiting_since, Some(evening()));
+        assert_eq!(thread.waiting_since, Some(thread.opened_at));
         assert!(thread.area.is_some());
         let answer = delivery("t", contact, NoticeKind::Reply);
         let worker = ThreadAuthor::Worker(3);
