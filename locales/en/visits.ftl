@@ -113,7 +113,7 @@ visit-waits = Your request for a test at home is not sent yet.
     To go on, reply “VISIT”.
     .sms = Your request is not sent yet. To go on reply VISIT
 visit-before = A test at home has been asked for here already. You need not ask again.
-visit-joined = A test at home has been asked for here already. { $name } is on it now; people in all: { $people }.
+visit-joined = { $name } is now on the visit that was asked for here. People: { $people }.
 visit-apart = A test at home is under way here, and { $name } cannot join it. A community worker will write to you here.
     To end this, reply DONE.
     .sms = A visit is under way here; { $name } cannot join it. A worker will write to you. To end reply DONE

@@ -299,10 +299,6 @@ impl<'a> Talks<'a> {
         let Some(delivery) = self.for_resident(thread, &said, key, now).await? else {
             return Ok(Outcome::Unreachable);
         };
-        if let Ok(id) = author.to_string().parse::<Actor>() {
-            let record = NewAudit::new(id, "thread.answer", format!("thread:{}", thread.id));
-            self.store.audit(&record, now).await?;
-        }
         let sent = self
             .store
             .answer_thread(thread.id, author, words, &delivery, now)

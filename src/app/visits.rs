@@ -125,15 +125,25 @@ impl<'a> Visits<'a> {
             let promised = visit
                 .promise
                 .map(|promise| promise.from.with_timezone(&zone).date_naive());
-            promised.is_none_or(|date| date <= today)
+            // Who was not met on an earlier day is not on today's way.
+            match visit.state {
+                VisitState::Missed => promised == Some(today),
+                _ => promised.is_none_or(|date| date <= today),
+            }
         };
         let all = self.store.visits(&filter).await?;
-        let theirs = all
+        let mut theirs: Vec<&Visit> = all
             .iter()
             .filter(due)
-            .filter(|visit| visits::is_theirs(worker, visit, &teams));
+            .filter(|visit| visits::is_theirs(worker, visit, &teams))
+            .collect();
+        theirs.sort_by_key(|visit| visit.state == VisitState::Missed);
         let sheet = self.sheet(worker);
-        let mut replies: Vec<Body> = theirs.take(LISTED_MAX).map(|visit| sheet.card(visit)).collect();
+        let shown = theirs.iter().take(LISTED_MAX);
+        let mut replies: Vec<Body> = shown.map(|visit| sheet.card(visit)).collect();
+        if theirs.len() > LISTED_MAX {
+            replies.push(sheet.more(theirs.len() - LISTED_MAX));
+        }
         if replies.is_empty() {
             replies.push(sheet.none());
         }

@@ -94,7 +94,9 @@ fn code_in(text: &str) -> Option<String> {
     let runs = text.split(|c: char| !c.is_ascii_digit());
     let mut runs = runs.filter(|run| !run.is_empty());
     let code = runs.next().filter(|run| run.len() == DIGITS)?;
-    let after = text.split_once(code).and_then(|(_, rest)| rest.trim_start().chars().next());
+    let after = text
+        .split_once(code)
+        .and_then(|(_, rest)| rest.trim_start().chars().next());
     let is_other = runs.next().is_some() || after.is_some_and(|c| "室号號户戶栋棟幢座单單".contains(c));
     (!is_other).then(|| code.to_owned())
 }
@@ -133,7 +135,16 @@ mod tests {
             "the tries are used up"
         );
         let mut challenge = fresh.clone();
-        for text in ["", "48211", "482", "abcd", "４８２１", "4821室", "3栋4821", "4821 1234"] {
+        for text in [
+            "",
+            "48211",
+            "482",
+            "abcd",
+            "４８２１",
+            "4821室",
+            "3栋4821",
+            "4821 1234",
+        ] {
             assert_eq!(challenge.answer(text, noon()), Answer::NoCode);
         }
         assert_eq!(

@@ -282,7 +282,7 @@ impl Runner {
         &self,
         heard: &Heard<'_>,
         directory: &Directory,
-        fetches: bool,
+        may_act: bool,
     ) -> Result<dialogue::Turn, StoreError> {
         let state = self
             .store
@@ -313,7 +313,7 @@ impl Runner {
         };
         let mut turn = dialogue::step(&known, &state, &heard.message.content);
         if let Some(want) = turn.wants.take()
-            && fetches
+            && may_act
         {
             let fetched = Some(&self.fetch(heard, want).await?);
             turn = dialogue::step(&Known { fetched, ..known }, &state, &heard.message.content);

@@ -3,7 +3,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::dialogue::{Fetched, HouseholdPerson, KnownVisits, OwnVisit, VisitEdit, VisitOutcome, VisitRequest};
+use super::dialogue::{
+    Fetched, HouseholdPerson, KnownVisits, OwnVisit, VisitEdit, VisitOutcome, VisitRequest,
+};
 use crate::{
     channels::sms::segment,
     config::Config,
@@ -125,10 +127,12 @@ impl Visits<'_> {
             quiet: new.asker,
             ..VisitChange::new(visit.id, VisitAct::Amend(amendment), new.by.clone())
         };
-        Ok(match self.store.act_on_visit(&change, &self.teller(), now).await? {
-            VisitAnswer::Done(visit) | VisitAnswer::Already(visit) => (visit, VisitOutcome::Joined),
-            VisitAnswer::Refused { .. } => (visit, VisitOutcome::Apart),
-        })
+        Ok(
+            match self.store.act_on_visit(&change, &self.teller(), now).await? {
+                VisitAnswer::Done(visit) | VisitAnswer::Already(visit) => (visit, VisitOutcome::Joined),
+                VisitAnswer::Refused { .. } => (visit, VisitOutcome::Apart),
+            },
+        )
     }
 
     /// Changes a visit that the person is told about; others it does not touch, and does not know.

@@ -490,6 +490,8 @@ texts! {
     WorkInbox = "work-inbox",
     WorkVisits = "work-visits",
     VisitsNone = "visits-none",
+    VisitsMore { count } = "visits-more",
+    VisitsAskAgain = "visits-ask-again",
     VisitsPeople { count } = "visits-people",
     VisitsCode { code } = "visits-code",
     VisitsAccept = "visits-accept",

@@ -393,6 +393,17 @@ impl Store {
             BroadcastState::Sending => (&["held"], DeliveryState::Queued, "resume"),
             _ => (&["held", "queued"], DeliveryState::Cancelled, "cancel"),
         };
+        // What becomes of a repeating one becomes of its runs.
+        let runs: &[&'static str] = match to {
+            BroadcastState::Paused => &["update broadcasts set state = $2, changed_at = $3 \
+                where series_id = $1 and state = 'sending'"],
+            BroadcastState::Sending => &["update broadcasts set state = $2, changed_at = $3 \
+                where series_id = $1 and state = 'paused'"],
+            _ => &[
+                "update broadcasts set state = $2, changed_at = $3, ended_at = $3 \
+                where series_id = $1 and state in ('waiting', 'sending', 'paused')",
+            ],
+        };
         Ok(in_transaction!(self, |tx| {
             let moved = sqlx::query(sql)
                 .bind(json(&states))
@@ -404,10 +415,19 @@ impl Store {
                 .rows_affected()
                 == 1;
             if moved {
+                for &run in runs {
+                    sqlx::query(run)
+                        .bind(id.0)
+                        .bind(to.as_str())
+                        .bind(now_ms)
+                        .execute(&mut *tx)
+                        .await?;
+                }
                 for state in waiting {
                     sqlx::query(
                         "update deliveries set state = $3, changed_at = $4, history = history || $5 \
-                         where broadcast_id = $1 and state = $2",
+                         where (broadcast_id = $1 or broadcast_id in (select b.id from broadcasts b where b.series_id = $1)) \
+                           and state = $2",
                     )
                     .bind(id.0)
                     .bind(state)

@@ -1,6 +1,6 @@
 //! What workers see at their sites, and what they propose because of it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     NewAudit, Result, Store, StoreError, append_audit, in_transaction, on_pool, service::instant, take_ids,
@@ -123,6 +123,9 @@ struct NewProposal {
     by: Actor,
 }
 
+/// What those above left as it is is not proposed to them again so soon.
+const LEFT_HOLDS: TimeDelta = TimeDelta::hours(2);
+
 /// Writes a proposal down within a transaction, in place of one about the same that says something else; gives its id and
 /// whether it is new.
 macro_rules! propose {
@@ -136,8 +139,21 @@ macro_rules! propose {
         .bind(new.scope.to_string())
         .fetch_optional(&mut *$tx)
         .await?;
+        // Who left it as it was knows that; a while later it is worth asking again.
+        let left: Option<(i64,)> = sqlx::query_as(
+            "select id from proposals where kind = $1 and scope = $2 and state = 'left' and desks_after = $3 \
+               and reason = $4 and decided_at > $5",
+        )
+        .bind(new.kind.as_str())
+        .bind(new.scope.to_string())
+        .bind(new.desks.1)
+        .bind(reason)
+        .bind((now - LEFT_HOLDS).timestamp_millis())
+        .fetch_optional(&mut *$tx)
+        .await?;
         match waiting {
             Some((id, after, said)) if (after, said.as_str()) == (new.desks.1, reason) => (id, false),
+            None if left.is_some() => (left.map_or(0, |(id,)| id), false),
             other => {
                 if let Some((id, ..)) = other {
                     sqlx::query("update proposals set state = 'overtaken', decided_at = $2 where id = $1")

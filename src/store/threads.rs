@@ -364,8 +364,8 @@ impl Store {
             .collect()
     }
 
-    /// A worker's words and the message that carries them, together; false, and nothing written, where the talk is
-    /// closed.
+    /// A worker's words and the message that carries them, together and on record; false, and nothing written, where the
+    /// talk is closed.
     pub async fn answer_thread(
         &self,
         id: ThreadId,
@@ -377,6 +377,8 @@ impl Store {
         let now_ms = now.timestamp_millis();
         let insert = self.sql(super::outbox::INSERT);
         let insert_bodies = self.sql(super::outbox::INSERT_BODIES);
+        let actor: Option<Actor> = author.to_string().parse().ok();
+        let record = actor.map(|actor| NewAudit::new(actor, "thread.answer", format!("thread:{id}")));
         Ok(in_transaction!(self, |tx| {
             let open = sqlx::query(
                 "update threads set changed_at = $2, answered_at = $2 where id = $1 and state = 'open'",
@@ -398,6 +400,9 @@ impl Store {
                 // What was sent before, and is only said once more, is one message of the talk.
                 if written.rows_affected() == 1 {
                     add_message!(self, tx, id.0, author, words, now_ms);
+                    if let Some(record) = &record {
+                        append_audit!(self, tx, record, now);
+                    }
                 }
             }
             open

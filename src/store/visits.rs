@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ContactState, NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json, on_pool,
+    ContactState, NewAudit, NewDelivery, Result, Store, StoreError, append_audit, in_transaction, json,
+    on_pool,
     outbox::{INSERT, INSERT_BODIES, audience_contact},
     roster::{PERSONAL, Personal},
     service::{instant, known},
@@ -675,7 +676,9 @@ fn told_phone(before: &Visit, change: &VisitChange) -> Option<PhoneNumber> {
     let vouched = before.proven || change.by.role != VisitRole::Resident;
     match &change.act {
         VisitAct::Accept => before.phone.clone(),
-        VisitAct::Amend(Amendment { phone, .. }) if vouched && before.state != VisitState::Asked => phone.clone(),
+        VisitAct::Amend(Amendment { phone, .. }) if vouched && before.state != VisitState::Asked => {
+            phone.clone()
+        }
         _ => None,
     }
 }

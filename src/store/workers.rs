@@ -130,12 +130,15 @@ fn invitation(
     }
 }
 
-/// Takes a worker's rights and whatever still speaks in their name.
-const REMOVAL: [&str; 3] = [
+/// Takes a worker's rights and whatever still speaks in their name; what they saw to is anybody's again.
+const REMOVAL: [&str; 5] = [
     "update workers set removed_at = $2, changed_at = $2, on_duty = 0 where id = $1 and removed_at is null",
     "update invitations set undone_at = $2, phone = '' where worker_id = $1 and accepted_at is null \
        and undone_at is null",
     "delete from desks where contact_id in (select w.contact_id from workers w where w.id = $1 and $2 > 0)",
+    "update threads set claimed_by = null, held_at = $2 where claimed_by = $1 and state = 'open'",
+    "update alerts set acked_by = '', acked_at = null \
+       where acked_by = 'worker:' || cast(cast($1 as bigint) as text) and over_at is null and $2 > 0",
 ];
 
 impl Store {

@@ -13,13 +13,14 @@ use crate::{
 /// What the data of a visit's buttons begins with.
 pub const PREFIX: &str = "w:v:";
 /// Buttons that are offered, in this order.
-const OFFERED: [VisitActKind; 6] = [
+const OFFERED: [VisitActKind; 7] = [
     VisitActKind::SetOut,
     VisitActKind::Finish,
     VisitActKind::NotMeet,
     VisitActKind::Accept,
     VisitActKind::Assign,
     VisitActKind::Decline,
+    VisitActKind::AskAgain,
 ];
 
 /// What is wanted of visits.
@@ -63,6 +64,7 @@ impl Wish {
             VisitActKind::SetOut => Self::Do(seen, VisitAct::SetOut),
             VisitActKind::Finish => Self::Do(seen, VisitAct::Finish),
             VisitActKind::NotMeet => Self::Do(seen, VisitAct::NotMeet),
+            VisitActKind::AskAgain => Self::Do(seen, VisitAct::AskAgain),
             _ => return None,
         })
     }
@@ -290,6 +292,12 @@ impl Sheet<'_> {
         Body::text(self.say(&Text::VisitsNone))
     }
 
+    /// So many more are not shown.
+    pub fn more(&self, count: usize) -> Body {
+        let count = count.to_string();
+        Body::text(self.say(&Text::VisitsMore { count: &count }))
+    }
+
     /// It has waited too long.
     pub fn raised(&self, visit: &Visit) -> Body {
         let card = self.card(visit);
@@ -317,6 +325,7 @@ fn label(act: VisitActKind) -> Text<'static> {
         VisitActKind::SetOut => Text::VisitsSetOut,
         VisitActKind::Finish => Text::VisitsFinish,
         VisitActKind::NotMeet => Text::VisitsNotMeet,
+        VisitActKind::AskAgain => Text::VisitsAskAgain,
         _ => Text::VisitsDecline,
     }
 }

@@ -321,3 +321,50 @@ async fn who_was_not_met_asks_again_and_by_text_message_nothing_is_called_off_wi
     assert!(said[0].contains("已取消"), "{said:?}");
     assert_eq!(only_visit(&app).await.state, VisitState::Cancelled);
 }
+
+/// A second person of one home is sampled on the same visit, and its asker is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_person_of_the_home_joins_the_visit() {
+    on_both(async |test| {
+        let (app, _) = city(test).await;
+        for text in ["上门", "1", "2", "4"] {
+            app.text(AT_HOME, text, 1).await;
+        }
+        let said = app.text(AT_HOME, "没有", 1).await;
+        app.text(AT_HOME, &code(&said[0]), 1).await;
+        app.text(AT_HOME, "上门", 1).await;
+        for text in ["5", "2", "周奶奶", "1", "4"] {
+            app.text(AT_HOME, text, 1).await;
+        }
+        let said = app.text(AT_HOME, "没有电梯", 1).await;
+        let said = app.text(AT_HOME, &code(&said[0]), 1).await;
+        assert!(said[0].contains("已经加上周奶奶，一共2人"), "{said:?}");
+        let visit = only_visit(&app).await;
+        assert_eq!((visit.name.as_str(), visit.people), ("李小明、周奶奶", 2));
+        assert_eq!(visit.access, "没有电梯");
+        assert!(visit.reason.contains("走不动"), "{}", visit.reason);
+    })
+    .await;
+}
+
+/// Beyond the limit nothing is done that nobody is told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_limit_no_visit_is_asked_for_in_silence() {
+    let (app, _) = city(sqlite().await).await;
+    app.ask(800, "邻居李小明，走不动，梧桐社区2栋1单元101，请上门", 1)
+        .await;
+    tap(&app, 800, "都可以").await;
+    app.ask(800, "19900000070", 1).await;
+    for _ in 0..60 {
+        app.bot_api.user_says(800, "zh-hans", "居民", "帮助");
+    }
+    app.bot_api.user_says(800, "zh-hans", "居民", "提交");
+    app.no_reply_open().await;
+    app.quiet().await;
+    let told = app.to_chat(800);
+    let told = told
+        .iter()
+        .filter(|sent| sent.text.contains("先给您打电话"))
+        .count();
+    assert_eq!(visits(&app).await.len(), told);
+}

@@ -470,6 +470,19 @@ async fn a_repeating_one_runs_once_each_and_a_larger_audience_waits() {
         assert_eq!(runs().await[2], BroadcastState::Waiting);
         app.quiet().await;
         assert_eq!(app.smsc.submitted().len(), 2, "it waits for a new approval");
+        // With the repeating one its runs end, the waiting one too.
+        let moved = app
+            .store()
+            .move_broadcast(
+                series,
+                &[BroadcastState::Active],
+                BroadcastState::Cancelled,
+                Actor::Owner,
+                app.clock.now(),
+            )
+            .await;
+        assert!(moved.expect("cancels"));
+        assert_eq!(runs().await[2], BroadcastState::Cancelled);
     })
     .await;
 }

@@ -360,6 +360,56 @@ async fn who_is_not_proven_is_called_back_and_learns_no_code_and_no_more_than_th
     .await;
 }
 
+/// A sender who stands for nobody cannot have the code of the door told to a phone of their choice. Who was told of a
+/// visit hears that it is off when its asker is forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_nobody_called_is_told_nothing_and_erasure_leaves_nobody_waiting() {
+    on_both(async |test| {
+        let world = World::new(test).await;
+        let team = world.team("一队", |_| {}).await;
+        let visit = world.ask(&world.request(4, 7).await).await;
+        let asker = visit.asker.expect("known");
+        world.done(visit.id, VisitAct::Accept).await;
+        world.leaving().await;
+        let other_phone = || {
+            VisitAct::Amend(Amendment {
+                phone: Some(phone(9)),
+                ..Amendment::default()
+            })
+        };
+        let change = VisitChange::new(visit.id, other_phone(), VisitBy::resident(asker));
+        assert!(matches!(world.act(&change).await, VisitAnswer::Done(_)));
+        assert_eq!(world.visit(visit.id).await.phone, Some(phone(9)), "it is kept");
+        world
+            .done(visit.id, VisitAct::Schedule(world.promise(team)))
+            .await;
+        let mut told: Vec<(u32, bool)> = Vec::new();
+        for (to, text) in world.leaving().await {
+            told.push((to, text.contains("0472")));
+        }
+        told.sort_unstable();
+        assert_eq!(told, [(4, true), (7, false)]);
+
+        // Once a worker has called it, it takes the place of the first.
+        world.done(visit.id, other_phone()).await;
+        let of_nine = world.store().visits_of(world.contact(9).await).await;
+        assert!(matches!(&of_nine.expect("reads")[..], [(_, true)]));
+        world.leaving().await;
+
+        let now = world.clock.now();
+        for found in [1, 0] {
+            let forgotten = world.store().forget_visits(asker, &world.teller(), now).await;
+            assert_eq!(forgotten.expect("forgets"), found);
+        }
+        let told = world.leaving().await;
+        assert!(
+            matches!(&told[..], [(9, text)] if text.contains("已取消")),
+            "{told:?}"
+        );
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_wrong_step_is_refused_with_a_sentence_and_changes_nothing() {
     on_both(async |test| {

@@ -26,6 +26,8 @@ impl Talk<'_> {
             return;
         }
         match said.intent {
+            // "Garden Court, building 3": a name that the roster writes otherwise.
+            Intent::None if asked_home && self.search(&named(&said.slots)) => {}
             Intent::None => self.not_understood(),
             Intent::FindTimeWindow => self.windows_asked(&said.slots),
             Intent::ChangeTimeWindow => self.other_times(None),
@@ -51,13 +53,7 @@ impl Talk<'_> {
 
     /// "When is it our turn", and perhaps whose.
     fn windows_asked(&mut self, slots: &Slots) {
-        let mut named = String::new();
-        if let Some(building) = &slots.building {
-            named = format!("{building}栋");
-        }
-        if let Some(unit) = &slots.unit {
-            named += &format!("{unit}单元");
-        }
+        let named = named(slots);
         if named.is_empty() {
             return self.windows();
         }
@@ -101,4 +97,11 @@ impl Talk<'_> {
         };
         self.offer(text, &menu);
     }
+}
+
+/// The building and unit that a text names, as addresses are written.
+fn named(slots: &Slots) -> String {
+    let building = slots.building.as_ref().map(|building| format!("{building}栋"));
+    let unit = slots.unit.as_ref().map(|unit| format!("{unit}单元"));
+    building.unwrap_or_default() + &unit.unwrap_or_default()
 }

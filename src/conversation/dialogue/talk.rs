@@ -33,7 +33,11 @@ impl Talk<'_> {
             }
             lines.push(self.voice.say(&Text::HandedOverDanger));
         }
-        let menu = if only_asks { Menu::default() } else { self.end_menu() };
+        let menu = if only_asks {
+            Menu::default()
+        } else {
+            self.end_menu()
+        };
         let body = body(&self.voice, &lines, &menu);
         self.turn.replies.push(Reply::Say(body));
     }

@@ -287,9 +287,10 @@ fn understood(text: &str, _language: Language) -> Understood {
         "别再烦我了" => (Intent::OptOut, false),
         "菜涨价了" => (Intent::PriceGougingReport, false),
         "急诊现在开着吗" => (Intent::EmergencyCare, false),
-        "有人要打我" => (Intent::Human, true),
-        "fire in building 3 unit 2" => (Intent::Human, true),
-        _ if text.contains("请上门") || text.contains("請上門") || text.contains("please come") => (Intent::HomeSamplingApply, false),
+        "有人要打我" | "fire in building 3 unit 2" => (Intent::Human, true),
+        _ if text.contains("请上门") || text.contains("請上門") || text.contains("please come") => {
+            (Intent::HomeSamplingApply, false)
+        }
         "他们什么时候来" => (Intent::HomeSamplingStatus, false),
         _ => (Intent::None, false),
     };

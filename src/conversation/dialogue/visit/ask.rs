@@ -57,7 +57,11 @@ impl Talk<'_> {
         } else if matches!(self.turn.state.step, Step::VisitSummary) && SEND.contains(&word) {
             let mending = self.turn.state.visit.as_ref().is_some_and(VisitDraft::is_mended);
             // Among what can be mended, it is right as it stands.
-            if mending { VisitChoice::Back } else { VisitChoice::Send }
+            if mending {
+                VisitChoice::Back
+            } else {
+                VisitChoice::Send
+            }
         } else {
             return None;
         };
@@ -195,23 +199,12 @@ impl Talk<'_> {
                 self.ask_field(at, within, of);
             }
         } else if let Some(visit) = of {
-            if is_digits(text) && at == Field::Access {
-                return match self.several(at, text) {
-                    Some(words) => {
-                        let (edit, what) = self.noted(words);
-                        self.edit(visit, edit, &what);
-                        true
-                    }
-                    None => {
-                        self.ask_again(at, within, of);
-                        true
-                    }
-                };
-            }
             match self.read_edit(at, text, &said.slots) {
                 Some((edit, what)) => self.edit(visit, edit, &what),
                 None => self.ask_again(at, within, of),
             }
+        } else if said.intent == Intent::HomeSamplingApply && self.begins_anew(&said.slots) {
+            self.visit_asked(&said.slots);
         } else if said.intent == Intent::HomeSamplingApply && at != Field::Why && self.fills_more(&said.slots)
         {
             // They said it all again, in a sentence.
@@ -257,7 +250,8 @@ impl Talk<'_> {
 
     /// Answered by a house number, an ambulance's number is that of a house.
     pub(in super::super) fn asks_house_number(&self, text: &str) -> bool {
-        let is_there = |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
+        let is_there =
+            |within: Option<Area>| within.is_some() && !self.known.places.search(within, text).is_empty();
         words::is_bare(text)
             && is_digits(text)
             && match self.turn.state.step {
@@ -344,6 +338,7 @@ impl Talk<'_> {
                 let shown = national(phone.as_e164());
                 Some((VisitEdit::Phone(phone.as_e164().to_owned()), shown))
             }
+            _ if is_digits(text) => Some(self.noted(self.several(at, text)?)),
             _ => Some(self.noted(note(text, &self.heard))),
         }
     }
@@ -455,7 +450,11 @@ impl Talk<'_> {
             return self.visits();
         };
         draft.begin_mending();
-        let who = if draft.people.is_empty() { Field::Name } else { Field::Whom };
+        let who = if draft.people.is_empty() {
+            Field::Name
+        } else {
+            Field::Whom
+        };
         let fields = [
             (Text::VisitFixName, who),
             (Text::VisitFixWhere, Field::Where),
@@ -486,7 +485,7 @@ impl Talk<'_> {
             return self.ask_field(Field::Where, None, None);
         };
         self.greet();
-        let name = draft.shown_name();
+        let name = self.echo(&draft.shown_name(), said::NAME_ECHO_MAX);
         let phone = match &draft.phone {
             Some(phone) if !draft.own_phone => national(phone),
             _ => self.voice.say(&Text::VisitOwnPhone),
@@ -547,7 +546,15 @@ impl Talk<'_> {
     /// The usual answers are kept in the city's language, in which workers read them; each reads their own.
     fn usual_words(&self, kept: &str, usual: &[Text<'static>]) -> String {
         let same = usual.iter().find(|text| self.in_city(text) == kept);
-        same.map_or_else(|| kept.to_owned(), |text| self.voice.say(text))
+        same.map_or_else(|| self.echo(kept, said::ECHO_MAX), |text| self.voice.say(text))
+    }
+
+    /// Their own words as they are read back: by text message, each part of which costs, no more than shows which.
+    fn echo(&self, words: &str, max: usize) -> String {
+        match self.known.channel {
+            ChannelKind::Telegram => words.to_owned(),
+            ChannelKind::Sms => said::shortened(words, max),
+        }
     }
 
     fn in_city(&self, text: &Text<'_>) -> String {

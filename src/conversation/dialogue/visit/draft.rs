@@ -217,7 +217,11 @@ impl VisitDraft {
     /// The name as it may be shown: the phone may be another's, so that one of the roster is never shown whole.
     pub(super) fn shown_name(&self) -> String {
         let name = self.name.clone().unwrap_or_default();
-        if self.has_roster_name() { masked(&name) } else { name }
+        if self.has_roster_name() {
+            masked(&name)
+        } else {
+            name
+        }
     }
 
     /// Something in it is to be mended; nothing is lost until it is.
@@ -284,7 +288,11 @@ impl VisitDraft {
             unit: self.unit?,
             door: self.door.clone()?,
             for_whom: self.for_whom?,
-            people: if self.has_roster_name() { 1 } else { said::people(&name) },
+            people: if self.has_roster_name() {
+                1
+            } else {
+                said::people(&name)
+            },
             name,
             reason: self.why.clone()?,
             access: self.access.clone()?,

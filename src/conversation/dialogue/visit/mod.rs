@@ -282,8 +282,9 @@ impl Talk<'_> {
             None => self.turn.wants = Some(Want::ChangeVisit(visit, edit.clone())),
             Some(Fetched::VisitChanged { own: Some(own), done }) => {
                 self.turn.state.step = Step::Idle;
-                let is_unproven_phone =
-                    matches!(edit, VisitEdit::Phone(_)) && !own.visit.proven && own.visit.state != VisitState::Asked;
+                let is_unproven_phone = matches!(edit, VisitEdit::Phone(_))
+                    && !own.visit.proven
+                    && own.visit.state != VisitState::Asked;
                 if !done {
                     self.lead(&Text::VisitNotNow);
                 } else if is_unproven_phone {

@@ -15,6 +15,10 @@ use crate::{
 pub(super) const WORDS_MAX: usize = 200;
 /// Names are shorter; several in one line still fit.
 pub(super) const NAME_MAX: usize = 60;
+/// What of a person's words is read back by text message, in characters.
+pub(super) const ECHO_MAX: usize = 20;
+/// The same of names, which are to be checked.
+pub(super) const NAME_ECHO_MAX: usize = 30;
 /// 1203, A座1203, 三楼左手.
 pub(super) const DOOR_MAX: usize = 20;
 /// As many are sampled at one door at most.
@@ -64,6 +68,16 @@ pub(super) fn kept(text: &str, max: usize) -> String {
         .collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(max).collect()
+}
+
+/// The beginning of longer words.
+pub(super) fn shortened(words: &str, max: usize) -> String {
+    if words.chars().count() <= max {
+        return words.to_owned();
+    }
+    let beginning: String = words.chars().take(max).collect();
+    // The one sign would make two messages of an English one.
+    beginning.trim_end().to_owned() + if words.is_ascii() { "..." } else { "…" }
 }
 
 /// For whom, where the words say so.

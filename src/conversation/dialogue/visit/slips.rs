@@ -24,12 +24,26 @@ fn a_sentence_that_names_a_building_is_no_address() {
         let mut script = script(ChannelKind::Sms, Language::En, vec![]);
         script.person.home = home;
         let said = script.play(&[Type(fire)]);
-        assert!(said.contains("urgent: true") && !said.contains("SetHome"), "{said}");
+        assert!(
+            said.contains("urgent: true") && !said.contains("SetHome"),
+            "{said}"
+        );
         let mut script = self::script(ChannelKind::Sms, Language::En, vec![known(vec![], &[], true)]);
         script.person.home = home;
         let said = script.play(&[Type(mother)]);
         assert!(said.contains("? visits") && !said.contains("SetHome"), "{said}");
     }
+}
+
+/// Where the home is asked for, a building's number still answers, whatever stands beside it.
+#[test]
+fn the_home_may_be_named_with_a_word_that_the_roster_does_not_have() {
+    let mut script = script(ChannelKind::Telegram, Language::En, vec![]);
+    let said = {
+        script.act(&Type("change home"));
+        script.play(&[Type("Garden Court building 2")])
+    };
+    assert!(last(&said).contains("SetHome(UnitId(1))"), "{said}");
 }
 
 /// Who cannot walk since a stroke asks for a visit; who has one now needs help.
@@ -42,7 +56,11 @@ fn an_illness_of_long_ago_is_no_danger() {
     ] {
         assert!(!crate::conversation::words::is_emergency(text, "120"), "{text}");
         let said = Understanding::shared().understand(text, Language::ZhHans);
-        assert_eq!((said.urgent, said.intent), (false, Intent::HomeSamplingApply), "{text}");
+        assert_eq!(
+            (said.urgent, said.intent),
+            (false, Intent::HomeSamplingApply),
+            "{text}"
+        );
     }
     for text in [
         "我爸中风了",
@@ -95,7 +113,8 @@ fn a_phone_that_nobody_called_is_promised_a_call() {
             own: Some(Box::new(after.clone())),
             done: true,
         };
-        let said = chat(vec![shown(), changed]).play(&[Type("上门"), Tap("v:phone:9"), Type("199 0000 0003")]);
+        let said =
+            chat(vec![shown(), changed]).play(&[Type("上门"), Tap("v:phone:9"), Type("199 0000 0003")]);
         assert_eq!(said.contains("先打这个电话"), !proven, "{said}");
     }
 }
@@ -144,14 +163,23 @@ fn another_person_of_the_home_joins_the_visit_or_is_heard_by_a_worker() {
     assert!(!last(&said).contains("OpenTalk"), "{said}");
     let mut script = at_summary(vec![came_of(VisitState::OnTheWay, VisitOutcome::Apart)]);
     script.act(&Tap("v:send"));
-    assert!(last(&script.transcript).contains("OpenTalk"), "{}", script.transcript);
+    assert!(
+        last(&script.transcript).contains("OpenTalk"),
+        "{}",
+        script.transcript
+    );
     assert!(script.state.visit.is_some(), "the request is not lost");
 }
 
 /// A sentence about another home or person, or of another day, is another request.
 #[test]
 fn an_old_request_takes_nothing_of_a_new_one() {
-    let first = [Type("上门"), Type("2"), Type("李秀英"), Type("锦绣社区1 3栋2单元1203")];
+    let first = [
+        Type("上门"),
+        Type("2"),
+        Type("李秀英"),
+        Type("锦绣社区1 3栋2单元1203"),
+    ];
     let known = || known(vec![], &[], true);
     for (wait, sentence, next) in [
         (0, "走不动,请上门", Field::When),
@@ -165,6 +193,20 @@ fn an_old_request_takes_nothing_of_a_new_one() {
             script.act(act);
         }
         script.act(&Type("菜单"));
+        script.act(&Wait(wait));
+        script.act(&Type(sentence));
+        let asks = matches!(script.state.step, Step::Visit { at, of: None, .. } if at == next);
+        assert!(asks, "{sentence}: {}", script.transcript);
+    }
+    // The same in the middle of its questions.
+    for (wait, sentence, next) in [
+        (0, "走不动,3栋1单元1203,请上门", Field::Whom),
+        (25 * 60, "我妈走不动,请上门", Field::Name),
+    ] {
+        let mut script = sms(vec![known(), known()]);
+        for act in &first {
+            script.act(act);
+        }
         script.act(&Wait(wait));
         script.act(&Type(sentence));
         let asks = matches!(script.state.step, Step::Visit { at, of: None, .. } if at == next);
@@ -200,7 +242,9 @@ fn a_wrong_name_can_be_mended_and_back_leads_to_the_summary() {
         vec![Tap("v:fix"), Type("好")],
     ] {
         let before = at_summary(vec![]);
-        let summary = last(&before.transcript).split_once('\n').map(|(_, said)| said.to_owned());
+        let summary = last(&before.transcript)
+            .split_once('\n')
+            .map(|(_, said)| said.to_owned());
         let said = before.play(&way);
         let after = last(&said).split_once('\n').map(|(_, said)| said.to_owned());
         assert_eq!(after, summary, "{said}");
@@ -243,7 +287,12 @@ fn the_code_counts_however_it_is_written_and_yes_asks_for_it() {
     let code = "回复4821";
     assert_eq!(said.matches(code).count(), 1, "one code is enough: {said}");
     // The same for whatever else is confirmed.
-    let said = sms(vec![]).play(&[Type("锦绣社区1 3栋2单元"), Type("删除我的信息"), Type("好"), Type("4821。")]);
+    let said = sms(vec![]).play(&[
+        Type("锦绣社区1 3栋2单元"),
+        Type("删除我的信息"),
+        Type("好"),
+        Type("4821。"),
+    ]);
     assert!(last(&said).contains("* Forget"), "{said}");
     // Another question is answered as ever.
     let said = at_code(vec![]).play(&[Type("绿色通道怎么走")]);
@@ -253,16 +302,31 @@ fn the_code_counts_however_it_is_written_and_yes_asks_for_it() {
 /// Digits choose; they are no words for a worker.
 #[test]
 fn digits_are_never_kept_as_words() {
-    let acts = [Type("上门"), Type("1"), Type("4"), Type("1 2"), Type("4"), Type("7"), Type("1、3")];
+    let acts = [
+        Type("上门"),
+        Type("1"),
+        Type("4"),
+        Type("1 2"),
+        Type("4"),
+        Type("7"),
+        Type("1、3"),
+    ];
     let said = sms(vec![known(vec![], &["陈桂英"], true)]).play(&acts);
-    assert!(last(&said).contains("原因：走不动，下不了楼，长期卧床。"), "{said}");
+    assert!(
+        last(&said).contains("原因：走不动，下不了楼，长期卧床。"),
+        "{said}"
+    );
     assert!(last(&said).contains("注意：没有电梯，听力不好。"), "{said}");
     assert_eq!(said.matches("没有看懂").count(), 2, "{said}");
     let mut change = sms(vec![known(vec![own(VisitState::Accepted, true)], &[], true)]);
     for act in [Type("上门"), Type("3"), Type("9")] {
         change.act(&act);
     }
-    assert!(last(&change.transcript).contains("没有看懂"), "{}", change.transcript);
+    assert!(
+        last(&change.transcript).contains("没有看懂"),
+        "{}",
+        change.transcript
+    );
 }
 
 /// 120 at the question for the door is a door.
@@ -287,4 +351,25 @@ fn a_door_of_the_ambulances_number_is_a_door() {
     assert!(said.contains("几单元"), "{said}");
     assert!(said.contains("为什么不方便"), "{said}");
     assert!(last(&said).contains("请马上拨打"), "{said}");
+}
+
+/// Long words are read back by their beginning; what is kept is whole.
+#[test]
+fn long_words_are_not_read_back_whole_by_text_message() {
+    let story = "my mother broke her hip in spring and cannot take the stairs of our old house";
+    let acts = [
+        Type("visit"),
+        Type("1"),
+        Type(story),
+        Type("4"),
+        Type("4"),
+        Type("4821"),
+    ];
+    let fetched = vec![
+        known(vec![], &["陈桂英"], true),
+        asked(VisitState::Accepted, false),
+    ];
+    let said = script(ChannelKind::Sms, Language::En, fetched).play(&acts);
+    assert!(said.contains("Why: my mother broke her..."), "{said}");
+    assert!(last(&said).contains(&format!("because {story}")), "{said}");
 }
