@@ -350,14 +350,7 @@ pub async fn confirm(
     }
     if waits {
         let areas = draft.audience.areas();
-        ask_approvers(
-            store,
-            writing,
-            (draft.id, draft.author),
-            (&areas, greatest),
-            now,
-        )
-        .await?;
+        ask_approvers(store, writing, (draft.id, draft.author), (&areas, greatest), now).await?;
         return Ok(Confirmed::Waits);
     }
     Ok(Confirmed::Sent)
