@@ -292,7 +292,7 @@ pub fn to_worker(key: String, contact: ContactId, text: String, now: DateTime<Ut
 /// Tells everybody who may approve a broadcast, and did not write it, that it waits for them. Gives how many.
 pub async fn ask_approvers(
     store: &Store,
-    texts: &Texts,
+    writing: &Writing<'_>,
     (id, author): (BroadcastId, Actor),
     (areas, people): (&[Area], u64),
     now: DateTime<Utc>,
@@ -303,10 +303,10 @@ pub async fn ask_approvers(
         .filter(|worker| Actor::Worker(worker.id) != author && may_in_all(worker, Right::Approve, areas))
         .filter_map(|worker| {
             let contact = worker.contact?;
-            let language = worker.language.unwrap_or_default();
+            let language = worker.language.unwrap_or(writing.config.city.default_language);
             let key = format!("approve:{id}:{}:{}", worker.id, now.timestamp_millis());
             let mut news = to_worker(key, contact, String::new(), now);
-            news.body = notices::broadcast_waits(texts, language, id.0, people);
+            news.body = notices::broadcast_waits(writing.texts, language, id.0, people);
             Some(news)
         })
         .collect();
@@ -350,14 +350,7 @@ pub async fn confirm(
     }
     if waits {
         let areas = draft.audience.areas();
-        ask_approvers(
-            store,
-            writing.texts,
-            (draft.id, draft.author),
-            (&areas, greatest),
-            now,
-        )
-        .await?;
+        ask_approvers(store, writing, (draft.id, draft.author), (&areas, greatest), now).await?;
         return Ok(Confirmed::Waits);
     }
     Ok(Confirmed::Sent)
@@ -509,7 +502,7 @@ impl Releaser {
         if let (Some(run), BroadcastState::Waiting) = (run, state) {
             let areas = series.audience.areas();
             let who = (run, series.author);
-            ask_approvers(&self.store, &self.texts, who, (&areas, count.people), now).await?;
+            ask_approvers(&self.store, &self.writing(), who, (&areas, count.people), now).await?;
         }
         Ok(1)
     }

@@ -183,6 +183,20 @@ const RESIDENTS: &str = "select p.unit_id, p.id, case when $2 = 1 then p.persona
     left join contacts chat on chat.id = p.chat_contact_id and chat.state <> 'unreachable' \
     left join contacts x on x.id = coalesce(chat.id, p.phone_contact_id)";
 
+/// What becomes of a repeating broadcast becomes of its runs.
+fn runs_follow(to: BroadcastState) -> &'static [&'static str] {
+    match to {
+        BroadcastState::Paused => &["update broadcasts set state = $2, changed_at = $3 \
+            where series_id = $1 and state = 'sending'"],
+        BroadcastState::Sending => &["update broadcasts set state = $2, changed_at = $3 \
+            where series_id = $1 and state = 'paused'"],
+        _ => &[
+            "update broadcasts set state = $2, changed_at = $3, ended_at = $3 \
+            where series_id = $1 and state in ('waiting', 'sending', 'paused')",
+        ],
+    }
+}
+
 impl Store {
     fn broadcast_row(&self, row: BroadcastRow) -> Result<Broadcast> {
         let corrupt = |what: &str| StoreError::Corrupt(format!("broadcasts.{what} of {}", row.id));
@@ -393,17 +407,7 @@ impl Store {
             BroadcastState::Sending => (&["held"], DeliveryState::Queued, "resume"),
             _ => (&["held", "queued"], DeliveryState::Cancelled, "cancel"),
         };
-        // What becomes of a repeating one becomes of its runs.
-        let runs: &[&'static str] = match to {
-            BroadcastState::Paused => &["update broadcasts set state = $2, changed_at = $3 \
-                where series_id = $1 and state = 'sending'"],
-            BroadcastState::Sending => &["update broadcasts set state = $2, changed_at = $3 \
-                where series_id = $1 and state = 'paused'"],
-            _ => &[
-                "update broadcasts set state = $2, changed_at = $3, ended_at = $3 \
-                where series_id = $1 and state in ('waiting', 'sending', 'paused')",
-            ],
-        };
+        let runs = runs_follow(to);
         Ok(in_transaction!(self, |tx| {
             let moved = sqlx::query(sql)
                 .bind(json(&states))

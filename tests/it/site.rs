@@ -806,6 +806,11 @@ async fn residents_who_wait_and_visits_that_nobody_touches_come_to_coordinators(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::too_many_lines,
+    clippy::large_futures,
+    reason = "one story, with two processes in it"
+)]
 async fn a_paused_pacing_is_told_once_by_two_processes_and_not_where_somebody_holds_it() {
     on_both(async |test| {
         let mut app = TestApp::set(test, weir::clock::Clock::manual(crate::app::afternoon()), |_| {}).await;

@@ -118,7 +118,7 @@ impl Scene {
         };
         for who in OPERATOR..STRANGER {
             let (worker, link) = scene.invited(who).await;
-            scene.write(who, &format!("/start {link}")).await;
+            scene.write(who, &format!("/start {link}"));
             scene.wait(who, 1).await;
             scene.card(who, who, true);
             scene.wait(who, 1).await;
@@ -180,7 +180,7 @@ impl Scene {
         let _ = writeln!(self.out, "*({words})*\n");
     }
 
-    async fn write(&mut self, who: usize, text: &str) {
+    fn write(&mut self, who: usize, text: &str) {
         self.says(who, text);
         let client = self.language.code().to_lowercase();
         self.app.bot_api.user_says(chat(who), &client, "…", text);
@@ -188,7 +188,7 @@ impl Scene {
 
     /// They write, and so many messages come back.
     async fn ask(&mut self, who: usize, text: &str, count: usize) {
-        self.write(who, text).await;
+        self.write(who, text);
         self.hear(who, count).await;
     }
 

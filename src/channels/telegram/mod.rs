@@ -169,7 +169,7 @@ impl Telegram {
             match self.upload_photo(chat, file, caption, keyboard.as_ref()).await {
                 // The words alone are better than nothing.
                 Err(SendError::Refused(reason)) => {
-                    tracing::warn!(reason, "a picture is refused: its text goes alone")
+                    tracing::warn!(reason, "a picture is refused: its text goes alone");
                 }
                 answer => return answer,
             }
