@@ -74,6 +74,8 @@ async fn a_question_reaches_those_on_duty_and_a_reply_reaches_the_resident() {
         on_duty(&app, &operator, ("小赵", Role::Worker, PLACE), 3).await;
         on_duty(&app, &operator, ("小钱", Role::Worker, OTHER), 4).await;
         in_chat(&app, &operator, ("小孙", Role::Worker, PLACE), 5).await;
+        // Who invited hears of each.
+        app.quiet().await;
         let elsewhere = [app.to_chat(4).len(), app.to_chat(5).len(), app.to_chat(1).len()];
         let id = asks(&app, "人工 电梯坏了怎么下楼").await;
         let first = card(&app, 2, "梧桐社区").await;
@@ -357,8 +359,8 @@ async fn an_approved_answer_is_shown_and_sent_by_two_taps_and_sent_once() {
         assert_eq!(offered(&second.buttons)[0], "公交地铁运行");
         press(&app, 2, &send, 1).await;
         let of_answer = |app: &TestApp| {
-            let sent = app.to_phone("+8619900000001").into_iter();
-            sent.filter(|sent| sent.text.contains("请全程戴口罩")).count()
+            let texts = app.to_phone("+8619900000001").into_iter();
+            texts.filter(|one| one.text.contains("请全程戴口罩")).count()
         };
         app.quiet().await;
         assert_eq!(of_answer(&app), 1);
