@@ -110,7 +110,7 @@ pub struct ReplanArgs {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// First day, as 2026-09-03.
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     date: NaiveDate,
     /// First minute of each day, as 08:00.
     #[arg(long, value_parser = clock_time)]
@@ -119,7 +119,7 @@ pub struct PlanArgs {
     #[arg(long, value_parser = clock_time)]
     to: NaiveTime,
     /// Last day that may be used where the first does not suffice.
-    #[arg(long)]
+    #[arg(long, value_parser = day)]
     until: Option<NaiveDate>,
     /// Only this community, as street/community where its name is not the only one; may be given more than once. All
     /// by default.
@@ -169,6 +169,11 @@ fn must_not(text: &str) -> Result<MustNotTime, String> {
         from: clock_time(from.trim())?,
         to: clock_time(to.trim())?,
     })
+}
+
+/// A date as a command is given one.
+pub(super) fn day(text: &str) -> Result<NaiveDate, String> {
+    text.parse().map_err(|_| "write a date as 2026-09-03".to_owned())
 }
 
 fn day_and_time(text: &str) -> Result<NaiveDateTime, String> {

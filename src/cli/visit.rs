@@ -26,7 +26,7 @@ const PEOPLE_MAX: u32 = 20;
 #[derive(Debug, Args)]
 pub struct VisitsArgs {
     /// Visits of this date, such as 2026-09-03; without it, all that are open.
-    #[arg(long)]
+    #[arg(long, value_parser = super::round::day)]
     date: Option<NaiveDate>,
     /// Visits of this team.
     #[arg(long, value_name = "NAME")]

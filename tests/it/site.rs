@@ -995,14 +995,5 @@ async fn the_transcript_is_what_is_said() {
     for language in Language::ALL {
         said += &transcript(language).await;
     }
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/transcripts/sites.md");
-    if std::env::var_os("WEIR_WRITE_TRANSCRIPTS").is_some() {
-        std::fs::write(&path, &said).expect("written");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == said,
-        "{} is not what is said now; write it anew and read it:\n{said}",
-        path.display()
-    );
+    crate::transcripts::compare_kept("sites.md", &said);
 }

@@ -609,18 +609,19 @@ async fn transcript(language: Language) -> String {
 }
 
 async fn compare(language: Language) {
-    let said = transcript(language).await;
-    let path: PathBuf = [
-        env!("CARGO_MANIFEST_DIR"),
-        "docs",
-        "transcripts",
-        &format!("{}.md", language.code()),
-    ]
-    .iter()
-    .collect();
+    compare_kept(&format!("{}.md", language.code()), &transcript(language).await);
+}
+
+/// Compares what is said now with the transcript of this name in `docs/`, or writes that anew where
+/// `WEIR_WRITE_TRANSCRIPTS` is set.
+pub fn compare_kept(name: &str, said: &str) {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "docs", "transcripts"]
+        .iter()
+        .collect();
+    let path = folder.join(name);
     if std::env::var_os("WEIR_WRITE_TRANSCRIPTS").is_some() {
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, &said).expect("written");
+        std::fs::create_dir_all(&folder).expect("made");
+        std::fs::write(&path, said).expect("written");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(

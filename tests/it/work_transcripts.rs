@@ -1,7 +1,7 @@
 //! `docs/transcripts/workers-*.md`: what workers do in their chats, the wrong role beside the right one, as it goes over the
 //! real protocols. Written anew with `WEIR_WRITE_TRANSCRIPTS=1 cargo test --test it work_transcripts`.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::fmt::Write as _;
 
 use weir::{
     channels::{sms::segment, telegram::fake::SentMessage},
@@ -19,6 +19,7 @@ use weir::{
 use crate::{
     app::{ROSTER_HEAD, SITES, TestApp, afternoon, eventually, hour, phone_number},
     support::{evening, sqlite},
+    transcripts::compare_kept,
 };
 
 const PLACE: &str = "锦江区/春熙街道/梧桐社区";
@@ -517,19 +518,7 @@ async fn compare(language: Language) {
     said += &inbox(language).await;
     said += &visits(language).await;
     said += &today(language).await;
-    let name = format!("workers-{}.md", language.code());
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "docs", "transcripts", &name]
-        .iter()
-        .collect();
-    if std::env::var_os("WEIR_WRITE_TRANSCRIPTS").is_some() {
-        std::fs::write(&path, &said).expect("written");
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == said,
-        "{} is not what is said now; write it anew and read it:\n{said}",
-        path.display()
-    );
+    compare_kept(&format!("workers-{}.md", language.code()), &said);
 }
 
 #[tokio::test(flavor = "multi_thread")]
